@@ -1,0 +1,42 @@
+/**
+ * THE table of the reasons for which a gateway closes an open connection. The close code, its reason
+ * on the wire, the record, the metric label and `docs/close-codes.md` derive from a row. It imports
+ * nothing. Codes are those of the IANA registry "WebSocket Close Code Number"; reasons stay below
+ * the 123 bytes of RFC 6455 §5.5.
+ */
+
+interface Row {
+  readonly code: number;
+  /** Whether to come back: `reissue` (with a new ticket at once), `backoff` (wait first), `never`. */
+  readonly retry: 'never' | 'reissue' | 'backoff';
+  readonly when: string;
+}
+
+export const closeCodes = {
+  going_away: { code: 1001, retry: 'reissue', when: "the gateway's process ends" },
+  slow_consumer: { code: 1008, retry: 'backoff', when: 'the client reads more slowly than it is sent to' },
+  message_rate: { code: 1008, retry: 'backoff', when: 'the client sends messages faster than it may' },
+  message_too_big: { code: 1009, retry: 'never', when: 'a message is longer than MAX_MESSAGE_BYTES' },
+  draining: {
+    code: 1012,
+    retry: 'reissue',
+    when: 'the gateway drains; come back after a random part of the spread that the reason names (`draining;spread_seconds=30`)',
+  },
+  upstream_lost: { code: 1013, retry: 'backoff', when: 'the upstream ended without a close' },
+  session_expired: {
+    code: 3000,
+    retry: 'never',
+    when: 'the credentials behind the connection ran out and were not renewed',
+  },
+  revoked: { code: 3003, retry: 'never', when: 'the ticket of this connection was revoked' },
+  replaced: { code: 3003, retry: 'never', when: 'a newer connection of the subject took the place' },
+  heartbeat_missed: { code: 3008, retry: 'reissue', when: 'the client did not answer a ping within HEARTBEAT_SECONDS' },
+} as const satisfies Record<string, Row>;
+
+export type CloseReason = keyof typeof closeCodes;
+
+/** The reasons in the order of the table. */
+export const closeReasons = Object.keys(closeCodes) as CloseReason[]; // the keys of a literal are its type's keys
+
+/** RFC 6455 §7.1.5: the connection ended without a Close frame. Never sent, only recorded. */
+export const ABNORMAL_CLOSURE = 1006;

@@ -1,0 +1,57 @@
+import { type Refusal, rowOf } from './refusals.ts';
+
+/** A refusal as an HTTP answer, ready for either writer. */
+export interface ProblemResponse {
+  readonly status: number;
+  /** Everything but the framing (`Content-Length`, `Connection`), which belongs to the writer. */
+  readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
+  /** The problem document (RFC 9457), UTF-8 JSON. */
+  readonly body: string;
+}
+
+/** The `type` of a refusal's problem document (RFC 9457 §3.1.1). */
+export function problemType(code: Refusal['code']): string {
+  return `urn:oncegate:problem:${code}`;
+}
+
+/** The challenge of a gateway: RFC 9110 §11.6.1, with the code in `error` as RFC 6750 §3 does. */
+function ticketChallenge(code: Refusal['code']): string {
+  return `Ticket realm="oncegate", error="${code}"`;
+}
+
+/** The HTTP answer of a refusal: status, headers and problem document, all derived from its row. */
+export function problemOf(refusal: Refusal): ProblemResponse {
+  const row = rowOf(refusal.code);
+  const retryAfter =
+    row.retryAfterSeconds === undefined ? undefined : (refusal.retryAfterSeconds ?? row.retryAfterSeconds);
+
+  const headers: Array<[string, string]> = [
+    ['Content-Type', 'application/problem+json'],
+    ['Cache-Control', 'no-store'],
+    ['X-Content-Type-Options', 'nosniff'],
+  ];
+  if (row.status === 401) {
+    for (const challenge of refusal.challenges ?? [ticketChallenge(refusal.code)]) {
+      headers.push(['WWW-Authenticate', challenge]);
+    }
+  }
+  if (row.status === 405) headers.push(['Allow', (refusal.allow ?? []).join(', ')]);
+  if (row.status === 426) {
+    // RFC 9110 §15.5.22 wants the protocol named, RFC 6455 §4.4 the version.
+    headers.push(['Upgrade', 'websocket'], ['Connection', 'Upgrade'], ['Sec-WebSocket-Version', '13']);
+  }
+  if (retryAfter !== undefined) headers.push(['Retry-After', String(retryAfter)]);
+
+  const body = JSON.stringify({
+    type: problemType(refusal.code),
+    title: row.title,
+    status: row.status,
+    code: refusal.code,
+    detail: row.detail,
+    retry: row.retry,
+    retry_after: retryAfter,
+    ticket_id: refusal.ticketId,
+    errors: refusal.errors,
+  });
+  return { status: row.status, headers, body };
+}

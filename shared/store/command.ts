@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { isTicketId } from '../ticket.ts';
+import type { GatewayCommand } from './store.ts';
+
+const ticketId = z.string().refine(isTicketId);
+
+const schema = z.discriminatedUnion('command', [
+  z.object({ command: z.literal('close'), ticket_id: ticketId, reason: z.enum(['revoked', 'replaced']) }),
+  z.object({ command: z.literal('renew'), ticket_id: ticketId, session_expires_at: z.int().positive() }),
+]);
+
+/** A command as it came over the control channel, or null where it is not one. */
+export function parseCommand(message: string): GatewayCommand | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(message);
+  } catch {
+    return null;
+  }
+  return schema.safeParse(value).data ?? null;
+}

@@ -1,0 +1,223 @@
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { type ScriptName, scriptNames, scriptSource } from './scripts.ts';
+import { StoreUnavailable } from './store.ts';
+
+/** Where Redis is: a single server, a Sentinel group or a Cluster. */
+export type RedisAddress =
+  | { readonly kind: 'single'; readonly url: string }
+  | {
+      readonly kind: 'sentinel';
+      readonly sentinels: readonly HostPort[];
+      readonly name: string;
+      readonly url?: string | undefined;
+    }
+  | { readonly kind: 'cluster'; readonly nodes: readonly HostPort[]; readonly url?: string | undefined };
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface RedisLinkOptions {
+  readonly address: RedisAddress;
+  /** How long an operation may take, in ms; past it: {@link StoreUnavailable}. */
+  readonly timeoutMs: number;
+  /** Told when the store goes away and when it is back. */
+  readonly onChange?: (available: boolean, reason: string) => void;
+}
+
+type Client = Redis | Cluster;
+/** A reply as ioredis hands it over. */
+export type Reply = string | number | null | Reply[];
+type RunScript = (keyCount: number, ...keysAndArguments: Array<string | number>) => Promise<Reply>;
+
+const RECONNECT_MAX_MS = 500;
+/** A connection that has been silent for this long is given up: a dead network sends no FIN. */
+const SILENCE_MAX_MS = 5_000;
+
+/**
+ * ioredis, set up to fail closed and fast.
+ *
+ * - Nothing is queued while Redis is away, and nothing that was in flight is sent again.
+ * - Each operation is raced against a deadline. A command that timed out is not cancelled and may
+ *   still run, so what it did is unknown, and whoever asked must ask for a new ticket.
+ * - After a time-out everything is refused at once until a PING on the same connection is answered:
+ *   Redis answers in order, so that answer is the moment at which it has caught up.
+ */
+export class RedisLink {
+  readonly #client: Client;
+  readonly #timeoutMs: number;
+  readonly #onChange: (available: boolean, reason: string) => void;
+  #scripts: Record<ScriptName, RunScript>;
+  #catchingUp = false;
+  #available = false;
+  #ended = false;
+  #lastError = '';
+
+  constructor(options: RedisLinkOptions) {
+    this.#timeoutMs = options.timeoutMs;
+    this.#onChange = options.onChange ?? (() => {});
+    this.#client = createClient(options.address);
+    this.#scripts = defineScripts(this.#client);
+    this.#client.on('error', (error: Error) => {
+      this.#lastError = error.message;
+    });
+    this.#client.on('ready', () => this.#changed());
+    this.#client.on('close', () => this.#changed());
+  }
+
+  /** Whether an operation would be tried now. */
+  get ready(): boolean {
+    return this.#client.status === 'ready' && !this.#catchingUp && !this.#ended;
+  }
+
+  /** Runs one script. All its keys are declared. */
+  script(name: ScriptName, keys: readonly string[], values: ReadonlyArray<string | number>): Promise<Reply> {
+    return this.run(() => this.#scripts[name](keys.length, ...keys, ...values));
+  }
+
+  /** Runs one operation within the time allowed. */
+  async run<T>(operation: (client: Client) => Promise<T>): Promise<T> {
+    if (!this.ready) throw new StoreUnavailable(`Redis is away: ${this.#lastError || 'not connected yet'}`);
+    try {
+      return await this.#inTime(operation(this.#client));
+    } catch (error) {
+      if (error instanceof StoreUnavailable) throw error;
+      // The error of ioredis carries the arguments of the command: only its message goes on.
+      const message = error instanceof Error ? error.message : 'unknown';
+      this.#lastError = message;
+      throw new StoreUnavailable(`Redis failed: ${message}`, { mayHaveRun: true });
+    }
+  }
+
+  /** Sends a script off without waiting for its answer, even while Redis is catching up. */
+  sendOff(name: ScriptName, keys: readonly string[], values: ReadonlyArray<string | number>): void {
+    if (this.#client.status === 'ready') this.#scripts[name](keys.length, ...keys, ...values).catch(() => {});
+  }
+
+  /** A connection of its own for hearing a channel, resubscribed whenever it is back. */
+  subscribe(channel: string, onMessage: (message: string) => void): { end(): void } {
+    const client = this.#client;
+    const subscriber = client instanceof Redis ? client.duplicate() : client.duplicate();
+    subscriber.on('error', () => {});
+    subscriber.on('ready', () => void subscriber.subscribe(channel).catch(() => {}));
+    subscriber.on('message', (_channel: string, message: string) => onMessage(message));
+    return { end: () => subscriber.disconnect() };
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#client.disconnect();
+  }
+
+  #inTime<T>(answer: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        // One more turn of the event loop: when it was this process that was busy, the answer is
+        // in the socket already.
+        setImmediate(() => {
+          if (settled) return;
+          reject(new StoreUnavailable(`Redis did not answer within ${this.#timeoutMs} ms`, { mayHaveRun: true }));
+          this.#catchUp();
+        });
+      }, this.#timeoutMs);
+      let settled = false;
+      const settle = (): void => {
+        settled = true;
+        clearTimeout(timer);
+      };
+      answer.then(
+        (value) => {
+          settle();
+          resolve(value);
+        },
+        (error: unknown) => {
+          settle();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  #catchUp(): void {
+    if (this.#catchingUp) return;
+    this.#catchingUp = true;
+    this.#lastError = `no answer within ${this.#timeoutMs} ms`;
+    this.#changed();
+    const silence = setTimeout(() => {
+      if (!this.#ended) this.#client.disconnect(true);
+    }, SILENCE_MAX_MS);
+    const over = (): void => {
+      clearTimeout(silence);
+      this.#catchingUp = false;
+      this.#changed();
+    };
+    this.#client.ping().then(over, over);
+  }
+
+  #changed(): void {
+    if (this.ready === this.#available || this.#ended) return;
+    this.#available = this.ready;
+    this.#onChange(this.#available, this.#available ? 'Redis answers' : this.#lastError || 'the connection was closed');
+  }
+}
+
+function createClient(address: RedisAddress): Client {
+  const options = {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: reconnectDelay,
+    connectTimeout: SILENCE_MAX_MS,
+    // READONLY means not executed: after a failover the same command may go to the new primary.
+    reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
+  } satisfies RedisOptions;
+  switch (address.kind) {
+    case 'single':
+      return new Redis(address.url, options);
+    case 'sentinel':
+      return new Redis({
+        ...options,
+        ...credentialsOf(address.url),
+        sentinels: [...address.sentinels],
+        name: address.name,
+        sentinelRetryStrategy: reconnectDelay,
+      });
+    case 'cluster': {
+      const { enableOfflineQueue, retryStrategy, ...redisOptions } = options; // for a Cluster these stand one level up
+      return new Cluster([...address.nodes], {
+        enableOfflineQueue,
+        clusterRetryStrategy: retryStrategy,
+        redisOptions: { ...redisOptions, ...credentialsOf(address.url) },
+      });
+    }
+    default:
+      return address satisfies never;
+  }
+}
+
+function reconnectDelay(times: number): number {
+  return Math.min(25 * 2 ** Math.min(times, 10), RECONNECT_MAX_MS);
+}
+
+/** With Sentinel and Cluster, `REDIS_URL` gives only user, password and TLS. */
+function credentialsOf(url: string | undefined): Pick<RedisOptions, 'username' | 'password' | 'tls'> {
+  if (url === undefined) return {};
+  const { protocol, username, password } = new URL(url);
+  return {
+    ...(username !== '' && { username: decodeURIComponent(username) }),
+    ...(password !== '' && { password: decodeURIComponent(password) }),
+    ...(protocol === 'rediss:' && { tls: {} }),
+  };
+}
+
+/** Scripts are sent in full once for each connection, by their SHA-1 after that. */
+function defineScripts(client: Client): Record<ScriptName, RunScript> {
+  const commands = client as unknown as Record<ScriptName, RunScript>; // defineCommand adds methods that no type knows
+  const scripts: Partial<Record<ScriptName, RunScript>> = {};
+  for (const name of scriptNames) {
+    const command = `oncegate:${name}` as ScriptName; // a name of our own, that no Redis command has
+    client.defineCommand(command, { lua: scriptSource(name) });
+    scripts[name] = (keyCount, ...rest) => commands[command](keyCount, ...rest);
+  }
+  return scripts as Record<ScriptName, RunScript>; // the loop has filled every name
+}

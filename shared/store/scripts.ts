@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { closeCodes, closeReasons } from '../close-codes.ts';
+import { refusalCodes, refusals } from '../refusals.ts';
+
+/** The Lua scripts, one atomic operation each; the header of each file is its contract. */
+export const scriptNames = ['issue', 'consume', 'note', 'close', 'revoke', 'renew', 'lease', 'read'] as const;
+
+export type ScriptName = (typeof scriptNames)[number];
+
+function luaTable(name: string, rows: Iterable<readonly [string, number]>): string {
+  const fields = Array.from(rows, ([key, value]) => `${key} = ${value}`);
+  return `local ${name} = { ${fields.join(', ')} }\n`;
+}
+
+function readScript(file: string): string {
+  return readFileSync(new URL(`./scripts/${file}.lua`, import.meta.url), 'utf8');
+}
+
+/** HTTP statuses and close codes reach the scripts from their tables, so that no script repeats one. */
+const tables =
+  luaTable('STATUS', [['admitted', 101], ...refusalCodes.map((code) => [code, refusals[code].status] as const)]) +
+  luaTable(
+    'CLOSING',
+    closeReasons.map((reason) => [reason, closeCodes[reason].code] as const),
+  );
+
+/** The complete source of a script, as it is sent to Redis. */
+export function scriptSource(name: ScriptName): string {
+  return `${tables}${readScript('prelude')}${readScript(name)}`;
+}

@@ -1,0 +1,34 @@
+--[[
+  Ends the connection that one attempt opened.
+
+  KEYS[1]  ticket:{digest}random   the record
+  KEYS[2]  connections:{digest}    the subject's open connections
+
+  ARGV[1]  ticket id
+  ARGV[2]  attempt id
+  ARGV[3]  close code
+  ARGV[4]  close reason, or ''
+  ARGV[5]  retention, ms
+
+  Returns
+    {'closed'}           a revoked connection stays 'revoked' and keeps the reason it was revoked for
+    {'already_closed'}   nothing is written
+    {'not_held'}         this attempt did not open it, or no record is kept; nothing is written
+]]
+local stored = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'closed_at', 'expires_at')
+local state, closed_at, expires_at = stored[1], stored[3], tonumber(stored[4])
+local attempt, outcome = split_attempt(stored[2])
+
+if attempt ~= ARGV[2] or outcome ~= 'admitted' then return { 'not_held' } end
+if closed_at then return { 'already_closed' } end
+
+local now = now_ms()
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('HSET', KEYS[1], 'closed_at', now)
+if state == 'open' then
+  redis.call('HSET', KEYS[1], 'state', 'closed', 'close_code', ARGV[3])
+  if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'close_reason', ARGV[4]) end
+end
+-- Replays can still be noted until the ticket would have expired.
+redis.call('PEXPIREAT', KEYS[1], math.max(now, expires_at or 0) + tonumber(ARGV[5]))
+return { 'closed' }

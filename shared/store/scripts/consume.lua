@@ -1,0 +1,132 @@
+--[[
+  Decides about a presented ticket, and spends it. The order of the decisions is the contract.
+
+  KEYS[1]  ticket:{digest}random    the record
+  KEYS[2]  connections:{digest}     the subject's open connections
+  KEYS[3]  pending:{digest}         the subject's unspent tickets
+  KEYS[4]  and on: records of open connections that may be replaced, in the order of ARGV[14] and on
+
+  ARGV[1]  ticket id
+  ARGV[2]  SHA-256 of the presented secret, hex
+  ARGV[3]  attempt id
+  ARGV[4]  gateway id
+  ARGV[5]  audience of the gateway, or '' for any
+  ARGV[6]  path of the request
+  ARGV[7]  origin of the request, or ''
+  ARGV[8]  address of the client, or ''
+  ARGV[9]  '1' where the ticket is bound to the address that asked for it
+  ARGV[10] most open connections of one subject, 0 for no limit
+  ARGV[11] 'refuse' or 'replace': what happens at the limit
+  ARGV[12] lease, ms
+  ARGV[13] retention, ms
+  ARGV[14] and on: ids of the records in KEYS[4] and on
+
+  Returns
+    {'ticket_unknown'}            no such ticket, or a wrong secret; nothing is written
+    {'ticket_revoked', subject}   these three: spent before; only the attempt is noted
+    {'ticket_consumed', subject}
+    {'ticket_expired', subject}
+    {'audience_refused', subject}, {'path_refused', subject}, {'origin_refused', subject},
+    {'address_refused', subject}, {'connection_limit', subject}
+                                  the ticket is spent, its state is 'refused'
+    {'replace', {id, ...}}        at the limit under 'replace': ask again with the records of these
+                                  open connections; nothing is written
+    {'admitted', subject, audience or '', claims or '', opened_at, session_expires_at,
+      {replaced id, its gateway, ...}}
+                                  the ticket is spent, its state is 'open'; times are Unix ms
+  The attempt that spent a ticket gets the same answer again, and nothing is written.
+]]
+local id, attempt, gateway, origin, address = ARGV[1], ARGV[3], ARGV[4], ARGV[7], ARGV[8]
+local limit, lease, retention = tonumber(ARGV[10]), tonumber(ARGV[12]), tonumber(ARGV[13])
+
+local stored = redis.call('HMGET', KEYS[1], 'secret_sha256', 'state', 'attempt', 'subject', 'audience', 'path',
+  'origin', 'address', 'claims', 'expires_at', 'session_expires_at', 'opened_at')
+local secret, state, decided, subject = stored[1], stored[2], stored[3], stored[4]
+local bound_audience, bound_path, bound_origin, bound_address = stored[5], stored[6], stored[7], stored[8]
+local claims, expires_at, session_expires_at, opened_at = stored[9], tonumber(stored[10]), stored[11], stored[12]
+
+if not secret or secret ~= ARGV[2] then
+  return { 'ticket_unknown' }
+end
+
+local function admitted(at, replaced)
+  return { 'admitted', subject, bound_audience or '', claims or '', at, tonumber(session_expires_at), replaced }
+end
+
+local first_attempt, first_outcome = split_attempt(decided)
+if first_attempt == attempt then
+  if first_outcome == 'admitted' then
+    return admitted(tonumber(opened_at), {})
+  end
+  return { first_outcome, subject }
+end
+
+local now = now_ms()
+
+local function refuse_spent(outcome)
+  note_attempt(KEYS[1], now, outcome, gateway, origin, address)
+  return { outcome, subject }
+end
+
+if state == 'revoked' then return refuse_spent('ticket_revoked') end
+if state == 'open' or state == 'closed' or state == 'refused' then return refuse_spent('ticket_consumed') end
+if state == 'expired' then return refuse_spent('ticket_expired') end
+
+local function spend(new_state, outcome)
+  redis.call('HSET', KEYS[1], 'state', new_state, 'attempt', attempt .. ':' .. outcome)
+  redis.call('ZREM', KEYS[3], id)
+  note_attempt(KEYS[1], now, outcome, gateway, origin, address)
+end
+
+local function refuse(outcome)
+  spend('refused', outcome)
+  return { outcome, subject }
+end
+
+if now >= expires_at then
+  spend('expired', 'ticket_expired')
+  return { 'ticket_expired', subject }
+end
+if ARGV[5] ~= '' and bound_audience ~= ARGV[5] then return refuse('audience_refused') end
+if bound_path and bound_path ~= ARGV[6] then return refuse('path_refused') end
+if bound_origin and bound_origin ~= origin then return refuse('origin_refused') end
+if ARGV[9] == '1' and bound_address ~= address then return refuse('address_refused') end
+
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+local replaced = {}
+local excess = limit == 0 and 0 or redis.call('ZCARD', KEYS[2]) - limit + 1
+if excess > 0 then
+  if ARGV[11] == 'refuse' then return refuse('connection_limit') end
+
+  local candidates = {}
+  for index = 14, #ARGV do
+    if redis.call('ZSCORE', KEYS[2], ARGV[index]) then
+      local opened = redis.call('HMGET', KEYS[index - 10], 'opened_at', 'gateway')
+      table.insert(candidates, { id = ARGV[index], key = KEYS[index - 10],
+        opened_at = tonumber(opened[1] or 0), gateway = opened[2] or '' })
+    end
+  end
+  if #candidates < redis.call('ZCARD', KEYS[2]) then
+    return { 'replace', redis.call('ZRANGE', KEYS[2], 0, -1) }
+  end
+  table.sort(candidates, function(a, b)
+    if a.opened_at == b.opened_at then return a.id < b.id end
+    return a.opened_at < b.opened_at
+  end)
+  for index = 1, excess do
+    local oldest = candidates[index]
+    if redis.call('EXISTS', oldest.key) == 1 then
+      redis.call('HSET', oldest.key, 'state', 'revoked', 'close_code', CLOSING.replaced, 'close_reason', 'replaced')
+    end
+    redis.call('ZREM', KEYS[2], oldest.id)
+    table.insert(replaced, oldest.id)
+    table.insert(replaced, oldest.gateway)
+  end
+end
+
+spend('open', 'admitted')
+redis.call('HSET', KEYS[1], 'gateway', gateway, 'opened_at', now)
+keep_until(KEYS[1], now + lease + retention)
+redis.call('ZADD', KEYS[2], now + lease, id)
+keep_until(KEYS[2], now + lease)
+return admitted(now, replaced)

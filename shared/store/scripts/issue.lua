@@ -1,0 +1,43 @@
+--[[
+  Stores a fresh ticket.
+
+  KEYS[1]  ticket:{digest}random   the record; must not exist
+  KEYS[2]  pending:{digest}        the subject's unspent tickets
+
+  ARGV[1]  ticket id
+  ARGV[2]  time to live of the ticket, ms
+  ARGV[3]  longest session, ms from now
+  ARGV[4]  expiry of the caller's credentials, Unix ms, or '' where they do not expire
+  ARGV[5]  most unspent tickets of one subject
+  ARGV[6]  retention, ms
+  ARGV[7]  and on: fields of the record and their values, in pairs
+
+  Returns
+    {'issued', issued_at, expires_at, session_expires_at}   all Unix ms
+    {'pending_limit', ms until the first of them expires}   nothing is written
+    {'id_taken'}                                            nothing is written
+]]
+local now = now_ms()
+
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[5]) then
+  local first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+  return { 'pending_limit', tonumber(first[2]) - now }
+end
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  return { 'id_taken' }
+end
+
+local session_expires_at = now + tonumber(ARGV[3])
+if ARGV[4] ~= '' then
+  session_expires_at = math.min(session_expires_at, tonumber(ARGV[4]))
+end
+-- A ticket is of no use once the credentials behind it have run out.
+local expires_at = math.min(now + tonumber(ARGV[2]), session_expires_at)
+
+redis.call('HSET', KEYS[1], 'state', 'issued', 'issued_at', now, 'expires_at', expires_at,
+  'session_expires_at', session_expires_at, 'attempts', 0, unpack(ARGV, 7))
+redis.call('PEXPIREAT', KEYS[1], expires_at + tonumber(ARGV[6]))
+redis.call('ZADD', KEYS[2], expires_at, ARGV[1])
+keep_until(KEYS[2], expires_at)
+return { 'issued', now, expires_at, session_expires_at }

@@ -1,0 +1,49 @@
+--[[
+  Keeps an open connection counted for another lease, and says what became of it meanwhile.
+
+  KEYS[1]  ticket:{digest}random   the record
+  KEYS[2]  connections:{digest}    the subject's open connections
+  KEYS[3]  pending:{digest}        the subject's unspent tickets
+
+  ARGV[1]  ticket id
+  ARGV[2]  attempt id
+  ARGV[3]  gateway id
+  ARGV[4]  subject
+  ARGV[5]  opened_at, Unix ms
+  ARGV[6]  session_expires_at as the gateway knows it, Unix ms
+  ARGV[7]  lease, ms
+  ARGV[8]  retention, ms
+
+  Returns
+    {'held', session_expires_at}   Unix ms
+    {'restored'}                   the record was lost, or fell back to 'issued' (a restart or a failover
+                                   of Redis); it was written again, so that the ticket stays spent
+    {'ended', reason}              'revoked' or 'replaced': the connection has to be closed; nothing is written
+]]
+local stored = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'session_expires_at', 'close_reason')
+local state, session_expires_at, close_reason = stored[1], stored[3], stored[4]
+local attempt = split_attempt(stored[2])
+local now, lease, retention = now_ms(), tonumber(ARGV[7]), tonumber(ARGV[8])
+
+local function hold()
+  redis.call('ZADD', KEYS[2], now + lease, ARGV[1])
+  keep_until(KEYS[2], now + lease)
+  keep_until(KEYS[1], now + lease + retention)
+end
+
+if not state or state == 'issued' then
+  redis.call('HSET', KEYS[1], 'state', 'open', 'attempt', ARGV[2] .. ':admitted', 'subject', ARGV[4],
+    'gateway', ARGV[3], 'opened_at', ARGV[5], 'session_expires_at', ARGV[6])
+  for _, field in ipairs({ 'issued_at', 'expires_at' }) do
+    redis.call('HSETNX', KEYS[1], field, ARGV[5])
+  end
+  redis.call('HSETNX', KEYS[1], 'attempts', 1)
+  redis.call('ZREM', KEYS[3], ARGV[1])
+  hold()
+  return { 'restored' }
+end
+if attempt ~= ARGV[2] then return { 'ended', 'replaced' } end
+if state ~= 'open' then return { 'ended', close_reason == 'replaced' and 'replaced' or 'revoked' } end
+
+hold()
+return { 'held', tonumber(session_expires_at) }

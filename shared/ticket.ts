@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import { nanoid } from 'nanoid';
+
+/**
+ * The ticket: `ogt_<id>.<secret>`, 59 characters, all of them legal in a URL query (RFC 3986 §3.4)
+ * and in a subprotocol token (RFC 9110 §5.6.2). The id is public; the value is never logged.
+ */
+
+const PREFIX = 'ogt_';
+const DIGEST_LENGTH = 11;
+const RANDOM_LENGTH = 11;
+const ID_LENGTH = DIGEST_LENGTH + RANDOM_LENGTH;
+const SECRET_LENGTH = 32;
+
+/** Length of every ticket value, in characters. */
+export const TICKET_LENGTH = PREFIX.length + ID_LENGTH + 1 + SECRET_LENGTH;
+
+const ID = /^[A-Za-z0-9_-]{22}$/;
+const VALUE = /^ogt_[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{32}$/;
+
+export interface Ticket {
+  /** Public ticket id, 22 characters; also the id of the connection that the ticket buys. */
+  readonly id: string;
+  /** 32 characters, 192 bits. Never stored and never logged. */
+  readonly secret: string;
+}
+
+/** SHA-256 of the subject (UTF-8) as base64url, truncated to 11 characters: the hash tag of its keys. */
+export function subjectDigest(subject: string): string {
+  return createHash('sha256').update(subject).digest('base64url').slice(0, DIGEST_LENGTH);
+}
+
+/**
+ * A fresh ticket for a subject.
+ *
+ * @param random a source of URL-safe random strings of a given length; nanoid unless a test says otherwise
+ */
+export function mintTicket(subject: string, random: (length: number) => string = nanoid): Ticket {
+  return { id: subjectDigest(subject) + random(RANDOM_LENGTH), secret: random(SECRET_LENGTH) };
+}
+
+/** The ticket value: what the client presents. */
+export function formatTicket(ticket: Ticket): string {
+  return `${PREFIX}${ticket.id}.${ticket.secret}`;
+}
+
+/** The ticket of a value, or null where it does not have the form of one. */
+export function parseTicket(value: string): Ticket | null {
+  if (value.length !== TICKET_LENGTH || !VALUE.test(value)) return null;
+  const dot = PREFIX.length + ID_LENGTH;
+  return { id: value.slice(PREFIX.length, dot), secret: value.slice(dot + 1) };
+}
+
+/** Whether a string has the form of a ticket id. */
+export function isTicketId(value: string): boolean {
+  return ID.test(value);
+}
+
+/** The two parts of an id: the digest of its subject and its random part. */
+export function splitTicketId(id: string): { readonly digest: string; readonly random: string } {
+  return { digest: id.slice(0, DIGEST_LENGTH), random: id.slice(DIGEST_LENGTH) };
+}
+
+/** SHA-256 of a secret in lower-case hex: the only form in which a secret is stored or sent to Redis. */
+export function hashSecret(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}
+
+/** An id for one attempt of a gateway to consume a ticket: the same attempt gets the same answer. */
+export function mintAttemptId(): string {
+  return nanoid(16);
+}
