@@ -25,6 +25,11 @@ export interface Ticket {
   readonly secret: string;
 }
 
+/** Whether a string may be a subject: 1 to 256 characters (code points), none of them a control character. */
+export function isSubject(value: string): boolean {
+  return value.isWellFormed() && /^[^\p{Cc}]{1,256}$/u.test(value);
+}
+
 /** SHA-256 of the subject (UTF-8) as base64url, truncated to 11 characters: the hash tag of its keys. */
 export function subjectDigest(subject: string): string {
   return createHash('sha256').update(subject).digest('base64url').slice(0, DIGEST_LENGTH);

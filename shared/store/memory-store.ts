@@ -209,14 +209,15 @@ export class MemoryStore implements TicketStore {
         opened_at: openedAt,
         session_expires_at: String(request.sessionExpiresAt),
       };
-      const restored = { hash, keepUntil: 0 };
+      const restored = { hash, keepUntil: entry?.keepUntil ?? 0 };
       this.#records.set(request.id, restored);
       this.#setsOf(request.id).pending.delete(request.id);
       this.#hold(request.id, restored, now);
       return { code: 'restored' };
     }
     const { hash } = entry;
-    if (splitAttempt(hash)?.attemptId !== request.attemptId) return { code: 'ended', reason: 'replaced' };
+    const decided = splitAttempt(hash); // none where the ticket was revoked unspent
+    if (decided !== undefined && decided.attemptId !== request.attemptId) return { code: 'ended', reason: 'replaced' };
     if (hash.state !== 'open') {
       return { code: 'ended', reason: hash.close_reason === 'replaced' ? 'replaced' : 'revoked' };
     }
@@ -243,11 +244,11 @@ export class MemoryStore implements TicketStore {
   async withdraw(): Promise<void> {}
 
   async command(gatewayId: string, command: GatewayCommand): Promise<void> {
-    this.#control.emit(gatewayId, command);
+    this.#control.emit(channelOf(gatewayId), command);
   }
 
   listen(gatewayId: string, listener: (command: GatewayCommand) => void): void {
-    this.#control.on(gatewayId, listener);
+    this.#control.on(channelOf(gatewayId), listener);
   }
 
   async end(): Promise<void> {
@@ -276,7 +277,8 @@ export class MemoryStore implements TicketStore {
     if (request.audience !== undefined && hash.audience !== request.audience) return 'audience_refused';
     if (hash.path !== undefined && hash.path !== request.path) return 'path_refused';
     if (hash.origin !== undefined && hash.origin !== request.origin) return 'origin_refused';
-    if (request.bindAddress && hash.address !== request.address) return 'address_refused';
+    const bound = hash.address !== undefined && hash.address === request.address;
+    if (request.bindAddress && !bound) return 'address_refused';
 
     const { connections } = this.#setsOf(request.id);
     dropUntil(connections, now);
@@ -294,7 +296,7 @@ export class MemoryStore implements TicketStore {
       .slice(0, Math.max(0, connections.size - request.maxConnections + 1))
       .map((id) => {
         const hash = this.#records.get(id)?.hash;
-        if (hash !== undefined) markForClosing(hash, 'replaced');
+        if (hash?.state === 'open') markForClosing(hash, 'replaced');
         connections.delete(id);
         return { id, gatewayId: hash?.gateway ?? '' };
       });
@@ -329,6 +331,11 @@ export class MemoryStore implements TicketStore {
   }
 }
 
+/** Event names of its own: a gateway may be called `error`, which an EventEmitter treats in another way. */
+function channelOf(gatewayId: string): string {
+  return `control:${gatewayId}`;
+}
+
 function sessionEnd(now: number, request: Pick<IssueRequest, 'maxSessionMs' | 'credentialsExpireAt'>): number {
   return Math.min(now + request.maxSessionMs, request.credentialsExpireAt ?? Number.POSITIVE_INFINITY);
 }
@@ -338,7 +345,8 @@ function dropUntil(set: Map<string, number>, now: number): void {
 }
 
 function sameSecret(hash: RecordHash, secretSha256: string): boolean {
-  const stored = Buffer.from(hash.secret_sha256 ?? '');
+  if (hash.secret_sha256 === undefined) return false;
+  const stored = Buffer.from(hash.secret_sha256);
   const presented = Buffer.from(secretSha256);
   return stored.length === presented.length && timingSafeEqual(stored, presented);
 }

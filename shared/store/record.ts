@@ -74,11 +74,14 @@ export function recordOf(id: string, hash: RecordHash, now: number, leaseDeadlin
   };
 }
 
-/** A subject's records, the newest first. Ids of another subject with the same digest are left out. */
+/**
+ * A subject's records, the newest first. Left out are ids of another subject with the same digest, and
+ * those that only the clock has ended: they stay in their set until the next write drops them.
+ */
 export function newestFirst(records: ReadonlyArray<TicketRecord | null>, subject: string): TicketRecord[] {
   return records
     .filter((record) => record !== null)
-    .filter((record) => record.subject === subject)
+    .filter((record) => record.subject === subject && record.state !== 'expired' && record.state !== 'closed')
     .sort((a, b) => b.issuedAt - a.issuedAt || (a.id < b.id ? -1 : 1));
 }
 
@@ -86,9 +89,9 @@ function numeric(value: string | undefined): number | undefined {
   return value === undefined ? undefined : Number(value);
 }
 
-/** An object without the fields that are undefined: absent rather than empty. */
+/** An object without the fields that are undefined or empty: absent rather than empty. */
 export function present<T extends Record<string, unknown>>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== '')) as {
     [K in keyof T]?: Exclude<T[K], undefined>; // fromEntries forgets the keys it was given
   };
 }

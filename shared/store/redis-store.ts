@@ -2,7 +2,7 @@ import { ABNORMAL_CLOSURE } from '../close-codes.ts';
 import { subjectDigest } from '../ticket.ts';
 import { parseCommand } from './command.ts';
 import { createKeys, type Keys } from './keys.ts';
-import { newestFirst, type RecordHash, recordOf } from './record.ts';
+import { newestFirst, present, type RecordHash, recordOf } from './record.ts';
 import type { RedisLink, Reply } from './redis-link.ts';
 import {
   type CloseOutcome,
@@ -62,11 +62,13 @@ export class RedisStore implements TicketStore {
     const fields: RecordHash = {
       subject: request.subject,
       secret_sha256: request.secretSha256,
-      ...(request.audience !== undefined && { audience: request.audience }),
-      ...(request.path !== undefined && { path: request.path }),
-      ...(request.origin !== undefined && { origin: request.origin }),
-      ...(request.address !== undefined && { address: request.address }),
-      ...(request.claims !== undefined && { claims: request.claims }),
+      ...present({
+        audience: request.audience,
+        path: request.path,
+        origin: request.origin,
+        address: request.address,
+        claims: request.claims,
+      }),
     };
     const reply = await this.#link.script(
       'issue',

@@ -101,9 +101,9 @@ if excess > 0 then
   local candidates = {}
   for index = 14, #ARGV do
     if redis.call('ZSCORE', KEYS[2], ARGV[index]) then
-      local opened = redis.call('HMGET', KEYS[index - 10], 'opened_at', 'gateway')
+      local opened = redis.call('HMGET', KEYS[index - 10], 'opened_at', 'gateway', 'state')
       table.insert(candidates, { id = ARGV[index], key = KEYS[index - 10],
-        opened_at = tonumber(opened[1] or 0), gateway = opened[2] or '' })
+        opened_at = tonumber(opened[1] or 0), gateway = opened[2] or '', state = opened[3] })
     end
   end
   if #candidates < redis.call('ZCARD', KEYS[2]) then
@@ -115,7 +115,8 @@ if excess > 0 then
   end)
   for index = 1, excess do
     local oldest = candidates[index]
-    if redis.call('EXISTS', oldest.key) == 1 then
+    -- One that was revoked keeps the reason it was revoked for; one whose record is lost stays lost.
+    if oldest.state == 'open' then
       redis.call('HSET', oldest.key, 'state', 'revoked', 'close_code', CLOSING.replaced, 'close_reason', 'replaced')
     end
     redis.call('ZREM', KEYS[2], oldest.id)

@@ -42,7 +42,8 @@ if not state or state == 'issued' then
   hold()
   return { 'restored' }
 end
-if attempt ~= ARGV[2] then return { 'ended', 'replaced' } end
+-- No attempt is on the record of a ticket that fell back to 'issued' and was revoked then.
+if attempt and attempt ~= ARGV[2] then return { 'ended', 'replaced' } end
 if state ~= 'open' then return { 'ended', close_reason == 'replaced' and 'replaced' or 'revoked' } end
 
 hold()

@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process';
+import { run, say } from './run.mjs';
+
+/**
+ * Programs that the tests run for real. `required`: without it there is no point in testing;
+ * the others cost only their suite.
+ */
+export const programs = [
+  { name: 'redis', commands: ['redis-server', 'valkey-server'], apt: 'redis-server', brew: 'redis', required: true },
+  { name: 'nginx', commands: ['nginx'], apt: 'nginx-light', brew: 'nginx' },
+  { name: 'curl', commands: ['curl'], apt: 'curl', brew: 'curl' },
+  { name: 'docker-compose', commands: ['docker-compose'], apt: 'docker-compose', brew: 'docker-compose' },
+];
+
+/** Installs what is missing where that is allowed, and returns what is missing still. */
+export function provide() {
+  const absent = programs.filter((program) => !isPresent(program));
+  if (absent.length === 0) return [];
+  const installer = findInstaller();
+  if (installer !== undefined) {
+    say(`installing ${absent.map((program) => program[installer.kind]).join(', ')}`);
+    installer.install(absent.map((program) => program[installer.kind]));
+  }
+  return absent.filter((program) => !isPresent(program)).map((program) => ({ ...program, remedy: remedy(program) }));
+}
+
+function isPresent({ commands }) {
+  // nginx lives in /usr/sbin, which is not on everybody's PATH.
+  const path = `${process.env.PATH}:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin`;
+  return commands.some(
+    (command) => spawnSync('sh', ['-c', `command -v ${command}`], { env: { ...process.env, PATH: path } }).status === 0,
+  );
+}
+
+function findInstaller() {
+  if (succeeds('apt-get', ['--version'])) {
+    const root = process.getuid?.() === 0;
+    if (!root && !succeeds('sudo', ['-n', 'true'])) return undefined;
+    const apt = (args) => {
+      const command = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', ...args];
+      const [first, ...rest] = root ? command : ['sudo', '-n', ...command];
+      return run(first, rest, { stdio: ['ignore', 'ignore', 'inherit'] });
+    };
+    return {
+      kind: 'apt',
+      install: (names) => apt(['update']) && apt(['install', '-y', '--no-install-recommends', ...names]),
+    };
+  }
+  if (succeeds('brew', ['--version']))
+    return { kind: 'brew', install: (names) => run('brew', ['install', '-q', ...names]) };
+  return undefined;
+}
+
+function succeeds(command, args) {
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+}
+
+function remedy({ apt, brew }) {
+  return process.platform === 'darwin' ? `brew install ${brew}` : `sudo apt-get install ${apt}`;
+}

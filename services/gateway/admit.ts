@@ -1,0 +1,146 @@
+import { performance } from 'node:perf_hooks';
+import type { Metrics } from '../../shared/metrics.ts';
+import type { Refusal, RefusalCode } from '../../shared/refusals.ts';
+import type { Carrier } from '../../shared/settings/table.ts';
+import { counted } from '../../shared/store/create-store.ts';
+import { type Admitted, StoreUnavailable, type TicketStore } from '../../shared/store/store.ts';
+import { hashSecret, mintAttemptId, type Ticket } from '../../shared/ticket.ts';
+import { type Handshake, parseHandshake, type UpgradeRequest } from './handshake.ts';
+import type { Load } from './load.ts';
+import { originAllowed } from './origin-rule.ts';
+
+/** What a gateway admits by. */
+export interface AdmissionRules {
+  readonly gatewayId: string;
+  readonly audience: string | undefined;
+  readonly carriers: readonly Carrier[];
+  readonly allowedOrigins: readonly string[] | undefined;
+  readonly bindAddress: boolean;
+  readonly maxConnectionsPerSubject: number;
+  readonly limitPolicy: 'refuse' | 'replace';
+}
+
+/** An upgrade request, with what is known of the client from outside it. */
+export interface Visitor extends UpgradeRequest {
+  /** The client's address, by `TRUST_PROXY`. */
+  readonly address: string;
+  /** The host that the client asked for, by `TRUST_PROXY`; without it the request's own. */
+  readonly forwardedHost?: string | undefined;
+}
+
+export type Admission =
+  | {
+      readonly kind: 'admitted';
+      readonly ticketId: string;
+      readonly attemptId: string;
+      readonly admitted: Admitted;
+      readonly handshake: Handshake;
+    }
+  | {
+      readonly kind: 'refused';
+      readonly refusal: Refusal;
+      /** Known only where the ticket was presented with the right secret. */
+      readonly subject?: string | undefined;
+    };
+
+interface Context {
+  readonly rules: AdmissionRules;
+  readonly load: Load;
+  readonly store: TicketStore;
+  readonly metrics: Metrics;
+}
+
+/**
+ * What the gateway decides about an upgrade, the cheapest reason first and the store last:
+ * syntax, drain and load, origin, ticket syntax, consume. Nothing is written to the client here.
+ */
+export async function admit(visitor: Visitor, context: Context): Promise<Admission> {
+  const parsed = parseHandshake(visitor, context.rules.carriers);
+  if (!parsed.ok) return { kind: 'refused', refusal: parsed.refusal };
+  const { handshake } = parsed;
+  const { presented } = handshake;
+
+  const early = (await context.load.refusal(visitor.address)) ?? originRefusal(visitor, handshake, context.rules);
+  if (early !== undefined) {
+    if (presented.kind !== 'ticket') return { kind: 'refused', refusal: early };
+    const subject = await note(early.code, visitor, handshake, presented.ticket, context);
+    return { kind: 'refused', refusal: { ...early, ticketId: presented.ticket.id }, subject };
+  }
+
+  if (presented.kind === 'missing') return { kind: 'refused', refusal: { code: 'ticket_missing' } };
+  if (presented.kind === 'malformed') return { kind: 'refused', refusal: { code: 'ticket_malformed' } };
+  return consume(visitor, handshake, presented.ticket, context);
+}
+
+function originRefusal(visitor: Visitor, handshake: Handshake, rules: AdmissionRules): Refusal | undefined {
+  const host = visitor.forwardedHost ?? handshake.host;
+  return originAllowed(handshake.origin, host, rules.allowedOrigins) ? undefined : { code: 'origin_refused' };
+}
+
+async function consume(visitor: Visitor, handshake: Handshake, ticket: Ticket, context: Context): Promise<Admission> {
+  const { rules, store, metrics } = context;
+  const attemptId = mintAttemptId();
+  const started = performance.now();
+  try {
+    const outcome = await counted(
+      metrics,
+      'consume',
+      store.consume({
+        id: ticket.id,
+        secretSha256: hashSecret(ticket.secret),
+        attemptId,
+        gatewayId: rules.gatewayId,
+        audience: rules.audience,
+        path: handshake.path,
+        origin: handshake.origin,
+        address: visitor.address,
+        bindAddress: rules.bindAddress,
+        maxConnections: rules.maxConnectionsPerSubject,
+        limitPolicy: rules.limitPolicy,
+      }),
+    );
+    metrics.observe('oncegate_consume_duration_seconds', (performance.now() - started) / 1000);
+    if (outcome.code === 'admitted') {
+      return { kind: 'admitted', ticketId: ticket.id, attemptId, admitted: outcome, handshake };
+    }
+    return { kind: 'refused', refusal: { code: outcome.code, ticketId: ticket.id }, subject: outcome.subject };
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error;
+    return { kind: 'refused', refusal: { code: 'store_unavailable', ticketId: ticket.id } };
+  }
+}
+
+/**
+ * Puts a refusal that was decided before consume on the ticket's record, and says whose ticket it is.
+ * Explaining never adds to an overload: then it is the first thing to be dropped.
+ */
+async function note(
+  outcome: RefusalCode,
+  visitor: Visitor,
+  handshake: Handshake,
+  ticket: Ticket,
+  { rules, load, store, metrics }: Context,
+): Promise<string | undefined> {
+  const done = load.mayNote(outcome);
+  if (done === undefined) return undefined;
+  try {
+    const noted = await counted(
+      metrics,
+      'note',
+      store.note({
+        id: ticket.id,
+        secretSha256: hashSecret(ticket.secret),
+        outcome,
+        gatewayId: rules.gatewayId,
+        origin: handshake.origin,
+        address: visitor.address,
+      }),
+    );
+    return noted.code === 'noted' ? noted.subject : undefined;
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error;
+    return undefined; // the refusal stands, noted or not
+  } finally {
+    done();
+  }
+}

@@ -1,0 +1,117 @@
+import { type CloseReason, closeCodes } from '../../shared/close-codes.ts';
+
+/** What carries a connection's frames: the built-in echo, or whatever stands in its place. */
+export interface Wire {
+  ping(): void;
+  /** Sends a Close frame (RFC 6455 §5.5.1). */
+  close(code: number, reason: string): void;
+  /** Ends the socket at once. */
+  terminate(): void;
+  /** Whether the client does not read what it is sent. */
+  readonly stalled: boolean;
+}
+
+export interface ConnectionOptions {
+  /** The ticket id. */
+  readonly id: string;
+  readonly attemptId: string;
+  readonly subject: string;
+  /** Unix ms by the store's clock. */
+  readonly openedAt: number;
+  /** Unix ms by the store's clock. */
+  readonly sessionExpiresAt: number;
+  readonly wire: Wire;
+  /** This machine's monotonic clock at the time of opening, ms. */
+  readonly now: number;
+}
+
+/** How long a client may take to answer a Close frame before its socket is ended. */
+const CLOSE_TIMEOUT_MS = 2_000;
+
+/**
+ * An open connection that a ticket bought: what it knows of itself and what is due when. It has no
+ * timer of its own; whoever holds it calls {@link Connection.tick}. Moments are kept as distances
+ * from its opening, so that the store's clock and this machine's never have to agree.
+ */
+export class Connection {
+  readonly id: string;
+  readonly attemptId: string;
+  readonly subject: string;
+  readonly openedAt: number;
+  readonly #wire: Wire;
+  readonly #start: number;
+  #sessionExpiresAt: number;
+  #heardAt: number;
+  #pingedAt: number | undefined;
+  #leaseDueAt: number;
+  #closing: { readonly reason: CloseReason; readonly terminateAt: number } | undefined;
+
+  constructor(options: ConnectionOptions, leaseEveryMs: number) {
+    this.id = options.id;
+    this.attemptId = options.attemptId;
+    this.subject = options.subject;
+    this.openedAt = options.openedAt;
+    this.#wire = options.wire;
+    this.#start = options.now;
+    this.#sessionExpiresAt = options.sessionExpiresAt;
+    this.#heardAt = options.now;
+    this.#leaseDueAt = options.now + leaseEveryMs;
+  }
+
+  /** Unix ms by the store's clock. */
+  get sessionExpiresAt(): number {
+    return this.#sessionExpiresAt;
+  }
+
+  /** Why the gateway closes it, once it does. */
+  get closing(): CloseReason | undefined {
+    return this.#closing?.reason;
+  }
+
+  /** The session ends at another moment from now on. */
+  renew(sessionExpiresAt: number): void {
+    this.#sessionExpiresAt = sessionExpiresAt;
+  }
+
+  /** The client gave a sign of life. */
+  heard(now: number): void {
+    this.#heardAt = now;
+    this.#pingedAt = undefined;
+  }
+
+  leaseDue(now: number): boolean {
+    return this.#closing === undefined && now >= this.#leaseDueAt;
+  }
+
+  leaseAgainAt(moment: number): void {
+    this.#leaseDueAt = moment;
+  }
+
+  /** Closes it for a reason of the table; the first reason stands. */
+  close(reason: CloseReason, now: number, detail = ''): void {
+    if (this.#closing !== undefined) return;
+    this.#closing = { reason, terminateAt: now + CLOSE_TIMEOUT_MS };
+    this.#wire.close(closeCodes[reason].code, reason + detail);
+  }
+
+  terminate(): void {
+    this.#wire.terminate();
+  }
+
+  /** Does what is due: a ping, the end of the session, the end of patience. */
+  tick(now: number, heartbeatMs: number): void {
+    if (this.#closing !== undefined) {
+      if (now >= this.#closing.terminateAt) this.#wire.terminate();
+      return;
+    }
+    if (now - this.#start >= this.#sessionExpiresAt - this.openedAt) {
+      this.close('session_expired', now);
+    } else if (this.#pingedAt !== undefined) {
+      if (now - this.#pingedAt >= heartbeatMs)
+        this.close(this.#wire.stalled ? 'slow_consumer' : 'heartbeat_missed', now);
+    } else if (now - this.#heardAt >= heartbeatMs) {
+      this.#pingedAt = now;
+      this.#wire.ping();
+    }
+  }
+}

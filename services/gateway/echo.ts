@@ -1,0 +1,103 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type RawData, WebSocket, WebSocketServer } from 'ws';
+import { closeCodes } from '../../shared/close-codes.ts';
+import type { Wire } from './connection.ts';
+import { chooseSubprotocol } from './subprotocols.ts';
+
+/** What the echo tells of a connection. */
+export interface EchoListener {
+  /** The client gave a sign of life. */
+  heard(): void;
+  /** The gateway has to close for this reason, and is about to. */
+  tooBig(): void;
+  ended(code: number, reason: string): void;
+}
+
+/** What the client is told when the connection opens. */
+export interface Hello {
+  readonly ticketId: string;
+  readonly subject: string;
+  /** A JSON object, as it was issued. */
+  readonly claims: string;
+}
+
+/** Unsent bytes past which the client is not read from until it has read. */
+const STALL_BYTES = 1_048_576;
+
+/** Fragments of one message; a larger number only serves to exhaust memory (CVE-2026-48779). */
+const MAX_FRAGMENTS = 1_024;
+
+const TOO_BIG = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
+
+/** ws closes an oversized message without a reason: this one gives the table's. */
+class EchoSocket extends WebSocket {
+  override close(code?: number, reason?: string | Buffer): void {
+    super.close(code, reason ?? (code === closeCodes.message_too_big.code ? 'message_too_big' : undefined));
+  }
+}
+
+/** The built-in backend: greets, then sends every message back. */
+export class Echo {
+  readonly #server: WebSocketServer;
+
+  constructor(maxMessageBytes: number) {
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      maxPayload: maxMessageBytes,
+      maxFragments: MAX_FRAGMENTS,
+      WebSocket: EchoSocket,
+      handleProtocols: (protocols) => chooseSubprotocol([...protocols]) ?? false,
+    });
+  }
+
+  /**
+   * Answers with 101 and opens the connection.
+   *
+   * @param request its subprotocols must no longer hold the ticket
+   * @returns the wire, or null where the client went away and nothing was opened
+   */
+  open(request: IncomingMessage, socket: Duplex, hello: Hello, listen: (wire: Wire) => EchoListener): Wire | null {
+    let opened: Wire | null = null;
+    this.#server.handleUpgrade(request, socket, Buffer.alloc(0), (webSocket: WebSocket) => {
+      opened = wireOf(webSocket);
+      attach(webSocket, listen(opened));
+      webSocket.send(helloMessage(hello));
+    });
+    return opened;
+  }
+}
+
+function helloMessage({ ticketId, subject, claims }: Hello): string {
+  const head = JSON.stringify({ type: 'hello', ticket_id: ticketId, subject });
+  // The claims are JSON already: parsing them here could only lose something.
+  return `${head.slice(0, -1)},"claims":${claims}}`;
+}
+
+function wireOf(webSocket: WebSocket): Wire {
+  return {
+    ping: () => webSocket.ping(),
+    close: (code, reason) => webSocket.close(code, reason),
+    terminate: () => webSocket.terminate(),
+    get stalled() {
+      return webSocket.isPaused;
+    },
+  };
+}
+
+function attach(webSocket: WebSocket, listener: EchoListener): void {
+  webSocket.on('message', (data: RawData, isBinary: boolean) => {
+    listener.heard();
+    webSocket.send(data, { binary: isBinary }, () => {
+      if (webSocket.isPaused && webSocket.bufferedAmount < STALL_BYTES) webSocket.resume();
+    });
+    if (webSocket.bufferedAmount >= STALL_BYTES) webSocket.pause();
+  });
+  webSocket.on('ping', () => listener.heard());
+  webSocket.on('pong', () => listener.heard());
+  webSocket.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === TOO_BIG) listener.tooBig();
+  });
+  webSocket.on('close', (code, reason) => listener.ended(code, reason.toString()));
+}

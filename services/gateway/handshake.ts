@@ -1,0 +1,100 @@
+import type { Refusal } from '../../shared/refusals.ts';
+import type { Carrier } from '../../shared/settings/table.ts';
+import { type PresentedTicket, takeTicket } from './carriers.ts';
+import { parseSubprotocols } from './subprotocols.ts';
+
+/** An upgrade request as it arrived, before anything is believed. */
+export interface UpgradeRequest {
+  readonly method: string;
+  /** The request target (RFC 9112 §3.2). */
+  readonly target: string;
+  readonly httpVersion: string;
+  /** Names and values in turn, as they were sent. */
+  readonly rawHeaders: readonly string[];
+  /** Bytes that came behind the request. */
+  readonly earlyBytes: number;
+  /** Whether an earlier request on the same socket is still being answered. */
+  readonly pipelined: boolean;
+}
+
+/** An upgrade request that is well-formed (RFC 6455 §4.2.1). */
+export interface Handshake {
+  /** Without the `/~<ticket id>` segment. */
+  readonly path: string;
+  /** Without the ticket; empty where there is none. */
+  readonly query: string;
+  readonly host: string;
+  readonly origin: string | undefined;
+  /** Without the ticket. */
+  readonly protocols: readonly string[];
+  readonly presented: PresentedTicket;
+}
+
+export type ParsedHandshake =
+  | { readonly ok: true; readonly handshake: Handshake }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+/** More than any browser or proxy sends. Node drops what is past its own, far higher limit without a word. */
+const MAX_HEADERS = 100;
+
+/** `/~<ticket id>`: a path of its own for each attempt, taken off before anything looks at the path. */
+const ID_SEGMENT = /^\/~[A-Za-z0-9_-]{22}(?=\/|$)/;
+
+/** Origin-form only; a second slash or a backslash would be read as a host by careless parsers. */
+const PATH = /^\/(?!\/)[!-~]*$/;
+/** Visible ASCII without `#` and `\\`: the rest has to come percent-encoded (RFC 3986 §2). */
+const TARGET = /^[!-"$-[\]-~]+$/;
+const BASE64_OF_16_BYTES = /^[+/0-9A-Za-z]{22}==$/;
+
+const MALFORMED: ParsedHandshake = { ok: false, refusal: { code: 'handshake_malformed' } };
+const UPGRADE_REQUIRED: ParsedHandshake = { ok: false, refusal: { code: 'upgrade_required' } };
+
+/** Reads an upgrade request, cheapest check first. Pure: nothing is asked and nothing is written. */
+export function parseHandshake(request: UpgradeRequest, carriers: readonly Carrier[]): ParsedHandshake {
+  if (request.httpVersion !== '1.1' || request.earlyBytes > 0 || request.pipelined) return MALFORMED;
+  if (request.method !== 'GET') return { ok: false, refusal: { code: 'method_not_allowed', allow: ['GET'] } };
+  if (request.rawHeaders.length > 2 * MAX_HEADERS) return MALFORMED;
+
+  const headers = groupHeaders(request.rawHeaders);
+  const only = (name: string): string | undefined =>
+    headers.get(name)?.length === 1 ? headers.get(name)?.[0] : undefined;
+  const atMostOne = (name: string): boolean => (headers.get(name)?.length ?? 0) <= 1;
+
+  const host = only('host');
+  if (!host || !/^[!-~]{1,300}$/.test(host)) return MALFORMED;
+  if (headers.has('transfer-encoding') || (headers.has('content-length') && only('content-length') !== '0'))
+    return MALFORMED;
+
+  if (only('upgrade')?.toLowerCase() !== 'websocket') return headers.has('upgrade') ? UPGRADE_REQUIRED : MALFORMED;
+  const version = only('sec-websocket-version');
+  if (version === undefined) return MALFORMED;
+  if (version !== '13') return UPGRADE_REQUIRED;
+  if (!BASE64_OF_16_BYTES.test(only('sec-websocket-key') ?? '')) return MALFORMED;
+  if (!atMostOne('origin') || !atMostOne('authorization')) return MALFORMED;
+
+  const [path = '', ...queries] = request.target.split('?');
+  if (!PATH.test(path) || !TARGET.test(request.target)) return MALFORMED;
+
+  const protocols = parseSubprotocols(headers.get('sec-websocket-protocol')?.join(','));
+  if (protocols === null) return MALFORMED;
+
+  const taken = takeTicket({ query: queries.join('?'), protocols, authorization: only('authorization') }, carriers);
+  if (taken === null) return MALFORMED;
+
+  const rest = path.replace(ID_SEGMENT, '');
+  // What follows the segment has to be a path in its own right.
+  if (rest !== '' && !PATH.test(rest)) return MALFORMED;
+  return { ok: true, handshake: { ...taken, path: rest || '/', host, origin: only('origin') } };
+}
+
+function groupHeaders(rawHeaders: readonly string[]): Map<string, string[]> {
+  const groups = new Map<string, string[]>();
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = String(rawHeaders[index]).toLowerCase();
+    const value = String(rawHeaders[index + 1]);
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [value]);
+    else group.push(value);
+  }
+  return groups;
+}

@@ -1,0 +1,88 @@
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import type { Refusal, RefusalCode } from '../../shared/refusals.ts';
+
+export interface LoadLimits {
+  /** The most open connections; 0 for no limit. */
+  readonly maxConnections: number;
+  /** The most upgrades that are being decided at once. */
+  readonly maxPendingUpgrades: number;
+  /** Failed handshakes of one address in a minute; 0 for no limit. */
+  readonly maxFailedHandshakesPerMinute: number;
+}
+
+/** The most refusals that are being noted at once while the gateway is overloaded. */
+const MAX_NOTES_UNDER_LOAD = 50;
+
+/** Refusals that say nothing about the client. */
+const NOT_THE_CLIENTS_FAULT: readonly RefusalCode[] = [
+  'draining',
+  'overloaded',
+  'store_unavailable',
+  'connection_limit',
+  'rate_limited',
+];
+
+/** How busy a gateway is, and whether it takes one more. */
+export class Load {
+  readonly #limits: LoadLimits;
+  readonly #connections: () => number;
+  readonly #failures: RateLimiterMemory | undefined;
+  #deciding = 0;
+  #notes = 0;
+  #draining = false;
+
+  /** @param connections how many connections are open now */
+  constructor(limits: LoadLimits, connections: () => number) {
+    this.#limits = limits;
+    this.#connections = connections;
+    const points = limits.maxFailedHandshakesPerMinute;
+    this.#failures = points === 0 ? undefined : new RateLimiterMemory({ points, duration: 60 });
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** From now on every upgrade is refused. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Counts an upgrade as being decided until the returned function is called. */
+  enter(): () => void {
+    this.#deciding += 1;
+    return () => {
+      this.#deciding -= 1;
+    };
+  }
+
+  /** Why one more upgrade from this address is not taken, if so. The upgrade itself has entered. */
+  async refusal(address: string): Promise<Refusal | undefined> {
+    if (this.#draining) return { code: 'draining' };
+    const failed = await this.#failures?.get(address);
+    if (failed && failed.consumedPoints >= this.#limits.maxFailedHandshakesPerMinute) {
+      return { code: 'rate_limited', retryAfterSeconds: Math.ceil(failed.msBeforeNext / 1000) };
+    }
+    if (this.#deciding > this.#limits.maxPendingUpgrades) return { code: 'overloaded' };
+    const { maxConnections } = this.#limits;
+    // Those that are being decided may all be admitted: each has its place reserved.
+    if (maxConnections > 0 && this.#connections() + this.#deciding > maxConnections)
+      return { code: 'connection_limit' };
+    return undefined;
+  }
+
+  /** Counts a failed handshake against its address. */
+  async failed(address: string, code: RefusalCode): Promise<void> {
+    if (!NOT_THE_CLIENTS_FAULT.includes(code)) await this.#failures?.penalty(address);
+  }
+
+  /** Whether a refusal may be noted now: a function to call when that is done, or undefined. */
+  mayNote(code: RefusalCode): (() => void) | undefined {
+    const underLoad = code === 'overloaded' || code === 'rate_limited';
+    if (underLoad && this.#notes >= MAX_NOTES_UNDER_LOAD) return undefined;
+    this.#notes += 1;
+    return () => {
+      this.#notes -= 1;
+    };
+  }
+}

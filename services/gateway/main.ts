@@ -1,0 +1,13 @@
+import { runService } from '../../shared/process/run-service.ts';
+import { redisIsNeeded } from '../../shared/settings/load.ts';
+import { createStore } from '../../shared/store/create-store.ts';
+import { startGateway } from './gateway.ts';
+
+await runService({
+  name: 'gateway',
+  rules: [redisIsNeeded],
+  async start(settings, log) {
+    const store = createStore(settings, log);
+    return startGateway({ settings, store, log });
+  },
+});

@@ -1,0 +1,68 @@
+#!/usr/bin/env node
+import { parseArgs } from 'node:util';
+import { exitCodes } from '../../shared/process/exit-codes.ts';
+import { VERSION } from '../../shared/version.ts';
+import { connect } from './connect.ts';
+import { printSettings } from './settings.ts';
+import { UsageError } from './usage-error.ts';
+import { addUser } from './users-add.ts';
+
+const USAGE = `oncegate ${VERSION}: one ticket, one connection, once
+
+  oncegate users add <name> [--file <path>]
+      Adds a user for HTTP Basic, or gives one another password. The password is asked for, or read
+      from standard input. The file is AUTH_USERS_FILE unless --file names another.
+
+  oncegate connect <file or URL> [--insecure]
+      Opens a WebSocket with a ticket: a file with the answer of POST /tickets, or its connect_url.
+      Sends each line of standard input and prints what comes back; of a refusal, the whole reason.
+
+  oncegate settings
+      Every environment variable that the services read, with its bounds and its default.
+`;
+
+async function main(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parse(args);
+  if (values.version) return print(`${VERSION}\n`);
+  if (values.help) return print(USAGE);
+  const [noun, verb, name, ...rest] = positionals;
+  if (noun === 'users' && verb === 'add' && name !== undefined && rest.length === 0) return addUser(name, values.file);
+  if (noun === 'connect' && verb !== undefined && name === undefined)
+    return connect(verb, { insecure: values.insecure });
+  if (noun === 'settings' && verb === undefined) return print(printSettings());
+  throw new UsageError(noun === undefined ? 'which command?' : `cannot do that: ${positionals.join(' ')}`);
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        file: { type: 'string' },
+        insecure: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+        version: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : 'unreadable');
+  }
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return exitCodes.ok;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (error instanceof UsageError) {
+    process.stderr.write(`oncegate: ${error.message}\n\n${USAGE}`);
+    process.exitCode = exitCodes.usage;
+  } else {
+    process.stderr.write(`oncegate: ${error instanceof Error ? error.message : 'failed'}\n`);
+    process.exitCode = exitCodes.fault;
+  }
+}

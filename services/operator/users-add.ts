@@ -1,0 +1,31 @@
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { hashPassword } from '../../shared/password.ts';
+import { exitCodes } from '../../shared/process/exit-codes.ts';
+import { readEnvironment } from '../../shared/settings/load.ts';
+import { isUserName, parseUsersFile, withUser } from '../../shared/users-file.ts';
+import { readPassword } from './read-password.ts';
+import { UsageError } from './usage-error.ts';
+
+/** `oncegate users add <name>`: adds a user to a users file, or replaces the user's password. */
+export async function addUser(name: string, file: string | undefined): Promise<number> {
+  const path = file ?? readEnvironment().AUTH_USERS_FILE;
+  if (!path) throw new UsageError('say which file: --file <path>, or set AUTH_USERS_FILE');
+  if (!isUserName(name)) {
+    throw new UsageError('a name has 1 to 256 characters, no colon, no control characters and no # or blank in front');
+  }
+  const content = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  const [fault] = parseUsersFile(content).faults;
+  if (fault !== undefined) throw new Error(`${path}: ${fault}; nothing was changed`);
+
+  const password = await readPassword(`Password for ${name}: `);
+  if (password === '') throw new Error('the password is empty; nothing was changed');
+
+  const replaced = parseUsersFile(content).users.has(name);
+  const scratch = `${path}.${process.pid}.tmp`;
+  writeFileSync(scratch, withUser(content, name, await hashPassword(password)), { mode: 0o600 });
+  renameSync(scratch, path);
+  process.stdout.write(
+    `${replaced ? 'Replaced the password of' : 'Added'} ${name} in ${path}. Restart the ticket service to use it.\n`,
+  );
+  return exitCodes.ok;
+}

@@ -1,0 +1,29 @@
+export interface WelcomeOptions {
+  readonly scheme: 'http' | 'https';
+  readonly ticketPort: number;
+  readonly gatewayUrl: string;
+  readonly inMemory: boolean;
+  readonly ttlSeconds: number;
+  readonly demo: { readonly name: string; readonly password: string } | undefined;
+}
+
+/** What a person reads first: where things are, and two lines to paste into a shell. */
+export function welcome({ scheme, ticketPort, gatewayUrl, inMemory, ttlSeconds, demo }: WelcomeOptions): string {
+  const tickets = `${scheme}://localhost:${ticketPort}`;
+  const insecure = scheme === 'https' ? ' --insecure' : '';
+  const credentials = demo ? `-u ${demo.name}:${demo.password}` : "-H 'Authorization: <your credentials>'";
+  const lines = [
+    `Oncegate is running${inMemory ? ', in memory: nothing outlives this process' : ''}.`,
+    '',
+    `  ticket service   ${tickets}`,
+    `  gateway          ${gatewayUrl}`,
+    ...(demo ? [`  demo user        ${demo.name}`, `  password         ${demo.password}   (made for this run)`] : []),
+    '',
+    `Get a ticket, then open the WebSocket with it: once, and within ${ttlSeconds} s.`,
+    '',
+    `  curl -s${insecure} ${credentials} -X POST ${tickets}/tickets | tee ticket.json`,
+    '  npx oncegate connect ticket.json',
+    '',
+  ];
+  return `\n${lines.join('\n')}\n`;
+}

@@ -1,0 +1,26 @@
+import type { Carrier, Settings } from '../../shared/settings/table.ts';
+import { formatTicket, type Ticket } from '../../shared/ticket.ts';
+
+/** What tickets tell their clients of the gateways. */
+export interface Announcement {
+  /** Where the gateways are, for example `wss://chat.example.org`. */
+  readonly gatewayUrl: string;
+  readonly carriers: readonly Carrier[];
+}
+
+/** What the settings say of the gateways; without `GATEWAY_URL` one on this machine. */
+export function announcementOf(settings: Settings): Announcement {
+  const gatewayUrl = settings.gatewayUrl ?? `ws://localhost:${settings.gatewayPort}`;
+  return { gatewayUrl, carriers: settings.ticketCarriers };
+}
+
+/** The ways to present a ticket: a URL for curl and wscat, and subprotocols for a browser. */
+export function waysToPresent(ticket: Ticket, path: string | undefined, { gatewayUrl, carriers }: Announcement) {
+  const value = formatTicket(ticket);
+  const base = gatewayUrl.replace(/\/+$/, '');
+  return {
+    url: gatewayUrl,
+    connect_url: carriers.includes('query') ? `${base}${path ?? '/'}?ticket=${value}` : null,
+    protocols: ['oncegate.v1', `oncegate.ticket.${value}`],
+  };
+}

@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import type { FieldError } from '../../shared/refusals.ts';
+import { isSubject } from '../../shared/ticket.ts';
+
+/** What a caller may ask of a ticket; all of it optional. */
+export interface TicketWish {
+  readonly audience?: string | undefined;
+  readonly path?: string | undefined;
+  /** JSON text of an object. */
+  readonly claims?: string | undefined;
+  readonly ttlSeconds?: number | undefined;
+  readonly subject?: string | undefined;
+}
+
+export type ParsedWish =
+  | { readonly ok: true; readonly wish: TicketWish }
+  | { readonly ok: false; readonly errors: FieldError[] };
+
+const MAX_CLAIMS_BYTES = 4_096;
+const MAX_CLAIMS_DEPTH = 32;
+const MAX_PATH_LENGTH = 1_024;
+
+/** Names with which a careless merge behind the gateway would reach a prototype. */
+const FORBIDDEN_KEYS = ['__proto__', 'constructor', 'prototype'];
+
+const FIELDS = 'audience, path, claims, ttl_seconds, subject';
+
+/** Reads the body of `POST /tickets`; every field that is out of bounds is reported. */
+export function parseWish(body: unknown, maxTtlSeconds: number): ParsedWish {
+  const parsed = wishSchema(maxTtlSeconds).safeParse(body ?? {});
+  if (!parsed.success) return { ok: false, errors: parsed.error.issues.map(fieldError) };
+  const { audience, path, claims, ttl_seconds: ttlSeconds, subject } = parsed.data;
+  return { ok: true, wish: { audience, path, claims, ttlSeconds, subject } };
+}
+
+function wishSchema(maxTtlSeconds: number) {
+  const ttl = `must be a whole number from 1 to ${maxTtlSeconds} (seconds)`;
+  const audience = 'must be 1 to 64 of A-Z a-z 0-9 . _ -';
+  const subject = 'must be 1 to 256 characters without control characters';
+  return z.strictObject(
+    {
+      audience: z
+        .string({ error: audience })
+        .regex(/^[A-Za-z0-9._-]{1,64}$/, { error: audience })
+        .optional(),
+      path: z.string({ error: PATH_ERROR }).refine(isPath, { error: PATH_ERROR }).optional(),
+      claims: z.unknown().optional().transform(serializeClaims),
+      ttl_seconds: z.int({ error: ttl }).min(1, { error: ttl }).max(maxTtlSeconds, { error: ttl }).optional(),
+      subject: z.string({ error: subject }).refine(isSubject, { error: subject }).optional(),
+    },
+    {
+      error: (issue) =>
+        issue.code === 'unrecognized_keys'
+          ? `has a field that is not known; the fields are ${FIELDS}`
+          : `must be a JSON object with some of ${FIELDS}`,
+    },
+  );
+}
+
+const PATH_ERROR = `must be an absolute path of at most ${MAX_PATH_LENGTH} characters, percent-encoded as a browser sends it, without query or dot segments`;
+
+/** Only a path that arrives as it was written can ever be equal to the one in the upgrade request. */
+function isPath(path: string): boolean {
+  if (path.length > MAX_PATH_LENGTH || !/^\/(?!\/)[!-~]*$/.test(path) || /[?#\\]/.test(path)) return false;
+  return new URL(`http://host${path}`).pathname === path;
+}
+
+function serializeClaims(claims: unknown, context: z.RefinementCtx): string | undefined {
+  if (claims === undefined) return undefined;
+  const fault = claimsFault(claims);
+  if (fault !== undefined) {
+    context.addIssue({ code: 'custom', message: fault });
+    return z.NEVER;
+  }
+  return JSON.stringify(claims);
+}
+
+function claimsFault(claims: unknown): string | undefined {
+  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return 'must be a JSON object';
+  if (!withinDepth(claims, MAX_CLAIMS_DEPTH)) return `must not be nested deeper than ${MAX_CLAIMS_DEPTH} levels`;
+  if (hasForbiddenKey(claims)) return `must not have a key named ${FORBIDDEN_KEYS.join(', ')}`;
+  if (Buffer.byteLength(JSON.stringify(claims)) > MAX_CLAIMS_BYTES) {
+    return `must be at most ${MAX_CLAIMS_BYTES} bytes as JSON`;
+  }
+  return undefined;
+}
+
+function withinDepth(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((item) => withinDepth(item, levels - 1));
+}
+
+function hasForbiddenKey(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([key, item]) => FORBIDDEN_KEYS.includes(key) || hasForbiddenKey(item));
+}
+
+function fieldError(issue: { path: PropertyKey[]; message: string }): FieldError {
+  return { pointer: ['#', ...issue.path.map(String)].join('/'), detail: issue.message };
+}

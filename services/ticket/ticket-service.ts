@@ -1,0 +1,71 @@
+import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { createAdminServer } from '../../shared/http/admin-server.ts';
+import { closeServer, listen } from '../../shared/http/listen.ts';
+import { createMetrics } from '../../shared/metrics.ts';
+import type { Logger } from '../../shared/process/log.ts';
+import type { RunningService } from '../../shared/process/run-service.ts';
+import type { Settings } from '../../shared/settings/table.ts';
+import type { TicketStore } from '../../shared/store/store.ts';
+import { type Announcement, announcementOf } from './announce.ts';
+import { createTicketApp } from './app.ts';
+import type { Authenticator } from './authenticators/authenticator.ts';
+
+export interface TicketServiceOptions {
+  readonly settings: Settings;
+  readonly store: TicketStore;
+  readonly authenticators: readonly Authenticator[];
+  readonly log: Logger;
+  /** What tickets tell of the gateways; what the settings say, unless given. */
+  readonly announcement?: Announcement;
+}
+
+/** Slowloris: a request must be complete by then. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** Starts the ticket service: its public port and its admin port. */
+export async function startTicketService(options: TicketServiceOptions): Promise<RunningService> {
+  const { settings, store, authenticators, log, announcement = announcementOf(settings) } = options;
+  const metrics = createMetrics(['ticket']);
+  let draining = false;
+  const app = createTicketApp({
+    store,
+    authenticators,
+    announcement,
+    log,
+    metrics,
+    trustProxy: settings.trustProxy,
+    rules: {
+      ttlSeconds: settings.ticketTtlSeconds,
+      maxSessionSeconds: settings.maxSessionSeconds,
+      maxPendingPerSubject: settings.maxPendingPerSubject,
+    },
+  });
+  const limits = {
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: 1_000,
+  };
+  const { tlsCertFile: cert, tlsKeyFile: key } = settings;
+  const server =
+    cert && key ? createTlsServer({ ...limits, cert: cert.content, key: key.content }, app) : createServer(limits, app);
+  const admin = createAdminServer({
+    registry: metrics.registry,
+    notReady: () => (draining ? 'draining' : store.ready ? null : 'store_unavailable'),
+  });
+
+  const port = await listen(server, settings.host, settings.ticketPort);
+  const adminPort = await listen(admin, settings.host, settings.ticketAdminPort);
+  log.info({ event: 'listening', host: settings.host, port, admin_port: adminPort });
+
+  return {
+    port,
+    adminPort,
+    async drain() {
+      draining = true;
+      await closeServer(server);
+      await closeServer(admin);
+    },
+    abandon: () => server.closeAllConnections(),
+  };
+}

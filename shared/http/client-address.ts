@@ -1,0 +1,35 @@
+import type { IncomingMessage } from 'node:http';
+import { type BlockList, isIP } from 'node:net';
+import proxyAddr from 'proxy-addr';
+
+/** Which addresses are proxies of ours (`TRUST_PROXY`); none unless configured. */
+export type Trust = BlockList | undefined;
+
+/** An IPv4 address that came over an IPv6 socket is shown as the IPv4 address it is (RFC 4291 §2.5.5.2). */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
+}
+
+function isTrusted(trust: Trust, address: string): boolean {
+  const plain = plainAddress(address);
+  const family = isIP(plain);
+  return family !== 0 && trust?.check(plain, family === 4 ? 'ipv4' : 'ipv6') === true;
+}
+
+/**
+ * The address of the client: the rightmost one in `X-Forwarded-For` that is not a trusted proxy, or
+ * the peer itself. What an untrusted peer writes there does not count.
+ */
+export function clientAddress(request: IncomingMessage, trust: Trust): string {
+  const peer = plainAddress(request.socket.remoteAddress ?? '');
+  if (trust === undefined || !isTrusted(trust, peer)) return peer;
+  const address = plainAddress(proxyAddr(request, (hop) => isTrusted(trust, hop)));
+  return isIP(address) === 0 ? peer : address;
+}
+
+/** The host that the client asked for, from the `X-Forwarded-Host` of a trusted proxy. */
+export function forwardedHost(request: IncomingMessage, trust: Trust): string | undefined {
+  const forwarded = request.headers['x-forwarded-host'];
+  if (typeof forwarded !== 'string' || trust === undefined) return undefined;
+  return isTrusted(trust, request.socket.remoteAddress ?? '') ? forwarded.split(',', 1)[0]?.trim() : undefined;
+}

@@ -1,0 +1,28 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** The address could not be listened on: the port is taken, or the address is not ours. */
+export class CannotListen extends Error {
+  override readonly name = 'CannotListen';
+}
+
+/** Starts listening, and says on which port (the system's choice where 0 was asked for). */
+export function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(new CannotListen(`cannot listen on ${host}:${port}: ${error.code ?? error.message}`));
+    });
+    server.listen(port, host, () => {
+      const address = server.address() as AddressInfo; // a TCP server that listens has one
+      resolve(address.port);
+    });
+  });
+}
+
+/** Stops accepting, and resolves when the last response has been sent. */
+export function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,86 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import { parseEnv } from 'node:util';
+import { camelCase, type SettingName, type Settings, settingNames, settingRow } from './table.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** One thing that is wrong with the configuration: the setting and what to do, never a secret's value. */
+export type Fault = string;
+
+export type LoadedSettings =
+  | { readonly ok: true; readonly settings: Settings }
+  | { readonly ok: false; readonly faults: readonly Fault[] };
+
+/** The process's environment, over that of a `.env` file in the working directory where there is one. */
+export function readEnvironment(path = '.env'): Environment {
+  const fromFile = existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {};
+  return { ...fromFile, ...process.env };
+}
+
+/**
+ * A rule that needs more than one setting, or a look into a file. It is given the values that are in
+ * bounds, and whether a setting was written at all, so that each fault is reported once.
+ */
+export type Rule = (values: Partial<Settings>, written: (name: SettingName) => boolean) => Fault[] | Promise<Fault[]>;
+
+/** The settings of an environment, or every fault of it at once. An empty value counts as none. */
+export async function loadSettings(environment: Environment, rules: readonly Rule[]): Promise<LoadedSettings> {
+  const faults: Fault[] = [];
+  const values: Record<string, unknown> = {};
+  for (const name of settingNames) {
+    const row = settingRow(name);
+    const text = environment[name] || row.default;
+    if (text === undefined) continue;
+    const parsed = row.type.schema.safeParse(text);
+    if (parsed.success) {
+      values[camelCase(name)] = parsed.data;
+    } else {
+      faults.push(`${name}: must be ${row.type.form}${row.secret ? '' : `, not ${JSON.stringify(text)}`}`);
+    }
+  }
+
+  const written = (name: SettingName): boolean => Boolean(environment[name]);
+  for (const rule of [...commonRules, ...rules]) {
+    faults.push(...(await rule(values as Partial<Settings>, written))); // each value was made by its row's own type
+  }
+  return faults.length === 0 ? { ok: true, settings: values as Settings } : { ok: false, faults };
+}
+
+/** For a service that cannot run on the in-memory store. */
+export const redisIsNeeded: Rule = (_, written) =>
+  written('REDIS_URL') || written('REDIS_SENTINELS') || written('REDIS_CLUSTER_NODES')
+    ? []
+    : ['REDIS_URL: must be set (or REDIS_SENTINELS, or REDIS_CLUSTER_NODES): this service keeps its tickets in Redis'];
+
+function together(name: SettingName, other: SettingName): Rule {
+  return (_, written) => (written(name) && !written(other) ? [`${other}: must be set, because ${name} is`] : []);
+}
+
+const oneRedis: Rule = (_, written) =>
+  written('REDIS_SENTINELS') && written('REDIS_CLUSTER_NODES')
+    ? ['REDIS_CLUSTER_NODES: must not be set together with REDIS_SENTINELS']
+    : [];
+
+const noUpstream: Rule = (_, written) =>
+  written('UPSTREAM_URL') ? ['UPSTREAM_URL: must not be set: this version has the built-in echo only'] : [];
+
+const matchingTls: Rule = ({ tlsCertFile, tlsKeyFile }) => {
+  if (tlsCertFile === undefined || tlsKeyFile === undefined) return [];
+  try {
+    createSecureContext({ cert: tlsCertFile.content, key: tlsKeyFile.content });
+    return [];
+  } catch {
+    return ['TLS_CERT_FILE, TLS_KEY_FILE: must be a PEM certificate chain and the private key that belongs to it'];
+  }
+};
+
+const commonRules: readonly Rule[] = [
+  oneRedis,
+  together('REDIS_SENTINELS', 'REDIS_SENTINEL_NAME'),
+  together('REDIS_SENTINEL_NAME', 'REDIS_SENTINELS'),
+  together('TLS_CERT_FILE', 'TLS_KEY_FILE'),
+  together('TLS_KEY_FILE', 'TLS_CERT_FILE'),
+  noUpstream,
+  matchingTls,
+];

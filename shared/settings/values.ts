@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs';
+import { BlockList, isIP } from 'node:net';
+import { z } from 'zod';
+import { isOrigin } from '../origin.ts';
+import type { HostPort } from '../store/redis-link.ts';
+
+/** How a setting's text becomes its value, and what a person may write. */
+export interface ValueType<T> {
+  /** What is allowed, in words: it completes "must be ...". */
+  readonly form: string;
+  readonly schema: z.ZodType<T, string>;
+}
+
+function valueType<T>(form: string, parse: (text: string) => T | undefined): ValueType<T> {
+  const schema = z.string().transform((text, context): T => {
+    const value = parse(text);
+    if (value !== undefined) return value;
+    context.addIssue({ code: 'custom', message: `must be ${form}` });
+    return z.NEVER;
+  });
+  return { form, schema };
+}
+
+/** A whole number within bounds, the unit for the reader. */
+export function integer(min: number, max: number, unit = ''): ValueType<number> {
+  const form = `a whole number from ${min} to ${max}${unit === '' ? '' : ` (${unit})`}`;
+  return valueType(form, (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    return value >= min && value <= max ? value : undefined;
+  });
+}
+
+export function choice<const T extends string>(...values: T[]): ValueType<T> {
+  return valueType(`one of ${values.join(', ')}`, (text) => values.find((value) => value === text));
+}
+
+export const flag: ValueType<boolean> = valueType('true or false', (text) =>
+  text === 'true' ? true : text === 'false' ? false : undefined,
+);
+
+export function text(form: string, pattern: RegExp): ValueType<string> {
+  return valueType(form, (value) => (pattern.test(value) ? value : undefined));
+}
+
+/** A secret of at least so many bytes (UTF-8). */
+export function secret(minBytes: number): ValueType<string> {
+  return valueType(`a secret of at least ${minBytes} bytes`, (value) =>
+    Buffer.byteLength(value) >= minBytes ? value : undefined,
+  );
+}
+
+/** The content of a readable file, as text. */
+export const file: ValueType<{ readonly path: string; readonly content: string }> = valueType(
+  'the path of a readable file',
+  (path) => {
+    try {
+      return { path, content: readFileSync(path, 'utf8') };
+    } catch {
+      return undefined;
+    }
+  },
+);
+
+/** An absolute URL of one of these schemes, without a fragment. */
+export function url(schemes: readonly string[], options: { readonly credentials: boolean }): ValueType<string> {
+  const form = `a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}${
+    options.credentials ? '' : ', without user, password, query or fragment'
+  }`;
+  return valueType(form, (value) => {
+    if (!URL.canParse(value)) return undefined;
+    const { protocol, username, password, search, hash, hostname } = new URL(value);
+    if (!schemes.includes(protocol.slice(0, -1)) || hostname === '' || hash !== '') return undefined;
+    if (!options.credentials && (username !== '' || password !== '' || search !== '')) return undefined;
+    return value;
+  });
+}
+
+/** A comma-separated list without empty or repeated items. */
+export function list<T>(form: string, item: (text: string) => T | undefined): ValueType<readonly T[]> {
+  return valueType(form, (value) => {
+    const texts = value.split(',').map((part) => part.trim());
+    if (new Set(texts).size !== texts.length) return undefined;
+    const items = texts.map(item);
+    return items.every((parsed) => parsed !== undefined) ? items : undefined;
+  });
+}
+
+export const hostPorts: ValueType<readonly HostPort[]> = list('host:port, host:port, ...', (text) => {
+  const match = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (match?.[1] === undefined || port < 1 || port > 65_535) return undefined;
+  return { host: match[1].replace(/^\[|\]$/g, ''), port };
+});
+
+/** Exact origins (RFC 6454 §6.2), or `*`. `null` is never one. */
+export const origins: ValueType<readonly string[]> = list(
+  'exact origins such as https://example.org, comma-separated, or *',
+  (text) => (text === '*' || isOrigin(text) ? text : undefined),
+);
+
+/** Addresses and CIDR blocks whose `X-Forwarded-*` headers count. */
+export const trustedAddresses: ValueType<BlockList> = valueType(
+  'IP addresses or CIDR blocks such as 10.0.0.0/8, comma-separated',
+  (value) => {
+    const trusted = new BlockList();
+    for (const part of value.split(',').map((item) => item.trim())) {
+      const [address = '', bits] = part.split('/');
+      const family = isIP(address);
+      const width = family === 4 ? 32 : 128;
+      if (family === 0 || (bits !== undefined && !(/^\d{1,3}$/.test(bits) && Number(bits) <= width))) return undefined;
+      trusted.addSubnet(address, bits === undefined ? width : Number(bits), family === 4 ? 'ipv4' : 'ipv6');
+    }
+    return trusted;
+  },
+);

@@ -1,0 +1,43 @@
+import type { Metrics, StoreOperation } from '../metrics.ts';
+import type { Logger } from '../process/log.ts';
+import type { Settings } from '../settings/table.ts';
+import { MemoryStore } from './memory-store.ts';
+import { type RedisAddress, RedisLink } from './redis-link.ts';
+import { RedisStore } from './redis-store.ts';
+import type { TicketStore } from './store.ts';
+
+/** Where Redis is, as configured, or undefined where nothing says so. */
+function redisAddress(settings: Settings): RedisAddress | undefined {
+  const { redisUrl: url, redisSentinels, redisSentinelName, redisClusterNodes } = settings;
+  if (redisClusterNodes !== undefined) return { kind: 'cluster', nodes: redisClusterNodes, url };
+  if (redisSentinels !== undefined && redisSentinelName !== undefined) {
+    return { kind: 'sentinel', sentinels: redisSentinels, name: redisSentinelName, url };
+  }
+  return url === undefined ? undefined : { kind: 'single', url };
+}
+
+/** The store that the settings ask for: Redis where it is configured, else memory. */
+export function createStore(settings: Settings, log: Logger): TicketStore {
+  const options = { retentionMs: settings.ticketRetentionSeconds * 1000, leaseMs: settings.leaseSeconds * 1000 };
+  const address = redisAddress(settings);
+  if (address === undefined) return new MemoryStore(options);
+  const link = new RedisLink({
+    address,
+    timeoutMs: settings.redisTimeoutMs,
+    onChange: (available, reason) => {
+      if (available) log.info({ event: 'store_available' }, reason);
+      else log.error({ event: 'store_unavailable', code: 'store_unavailable' }, reason);
+    },
+  });
+  return new RedisStore({ ...options, link, keyPrefix: settings.redisKeyPrefix });
+}
+
+/** Counts what the store did not answer. The failure itself goes on to the caller. */
+export async function counted<T>(metrics: Metrics, operation: StoreOperation, answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    metrics.count('oncegate_store_errors_total', operation);
+    throw error;
+  }
+}

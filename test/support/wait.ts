@@ -1,0 +1,30 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+export interface UntilOptions {
+  /** How long to keep asking, in ms. */
+  readonly timeoutMs?: number;
+  /** Pause between two questions, in ms. */
+  readonly everyMs?: number;
+  /** What is waited for, for the message of the failure. */
+  readonly what?: string;
+}
+
+/**
+ * Asks until the answer is truthy, and returns it. A condition that throws is asked again: what it
+ * threw last is the cause of the failure when time is up.
+ */
+export async function until<T>(condition: () => T | Promise<T>, options: UntilOptions = {}): Promise<T> {
+  const { timeoutMs = 5_000, everyMs = 5, what = condition.toString() } = options;
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    let cause: unknown;
+    try {
+      const value = await condition();
+      if (value) return value;
+    } catch (error) {
+      cause = error;
+    }
+    if (performance.now() >= deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`, { cause });
+    await pause(everyMs);
+  }
+}
