@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { SignJWT } from 'jose';
-import { afterAll } from 'vitest';
+import { atEnd } from './teardown.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -66,7 +66,7 @@ export async function startService(
     child.kill('SIGKILL');
     await exited;
   };
-  afterAll(stop);
+  atEnd(stop);
   const { port, admin_port: adminPort } = await listening;
   return {
     pid: Number(child.pid),
