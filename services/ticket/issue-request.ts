@@ -25,12 +25,18 @@ const FORBIDDEN_KEYS = ['__proto__', 'constructor', 'prototype'];
 
 const FIELDS = 'audience, path, claims, ttl_seconds, subject';
 
-/** Reads the body of `POST /tickets`; every field that is out of bounds is reported. */
-export function parseWish(body: unknown, maxTtlSeconds: number): ParsedWish {
-  const parsed = wishSchema(maxTtlSeconds).safeParse(body ?? {});
-  if (!parsed.success) return { ok: false, errors: parsed.error.issues.map(fieldError) };
-  const { audience, path, claims, ttl_seconds: ttlSeconds, subject } = parsed.data;
-  return { ok: true, wish: { audience, path, claims, ttlSeconds, subject } };
+/** Reads the body of a `POST /tickets`. */
+export type WishParser = (body: unknown) => ParsedWish;
+
+/** A parser that reports every field that is out of bounds; made once, because the schema is costly to make. */
+export function createWishParser(maxTtlSeconds: number): WishParser {
+  const schema = wishSchema(maxTtlSeconds);
+  return (body) => {
+    const parsed = schema.safeParse(body ?? {});
+    if (!parsed.success) return { ok: false, errors: parsed.error.issues.map(fieldError) };
+    const { audience, path, claims, ttl_seconds: ttlSeconds, subject } = parsed.data;
+    return { ok: true, wish: { audience, path, claims, ttlSeconds, subject } };
+  };
 }
 
 function wishSchema(maxTtlSeconds: number) {

@@ -5,19 +5,14 @@ import { isOrigin } from '../../shared/origin.ts';
 import type { Logger } from '../../shared/process/log.ts';
 import type { Refusal } from '../../shared/refusals.ts';
 import { counted } from '../../shared/store/create-store.ts';
-import type { IssueOutcome, IssueRequest, TicketStore } from '../../shared/store/store.ts';
-import { formatTicket, hashSecret, isTicketId, mintTicket, type Ticket } from '../../shared/ticket.ts';
+import type { TicketStore } from '../../shared/store/store.ts';
+import { formatTicket, isTicketId } from '../../shared/ticket.ts';
 import { type Announcement, waysToPresent } from './announce.ts';
 import { authenticate } from './authenticate.ts';
 import type { Authenticator, Principal } from './authenticators/authenticator.ts';
-import { parseWish, type TicketWish } from './issue-request.ts';
+import { createWishParser } from './issue-request.ts';
+import { issueTicket, type TicketRules } from './issue-ticket.ts';
 import { presentTicket, timestamp } from './present.ts';
-
-export interface TicketRules {
-  readonly ttlSeconds: number;
-  readonly maxSessionSeconds: number;
-  readonly maxPendingPerSubject: number;
-}
 
 export interface TicketRoutesOptions {
   readonly store: TicketStore;
@@ -35,13 +30,11 @@ type Authenticated = Response<unknown, { principal: Principal }>;
 /** Room for the largest claims and the fields around them; more is not read. */
 const MAX_BODY = '16kb';
 
-/** A random part that is taken already is so unlikely that a second one in a row is a broken generator. */
-const MINT_ATTEMPTS = 2;
-
 /** The routes of tickets: ask for one, look at one's own, withdraw one, renew what it bought. */
 export function createTicketRoutes(options: TicketRoutesOptions): Router {
   const { store, authenticators, rules, announcement, trustProxy, log, metrics, refuse } = options;
   const router = Router({ caseSensitive: true });
+  const parseWish = createWishParser(rules.ttlSeconds);
 
   async function signIn(request: Request, response: Authenticated, next: NextFunction): Promise<void> {
     const caller = await authenticate(request, authenticators);
@@ -50,36 +43,9 @@ export function createTicketRoutes(options: TicketRoutesOptions): Router {
     next();
   }
 
-  async function storeTicket(principal: Principal, wish: TicketWish, origin: string | undefined, address: string) {
-    const { subject, expiresAt: credentialsExpireAt } = principal;
-    let ticket: Ticket;
-    let outcome: IssueOutcome;
-    let attempts = 0;
-    do {
-      ticket = mintTicket(subject);
-      const request: IssueRequest = {
-        id: ticket.id,
-        secretSha256: hashSecret(ticket.secret),
-        subject,
-        audience: wish.audience,
-        path: wish.path,
-        claims: wish.claims,
-        origin,
-        address,
-        ttlMs: (wish.ttlSeconds ?? rules.ttlSeconds) * 1000,
-        maxSessionMs: rules.maxSessionSeconds * 1000,
-        credentialsExpireAt,
-        maxPending: rules.maxPendingPerSubject,
-      };
-      outcome = await counted(metrics, 'issue', store.issue(request));
-      attempts += 1;
-    } while (outcome.code === 'id_taken' && attempts < MINT_ATTEMPTS);
-    return { ticket, outcome };
-  }
-
   async function issue(request: Request, response: Authenticated): Promise<void> {
     const { principal } = response.locals;
-    const parsed = parseWish(request.body, rules.ttlSeconds);
+    const parsed = parseWish(request.body);
     if (!parsed.ok) return refuse(response, { code: 'request_invalid', errors: parsed.errors }, principal.subject);
     const { wish } = parsed;
     if (wish.subject !== undefined && wish.subject !== principal.subject) {
@@ -90,12 +56,12 @@ export function createTicketRoutes(options: TicketRoutesOptions): Router {
       return refuse(response, { code: 'origin_refused' }, principal.subject);
     }
 
-    const { ticket, outcome } = await storeTicket(principal, wish, origin, clientAddress(request, trustProxy));
+    const address = clientAddress(request, trustProxy);
+    const { ticket, outcome } = await issueTicket({ principal, wish, origin, address }, options);
     if (outcome.code === 'pending_limit') {
       const retryAfterSeconds = Math.max(1, Math.ceil(outcome.retryAfterMs / 1000));
       return refuse(response, { code: 'pending_limit', retryAfterSeconds }, principal.subject);
     }
-    if (outcome.code === 'id_taken') throw new Error('two ticket ids in a row were taken: the random source is broken');
 
     metrics.count('oncegate_tickets_issued_total');
     log.info({ event: 'issue', ticket_id: ticket.id, subject: principal.subject });

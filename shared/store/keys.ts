@@ -37,7 +37,11 @@ const names = {
   },
 } as const;
 
-/** The table of names, for the generated documentation. */
+/**
+ * The table of names, for the generated documentation.
+ *
+ * @public
+ */
 export const keyNames: Readonly<
   Record<keyof typeof names, { type: string; name: string; what: string; lives: string }>
 > = names;

@@ -32,7 +32,7 @@ export type Reply = string | number | null | Reply[];
 type RunScript = (keyCount: number, ...keysAndArguments: Array<string | number>) => Promise<Reply>;
 
 const RECONNECT_MAX_MS = 500;
-/** A connection that has been silent for this long is given up: a dead network sends no FIN. */
+/** A connection that has not answered for this long is given up: a dead network sends no FIN. */
 const SILENCE_MAX_MS = 5_000;
 
 /**
@@ -60,7 +60,7 @@ export class RedisLink {
     this.#client = createClient(options.address);
     this.#scripts = defineScripts(this.#client);
     this.#client.on('error', (error: Error) => {
-      this.#lastError = error.message;
+      this.#lastError = messageOf(error);
     });
     this.#client.on('ready', () => this.#changed());
     this.#client.on('close', () => this.#changed());
@@ -83,8 +83,7 @@ export class RedisLink {
       return await this.#inTime(operation(this.#client));
     } catch (error) {
       if (error instanceof StoreUnavailable) throw error;
-      // The error of ioredis carries the arguments of the command: only its message goes on.
-      const message = error instanceof Error ? error.message : 'unknown';
+      const message = messageOf(error);
       this.#lastError = message;
       throw new StoreUnavailable(`Redis failed: ${message}`, { mayHaveRun: true });
     }
@@ -144,11 +143,7 @@ export class RedisLink {
     this.#catchingUp = true;
     this.#lastError = `no answer within ${this.#timeoutMs} ms`;
     this.#changed();
-    const silence = setTimeout(() => {
-      if (!this.#ended) this.#client.disconnect(true);
-    }, SILENCE_MAX_MS);
     const over = (): void => {
-      clearTimeout(silence);
       this.#catchingUp = false;
       this.#changed();
     };
@@ -168,6 +163,8 @@ function createClient(address: RedisAddress): Client {
     maxRetriesPerRequest: 0,
     retryStrategy: reconnectDelay,
     connectTimeout: SILENCE_MAX_MS,
+    // Counts the handshake of a new connection too, which `connectTimeout` does not.
+    socketTimeout: SILENCE_MAX_MS,
     // READONLY means not executed: after a failover the same command may go to the new primary.
     reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
   } satisfies RedisOptions;
@@ -193,6 +190,15 @@ function createClient(address: RedisAddress): Client {
     default:
       return address satisfies never;
   }
+}
+
+/**
+ * All of an error that may go on. The error of ioredis carries the arguments of the command, and Redis
+ * repeats those of a command that it does not know, in its message.
+ */
+function messageOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : 'unknown';
+  return message.replace(/,? with args beginning with.*$/s, '');
 }
 
 function reconnectDelay(times: number): number {
