@@ -9,7 +9,7 @@ import type { TicketStore } from '../../shared/store/store.ts';
 import { Connections } from './connections.ts';
 import { drainConnections } from './drain.ts';
 import { Load } from './load.ts';
-import { startPresence } from './presence.ts';
+import { Presence } from './presence.ts';
 import { createUpgradeHandler, seeRefusal } from './upgrade.ts';
 import { createUpgradeServer } from './upgrade-server.ts';
 
@@ -48,7 +48,11 @@ export async function startGateway({ settings, store, log: parentLog }: GatewayO
     if (command.command === 'close') connections.close(command.ticket_id, command.reason);
     else connections.renew(command.ticket_id, command.session_expires_at);
   });
-  const presence = startPresence(store, () => ({ gatewayId, connections: connections.size, draining: load.draining }));
+  const presence = new Presence({
+    store,
+    metrics,
+    status: () => ({ gatewayId, connections: connections.size, draining: load.draining }),
+  });
   log.info({ event: 'listening', host: settings.host, port, admin_port: adminPort });
 
   return {
@@ -58,7 +62,7 @@ export async function startGateway({ settings, store, log: parentLog }: GatewayO
       load.drain();
       presence.refresh();
       log.info({ event: 'draining', connections: connections.size, drain_seconds: settings.drainSeconds });
-      await drainConnections(connections, settings.drainSeconds);
+      await drainConnections(connections, load, settings.drainSeconds);
       connections.stop();
       await Promise.all([closeServer(server), connections.recorded(), presence.end()]);
       await closeServer(admin);

@@ -28,6 +28,7 @@ export class Load {
   readonly #connections: () => number;
   readonly #failures: RateLimiterMemory | undefined;
   #deciding = 0;
+  #admissible = 0;
   #notes = 0;
   #draining = false;
 
@@ -43,6 +44,11 @@ export class Load {
     return this.#draining;
   }
 
+  /** How many upgrades are being decided that came before the drain, so that they may still be admitted. */
+  get admissible(): number {
+    return this.#admissible;
+  }
+
   /** From now on every upgrade is refused. */
   drain(): void {
     this.#draining = true;
@@ -50,9 +56,12 @@ export class Load {
 
   /** Counts an upgrade as being decided until the returned function is called. */
   enter(): () => void {
+    const admissible = this.#draining ? 0 : 1;
     this.#deciding += 1;
+    this.#admissible += admissible;
     return () => {
       this.#deciding -= 1;
+      this.#admissible -= admissible;
     };
   }
 

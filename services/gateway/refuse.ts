@@ -11,8 +11,10 @@ const LINGER_MS = 1_000;
  * to the byte, flushed before the socket is given up. What the client still sends is read and
  * dropped, because unread bytes would turn the close into a reset that overtakes the response
  * (RFC 9112 §9.6).
+ *
+ * @param method of the request, where it could be read: the answer to HEAD has no body (RFC 9110 §9.3.2)
  */
-export function refuseUpgrade(socket: Duplex, refusal: Refusal): void {
+export function refuseUpgrade(socket: Duplex, refusal: Refusal, method?: string): void {
   if (!socket.writable) {
     socket.destroy();
     return;
@@ -28,5 +30,5 @@ export function refuseUpgrade(socket: Duplex, refusal: Refusal): void {
   const linger = setTimeout(() => socket.destroy(), LINGER_MS);
   socket.once('close', () => clearTimeout(linger));
   socket.resume();
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${method === 'HEAD' ? '' : body}`);
 }

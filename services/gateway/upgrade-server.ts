@@ -49,11 +49,12 @@ export function createUpgradeServer({ tls, onUpgrade, onRefused, onFault }: Upgr
     tls === undefined ? createServer(SERVER_OPTIONS) : createTlsServer({ ...SERVER_OPTIONS, ...tls, handshakeTimeout });
 
   function refuseRaw(socket: Duplex, refusal: Refusal): void {
+    answered.add(socket);
     refuseUpgrade(socket, refusal);
     onRefused(refusal);
   }
 
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+  function refusePlainRequest(request: IncomingMessage, response: ServerResponse): void {
     answered.add(request.socket);
     const refusal: Refusal =
       request.method === 'GET' || request.method === 'HEAD'
@@ -62,7 +63,12 @@ export function createUpgradeServer({ tls, onUpgrade, onRefused, onFault }: Upgr
     response.shouldKeepAlive = false;
     sendRefusal(response, refusal);
     onRefused(refusal);
-  });
+  }
+
+  server.on('request', refusePlainRequest);
+  // Without these two Node answers an Expect header by itself: 100, or a bare 417 that keeps the socket.
+  server.on('checkContinue', refusePlainRequest);
+  server.on('checkExpectation', refusePlainRequest);
 
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
@@ -78,8 +84,11 @@ export function createUpgradeServer({ tls, onUpgrade, onRefused, onFault }: Upgr
   });
 
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    // A broken request that comes in parts is reported with each of them. Its answer is on the way, and
+    // to destroy the socket now would turn the close into a reset that overtakes it.
+    if (answered.has(socket) && error.code !== 'ECONNRESET') return;
     socket.on('error', () => socket.destroy());
-    if (error.code === 'ECONNRESET' || answered.has(socket) || !socket.writable) socket.destroy();
+    if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
     else refuseRaw(socket, { code: 'handshake_malformed' });
   });
 

@@ -59,7 +59,7 @@ export function createUpgradeHandler(context: UpgradeContext) {
         { rules, load, store, metrics },
       );
       if (admission.kind === 'refused') {
-        refuseUpgrade(socket, admission.refusal);
+        refuseUpgrade(socket, admission.refusal, request.method);
         seeRefusal(admission.refusal, admission.subject, log, metrics);
         await load.failed(address, admission.refusal.code);
       } else {

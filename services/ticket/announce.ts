@@ -3,7 +3,7 @@ import { formatTicket, type Ticket } from '../../shared/ticket.ts';
 
 /** What tickets tell their clients of the gateways. */
 export interface Announcement {
-  /** Where the gateways are, for example `wss://chat.example.org`. */
+  /** Where the gateways are, for example `wss://chat.example.org`: a path is put behind it, so it ends without a slash. */
   readonly gatewayUrl: string;
   readonly carriers: readonly Carrier[];
 }
@@ -11,16 +11,15 @@ export interface Announcement {
 /** What the settings say of the gateways; without `GATEWAY_URL` one on this machine. */
 export function announcementOf(settings: Settings): Announcement {
   const gatewayUrl = settings.gatewayUrl ?? `ws://localhost:${settings.gatewayPort}`;
-  return { gatewayUrl, carriers: settings.ticketCarriers };
+  return { gatewayUrl: gatewayUrl.replace(/\/+$/, ''), carriers: settings.ticketCarriers };
 }
 
 /** The ways to present a ticket: a URL for curl and wscat, and subprotocols for a browser. */
 export function waysToPresent(ticket: Ticket, path: string | undefined, { gatewayUrl, carriers }: Announcement) {
   const value = formatTicket(ticket);
-  const base = gatewayUrl.replace(/\/+$/, '');
   return {
     url: gatewayUrl,
-    connect_url: carriers.includes('query') ? `${base}${path ?? '/'}?ticket=${value}` : null,
+    connect_url: carriers.includes('query') ? `${gatewayUrl}${path ?? '/'}?ticket=${value}` : null,
     protocols: ['oncegate.v1', `oncegate.ticket.${value}`],
   };
 }

@@ -36,6 +36,8 @@ export function createTicketApp(options: TicketAppOptions): Express {
   app.set('etag', false);
   app.use(
     helmet({
+      // Other hosts of the operator's domain are not ours to decide about.
+      strictTransportSecurity: { includeSubDomains: false },
       contentSecurityPolicy: {
         useDefaults: false,
         directives: {

@@ -52,7 +52,8 @@ export function createTicketRoutes(options: TicketRoutesOptions): Router {
       return refuse(response, { code: 'subject_refused' }, principal.subject);
     }
     const { origin } = request.headers;
-    if (origin !== undefined && origin !== 'null' && !isOrigin(origin)) {
+    // `null` too: no gateway would ever take a ticket that is bound to it.
+    if (origin !== undefined && !isOrigin(origin)) {
       return refuse(response, { code: 'origin_refused' }, principal.subject);
     }
 

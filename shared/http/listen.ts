@@ -19,10 +19,21 @@ export function listen(server: Server, host: string, port: number): Promise<numb
   });
 }
 
-/** Stops accepting, and resolves when the last response has been sent. */
+/** How long a closing server waits for the requests that it has been sent. */
+const CLOSE_GRACE_MS = 2_000;
+
+/**
+ * Stops accepting, and resolves when the last response has been sent. A connection on which no request
+ * came, or only a part of one, would keep the server open for good: Node takes it for busy, and no
+ * longer times it out. So whatever is left after a grace is cut; upgraded sockets are not touched.
+ */
 export function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    server.close(() => resolve());
+    const grace = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+    server.close(() => {
+      clearTimeout(grace);
+      resolve();
+    });
     server.closeIdleConnections();
   });
 }

@@ -36,7 +36,9 @@ export async function loadSettings(environment: Environment, rules: readonly Rul
     if (parsed.success) {
       values[camelCase(name)] = parsed.data;
     } else {
-      faults.push(`${name}: must be ${row.type.form}${row.secret ? '' : `, not ${JSON.stringify(text)}`}`);
+      // A URL may hold a password, whatever setting it was put into.
+      const hidden = row.secret || text.includes('@');
+      faults.push(`${name}: must be ${row.type.form}${hidden ? '' : `, not ${JSON.stringify(text)}`}`);
     }
   }
 

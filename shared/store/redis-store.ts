@@ -128,7 +128,7 @@ export class RedisStore implements TicketStore {
     const { id } = request;
     const reply = await this.#link.script(
       'revoke',
-      [this.#keys.ticket(id), this.#keys.connections(id), this.#keys.pending(id)],
+      [this.#keys.ticket(id), this.#keys.pending(id)],
       [id, request.subject ?? '', this.#retentionMs],
     );
     const [code, gatewayId] = listOf(reply);

@@ -12,9 +12,9 @@ end
 
 -- Writes one presentation of a ticket on its record; an empty origin or address leaves no field.
 local function note_attempt(ticket, now, outcome, gateway, origin, address)
-  redis.call('HINCRBY', ticket, 'attempts', 1)
   redis.call('HSET', ticket, 'last_attempt_at', now, 'last_attempt_outcome', outcome,
     'last_attempt_status', STATUS[outcome], 'last_attempt_gateway', gateway)
+  redis.call('HINCRBY', ticket, 'attempts', 1)
   for field, value in pairs({ last_attempt_origin = origin, last_attempt_address = address }) do
     if value == '' then
       redis.call('HDEL', ticket, field)

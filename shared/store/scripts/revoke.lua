@@ -2,8 +2,7 @@
   Withdraws an unspent ticket, or marks the connection that it bought for closing.
 
   KEYS[1]  ticket:{digest}random   the record
-  KEYS[2]  connections:{digest}    the subject's open connections
-  KEYS[3]  pending:{digest}        the subject's unspent tickets
+  KEYS[2]  pending:{digest}        the subject's unspent tickets
 
   ARGV[1]  ticket id
   ARGV[2]  whose ticket it must be, or '' for anybody's
@@ -24,13 +23,13 @@ if not subject or (ARGV[2] ~= '' and subject ~= ARGV[2]) then return { 'unknown'
 local now = now_ms()
 if state == 'issued' and now < expires_at then
   redis.call('HSET', KEYS[1], 'state', 'revoked')
-  redis.call('ZREM', KEYS[3], ARGV[1])
+  redis.call('ZREM', KEYS[2], ARGV[1])
   redis.call('PEXPIREAT', KEYS[1], expires_at + tonumber(ARGV[3]))
   return { 'revoked' }
 end
 if state == 'open' then
   redis.call('HSET', KEYS[1], 'state', 'revoked', 'close_code', CLOSING.revoked, 'close_reason', 'revoked')
-  -- It still holds its place: the set is left as it is until its gateway has closed it.
+  -- It still holds its place among the open connections until its gateway has closed it.
   return { 'closing', gateway }
 end
 if state == 'revoked' and opened_at and not closed_at then

@@ -1,0 +1,170 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { closeCodes, closeReasons } from '../../../dist/shared/close-codes.js';
+import { metricsTable } from '../../../dist/shared/metrics.js';
+import { problemOf, problemType } from '../../../dist/shared/problem.js';
+import { refusalCodes, rowOf } from '../../../dist/shared/refusals.js';
+import { settingNames, settingRow, settingsTable } from '../../../dist/shared/settings/table.js';
+import { keyNames } from '../../../dist/shared/store/keys.js';
+import { recordFields } from '../../../dist/shared/store/record.js';
+import { scriptNames } from '../../../dist/shared/store/scripts.js';
+import { root } from '../run.mjs';
+import { code, page, prose, table } from './markdown.mjs';
+
+/** Every generated page: its path in the project, and its content. */
+export function pages() {
+  return {
+    'docs/refusals.md': refusalsPage(),
+    'docs/close-codes.md': closeCodesPage(),
+    'docs/settings.md': settingsPage(),
+    'docs/keys.md': keysPage(),
+    'docs/scripts.md': scriptsPage(),
+    'docs/metrics.md': metricsPage(),
+  };
+}
+
+const RETRY = `| retry | what a client does |
+| --- | --- |
+| \`never\` | It gives up and says why: a person has to change something. |
+| \`reissue\` | It asks for a new ticket at once and connects again. |
+| \`backoff\` | It waits, as long as \`Retry-After\` says where there is one, then asks for a new ticket. |`;
+
+function refusalsPage() {
+  const link = (name) => `[${code(name)}](#${name})`;
+  const rows = refusalCodes.map((name) => [link(name), rowOf(name).status, code(rowOf(name).retry), rowOf(name).title]);
+  return page(
+    '`shared/refusals.ts`',
+    'Refusals',
+    'Every expected no of the ticket service and of a gateway. Each is an `application/problem+json` document (RFC 9457) with `type`, `title`, `status`, `code`, `detail` and `retry`, and where they apply `retry_after` (seconds), `ticket_id` and `errors`. Switch on `code`: it never changes its meaning. Titles and details may be reworded.',
+    'A running ticket service serves the same catalogue at `GET /problems` and `GET /problems/<code>`, as a page or as JSON.',
+    RETRY,
+    '## All of them',
+    table(['code', 'status', 'retry', 'title'], rows),
+    '## One by one',
+    ...refusalCodes.map(refusalSection),
+  );
+}
+
+function refusalSection(name) {
+  const { status, retry, title, detail } = rowOf(name);
+  const facts = [
+    `- status ${code(status)}, retry ${code(retry)}`,
+    `- type ${code(problemType(name))}`,
+    ...ownHeaders(name).map(([header, value]) => `- header ${code(`${header}: ${value}`)}`),
+  ];
+  return `### \`${name}\`\n\n**${prose(title)}.** ${prose(detail)}\n\n${facts.join('\n')}`;
+}
+
+/** The headers that not every refusal has. */
+function ownHeaders(name) {
+  const ofTheTicketService = name.startsWith('credentials_');
+  const { headers } = problemOf({
+    code: name,
+    allow: ['<the allowed methods>'],
+    ...(ofTheTicketService && { challenges: ['<one challenge for each configured scheme>'] }),
+  });
+  const common = ['Content-Type', 'Cache-Control', 'X-Content-Type-Options'];
+  return headers.filter(([header]) => !common.includes(header));
+}
+
+function closeCodesPage() {
+  return page(
+    '`shared/close-codes.ts`',
+    'Close codes',
+    "Why a gateway closes an open connection. The code is from the IANA registry, the reason is the text of the Close frame; both are on the ticket's record afterwards. Only `draining` has more in its text: `draining;spread_seconds=30`. Codes that are not here came from the client or from the network; `1006` is recorded where the connection ended without a Close frame, with the reason `client_gone` where the client left before the 101 and `store_unavailable` where the store answered too late.",
+    table(
+      ['reason', 'code', 'retry', 'when'],
+      closeReasons.map((reason) => [
+        code(reason),
+        closeCodes[reason].code,
+        code(closeCodes[reason].retry),
+        prose(closeCodes[reason].when),
+      ]),
+    ),
+    RETRY,
+  );
+}
+
+function settingsPage() {
+  return page(
+    '`shared/settings/table.ts`',
+    'Settings',
+    'Every environment variable that the services read. A `.env` file in the working directory is read too; the environment goes before it. An empty value counts as none. All faults of a configuration are reported together, one a line on stderr, before anything listens; the exit code is then 78. `npx oncegate settings` prints the same table.',
+    table(
+      ['name', 'default', 'must be', 'read by', 'what it is'],
+      settingNames.map((name) => {
+        const { type, default: written, defaultNote, reader, secret, doc } = settingRow(name);
+        const fallback = written === undefined ? prose(defaultNote ?? 'none') : code(written);
+        const text = prose(doc) + (secret ? ' Secret: it is never printed.' : '');
+        const services = reader === 'both' ? 'both' : reader;
+        return [`<a id="${name}"></a>${code(name)}`, fallback, prose(type.form), services, text];
+      }),
+    ),
+    `There are ${Object.keys(settingsTable).length} of them. Read by \`both\` means the ticket service and the gateway; standalone reads all.`,
+  );
+}
+
+function keysPage() {
+  return page(
+    '`shared/store/keys.ts` and `shared/store/record.ts`',
+    'Redis keys',
+    `Names begin with [\`REDIS_KEY_PREFIX\`](settings.md#REDIS_KEY_PREFIX), \`${settingRow('REDIS_KEY_PREFIX').default}\` unless set. \`<digest>\` is the first 11 characters of a ticket id and \`<random>\` the last 11; the digest is the Redis Cluster hash tag, so all keys of one subject are in one slot.`,
+    table(
+      ['name', 'type', 'what', 'lives'],
+      Object.values(keyNames).map(({ name, type, what, lives }) => [
+        code(settingRow('REDIS_KEY_PREFIX').default + name),
+        type,
+        prose(what),
+        prose(lives),
+      ]),
+    ),
+    '## The record of a ticket',
+    'A hash. Times are Unix milliseconds by the clock of Redis. A field that has no value is absent.',
+    table(
+      ['field', 'what'],
+      Object.entries(recordFields).map(([field, what]) => [code(field), prose(what)]),
+    ),
+  );
+}
+
+function scriptsPage() {
+  return page(
+    '`shared/store/scripts/*.lua`',
+    'Scripts',
+    'The contract of each Lua script: the header of its file. Key names stand without their prefix; see [keys](keys.md). What they mean together is told in [the protocol](protocol.md#the-scripts).',
+    ...scriptNames.map((name) => `## ${code(name)}\n\n\`\`\`text\n${scriptHeader(name)}\n\`\`\``),
+  );
+}
+
+/** The comment that a script begins with, without its indentation. */
+function scriptHeader(name) {
+  const source = readFileSync(join(root, 'shared/store/scripts', `${name}.lua`), 'utf8');
+  return source
+    .slice(source.indexOf('--[[') + 4, source.indexOf(']]'))
+    .replace(/^ {2}/gm, '')
+    .trim();
+}
+
+function metricsPage() {
+  return page(
+    '`shared/metrics.ts`',
+    'Metrics',
+    'What `GET /metrics` on the admin port shows, in the text format of Prometheus, beside the usual `process_` and `nodejs_` metrics. Labels come from closed sets, and every series starts at zero.',
+    table(
+      ['name', 'type', 'service', 'label', 'what'],
+      Object.entries(metricsTable).map(([name, { type, service, label, help }]) => [
+        code(name),
+        type,
+        service,
+        label ? `${code(label.name)}: ${labelValues(label.values)}` : '',
+        prose(help),
+      ]),
+    ),
+  );
+}
+
+function labelValues(values) {
+  const others = values.filter((value) => !refusalCodes.includes(value)).map(code);
+  const codes = refusalCodes.every((name) => values.includes(name));
+  return [...others, ...(codes ? ['any code of [refusals](refusals.md)'] : [])].join(', ');
+}

@@ -1,0 +1,114 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { isMissing } from '../support/fleet.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const SECRETS = {
+  REDIS_PASSWORD: 'a-password-of-redis',
+  AUTH_JWT_SECRET: 'a secret of this test, long enough for HS256',
+};
+const GATEWAYS = ['gateway-1', 'gateway-2', 'gateway-3'];
+
+/** A developer's own .env must not make up for what is missing. */
+const scratch = mkdtempSync(join(tmpdir(), 'oncegate-compose-'));
+const emptyFile = join(scratch, 'empty.env');
+writeFileSync(emptyFile, '');
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** `docker-compose config` in an environment that has nothing but these variables. It needs no engine. */
+function compose(env: Readonly<Record<string, string>>, ...options: string[]): Promise<Ended> {
+  const args = ['--env-file', emptyFile, 'config', ...options];
+  const clean = { PATH: process.env.PATH ?? '', HOME: scratch, ...env };
+  return new Promise((resolve) => {
+    execFile('docker-compose', args, { cwd: root, env: clean }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
+    });
+  });
+}
+
+/** The part of the normalised output that is about one service. */
+function sectionOf(service: string, output: string): string {
+  const services = output.slice(output.indexOf('\nservices:\n'));
+  const [, section = ''] = new RegExp(`\\n  ${service}:\\n((?: {3,}.*\\n|\\n)*)`).exec(services) ?? [];
+  return section;
+}
+
+describe.skipIf(isMissing('docker-compose'))('docker-compose.yml', () => {
+  test('is accepted, with one Redis, one ticket service, three gateways and nginx', async () => {
+    const { code, stdout, stderr } = await compose(SECRETS, '--services');
+
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(stdout.trim().split('\n').sort()).toStrictEqual([...GATEWAYS, 'nginx', 'redis', 'ticket'].sort());
+  });
+
+  for (const name of ['REDIS_PASSWORD', 'AUTH_JWT_SECRET'] as const) {
+    for (const [without, value] of [
+      ['without', undefined],
+      ['with an empty', ''],
+    ] as const) {
+      test(`is refused ${without} ${name}`, async () => {
+        const { [name]: _, ...others } = SECRETS;
+        const { code, stderr } = await compose(value === undefined ? others : { ...others, [name]: value });
+
+        expect(code).not.toBe(0);
+        expect(stderr).toContain(name);
+      });
+    }
+  }
+
+  test('has no secret of its own', () => {
+    const written = readFileSync(join(root, 'docker-compose.yml'), 'utf8');
+
+    // Each mention of a secret is a reference to the environment that must be filled.
+    for (const name of Object.keys(SECRETS)) expect(written).toContain(`\${${name}:?`);
+    expect(written).not.toMatch(/(?:PASSWORD|SECRET)\w*: *["']?[A-Za-z0-9]/);
+  });
+
+  test('gives every service the same Redis, with its password, and each gateway an id of its own', async () => {
+    const { stdout } = await compose(SECRETS);
+
+    for (const service of ['ticket', ...GATEWAYS]) {
+      expect(sectionOf(service, stdout)).toContain(`REDIS_URL: redis://:${SECRETS.REDIS_PASSWORD}@redis:6379`);
+    }
+    for (const gateway of GATEWAYS) expect(sectionOf(gateway, stdout)).toContain(`GATEWAY_ID: ${gateway}`);
+  });
+
+  test('runs Redis without persistence, and lets it forget nothing', async () => {
+    const redis = sectionOf('redis', (await compose(SECRETS)).stdout);
+
+    expect(redis).toContain('save ""');
+    expect(redis).toContain('appendonly no');
+    expect(redis).toContain('maxmemory-policy noeviction');
+    expect(redis).toMatch(/requirepass \$\$REDISCLI_AUTH/);
+    expect(redis).not.toContain('volumes:');
+  });
+
+  test('publishes nginx and nothing else', async () => {
+    const { stdout } = await compose(SECRETS);
+    const published = ['redis', 'ticket', ...GATEWAYS, 'nginx'].filter((service) =>
+      sectionOf(service, stdout).includes('ports:'),
+    );
+
+    expect(published).toStrictEqual(['nginx']);
+  });
+
+  test('runs nginx with the configuration that has upstream retries off', async () => {
+    const configuration = readFileSync(join(root, 'deploy', 'nginx.conf'), 'utf8').replace(/#.*$/gm, '');
+
+    expect(sectionOf('nginx', (await compose(SECRETS)).stdout)).toContain('deploy/nginx.conf');
+    expect(configuration.match(/proxy_next_upstream\w*[^;]*;/g)).toStrictEqual(['proxy_next_upstream off;']);
+    for (const gateway of GATEWAYS) expect(configuration).toContain(`server ${gateway}:8081;`);
+    const [, readTimeout] = /proxy_read_timeout +(\d+)s;/.exec(configuration) ?? [];
+    expect(Number(readTimeout)).toBeGreaterThan(30);
+  });
+});

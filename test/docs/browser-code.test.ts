@@ -1,0 +1,51 @@
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { createStore } from '../../shared/store/create-store.ts';
+import { runGateway, runTicketService, settingsOf } from '../support/in-process.ts';
+import { bearer } from '../support/services.ts';
+import { codeBlocks, readText } from './pages.ts';
+
+type Connect = (path: string, authorization: string) => Promise<WebSocket>;
+
+/** The function of README.md, in a page that is served by `origin` and whose site has the ticket service. */
+function connectOfReadme(site: string, origin: string): Connect {
+  const [code = ''] = codeBlocks(readText('README.md'), 'js');
+  const fetchOfPage = (path: string, init: RequestInit): Promise<Response> =>
+    fetch(new URL(path, site), { ...init, headers: { ...init.headers, Origin: origin } });
+  class WebSocketOfPage extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      super(url, protocols, { origin });
+      this.on('error', () => {}); // a browser throws nothing either
+    }
+  }
+  const make = new Function('fetch', 'WebSocket', `${code}; return connect;`);
+  return make(fetchOfPage, WebSocketOfPage) as Connect; // the code block defines it
+}
+
+/** A ticket service and a gateway on one store: the address of the former. */
+async function startSite(): Promise<string> {
+  const store = createStore(await settingsOf({}), pino({ level: 'silent' }));
+  const gateway = await runGateway({ GATEWAY_ID: 'g1' }, { store });
+  const tickets = await runTicketService({ GATEWAY_URL: `ws://127.0.0.1:${gateway.port}` }, { store });
+  return `http://127.0.0.1:${tickets.port}`;
+}
+
+test('the browser code of the README opens a WebSocket', async () => {
+  const site = await startSite();
+  const socket = await connectOfReadme(site, site)('/room/7', await bearer('ada'));
+  expect(socket.readyState).toBe(WebSocket.OPEN);
+  expect(socket.protocol).toBe('oncegate.v1');
+  socket.terminate();
+});
+
+test('the browser code of the README rejects with the reason why a handshake was refused', async () => {
+  const site = await startSite();
+  const connect = connectOfReadme(site, 'https://evil.example');
+  await expect(connect('/', await bearer('ada'))).rejects.toThrow('origin_refused');
+});
+
+test('the browser code of the README rejects with the code of the ticket service', async () => {
+  const site = await startSite();
+  await expect(connectOfReadme(site, site)('/', 'Bearer none')).rejects.toThrow('credentials_invalid');
+});

@@ -1,0 +1,104 @@
+import { describe, expect, test } from 'vitest';
+import { Load, type LoadLimits } from '../../../services/gateway/load.ts';
+import { type RefusalCode, refusalCodes } from '../../../shared/refusals.ts';
+
+const UNLIMITED: LoadLimits = { maxConnections: 0, maxPendingUpgrades: 1_000, maxFailedHandshakesPerMinute: 0 };
+
+function loadOf(limits: Partial<LoadLimits> = {}, connections = 0): Load {
+  return new Load({ ...UNLIMITED, ...limits }, () => connections);
+}
+
+const codeOf = async (load: Load, address = '192.0.2.1'): Promise<RefusalCode | undefined> =>
+  (await load.refusal(address))?.code;
+
+describe('a gateway', () => {
+  test('takes an upgrade where nothing speaks against it', async () => {
+    const load = loadOf();
+    load.enter();
+
+    expect(await codeOf(load)).toBeUndefined();
+  });
+
+  test('that drains takes none, whatever else holds', async () => {
+    const load = loadOf({ maxConnections: 1, maxPendingUpgrades: 1 }, 5);
+    load.enter();
+    load.enter();
+    load.drain();
+
+    expect(load.draining).toBe(true);
+    expect(await codeOf(load)).toBe('draining');
+  });
+
+  test('knows which of those that it decides about may still be admitted in a drain', () => {
+    const load = loadOf();
+    const leave = load.enter();
+    load.drain();
+    const leaveLater = load.enter();
+    expect(load.admissible).toBe(1);
+    leave();
+    expect(load.admissible).toBe(0);
+    leaveLater();
+    expect(load.admissible).toBe(0);
+  });
+
+  test('decides about so many at once and no more', async () => {
+    const load = loadOf({ maxPendingUpgrades: 2 });
+    load.enter();
+    const leave = load.enter();
+    expect(await codeOf(load)).toBeUndefined();
+    load.enter();
+    expect(await codeOf(load)).toBe('overloaded');
+    leave();
+    expect(await codeOf(load)).toBeUndefined();
+  });
+
+  test('keeps a place for each that it is deciding about', async () => {
+    const load = loadOf({ maxConnections: 5 }, 3);
+    load.enter();
+    expect(await codeOf(load)).toBeUndefined();
+    const leave = load.enter();
+    expect(await codeOf(load)).toBeUndefined();
+    load.enter();
+    expect(await codeOf(load)).toBe('connection_limit');
+    leave();
+    expect(await codeOf(load)).toBeUndefined();
+  });
+
+  test('refuses an address that has failed too often, for at most a minute, and no other', async () => {
+    const load = loadOf({ maxFailedHandshakesPerMinute: 3 });
+    load.enter();
+    for (let failure = 0; failure < 3; failure += 1) {
+      expect(await codeOf(load)).toBeUndefined();
+      await load.failed('192.0.2.1', 'ticket_unknown');
+    }
+    const refusal = await load.refusal('192.0.2.1');
+
+    expect(refusal?.code).toBe('rate_limited');
+    expect(refusal?.retryAfterSeconds).toBeGreaterThanOrEqual(1);
+    expect(refusal?.retryAfterSeconds).toBeLessThanOrEqual(60);
+    expect(await codeOf(load, '192.0.2.2')).toBeUndefined();
+  });
+
+  test('does not hold against an address what was not its fault', async () => {
+    const innocent = ['draining', 'overloaded', 'store_unavailable', 'connection_limit', 'rate_limited'];
+    const counted: string[] = [];
+    for (const code of refusalCodes) {
+      const load = loadOf({ maxFailedHandshakesPerMinute: 1 });
+      await load.failed('192.0.2.1', code);
+      if ((await codeOf(load)) === 'rate_limited') counted.push(code);
+    }
+
+    expect(counted).toEqual(refusalCodes.filter((code) => !innocent.includes(code)));
+  });
+
+  test.each(['overloaded', 'rate_limited'] as const)('notes at most 50 refusals at once while it is %s', (code) => {
+    const load = loadOf();
+    const done = Array.from({ length: 50 }, () => load.mayNote(code));
+
+    expect(done).not.toContain(undefined);
+    expect(load.mayNote(code)).toBeUndefined();
+    expect(load.mayNote('draining')).toBeTypeOf('function');
+    for (const end of done) end?.();
+    expect(load.mayNote(code)).toBeTypeOf('function');
+  });
+});

@@ -1,0 +1,274 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { type Environment, loadSettings, readEnvironment, redisIsNeeded } from '../../../shared/settings/load.ts';
+import { settingNames } from '../../../shared/settings/table.ts';
+import { runToEnd } from '../../support/services.ts';
+
+/** Every setting, each out of its bounds by as little as can be, with the fault that has to be reported. */
+const OUT_OF_BOUNDS: ReadonlyArray<readonly [name: string, value: string, fault: string]> = [
+  ['REDIS_URL', 'http://:hunter2@127.0.0.1', 'must be a URL that begins with redis:// or rediss://'],
+  ['REDIS_SENTINELS', '127.0.0.1', 'must be host:port, host:port, ..., not "127.0.0.1"'],
+  ['REDIS_SENTINEL_NAME', 'a b', 'must be the name of a Sentinel group, not "a b"'],
+  ['REDIS_CLUSTER_NODES', 'a:0', 'must be host:port, host:port, ..., not "a:0"'],
+  ['REDIS_KEY_PREFIX', 'a{b}', 'must be at most 64 of A-Z a-z 0-9 : . _ -, not "a{b}"'],
+  ['REDIS_TIMEOUT_MS', '9', 'must be a whole number from 10 to 60000 (ms), not "9"'],
+  ['HOST', 'a/b', 'must be an IP address or host name, not "a/b"'],
+  [
+    'TICKET_PORT',
+    '65536',
+    'must be a whole number from 0 to 65535 (a TCP port; 0 lets the system choose), not "65536"',
+  ],
+  ['GATEWAY_PORT', '-1', 'must be a whole number from 0 to 65535 (a TCP port; 0 lets the system choose), not "-1"'],
+  [
+    'TICKET_ADMIN_PORT',
+    '80.5',
+    'must be a whole number from 0 to 65535 (a TCP port; 0 lets the system choose), not "80.5"',
+  ],
+  [
+    'GATEWAY_ADMIN_PORT',
+    '0x50',
+    'must be a whole number from 0 to 65535 (a TCP port; 0 lets the system choose), not "0x50"',
+  ],
+  [
+    'GATEWAY_URL',
+    'http://a.example',
+    'must be a URL that begins with ws:// or wss://, without user, password, query or fragment, not "http://a.example"',
+  ],
+  ['GATEWAY_ID', 'a:b', 'must be 1 to 64 of A-Z a-z 0-9 . _ -, not "a:b"'],
+  ['TICKET_CARRIERS', 'query,cookie', 'must be some of query,subprotocol,authorization, not "query,cookie"'],
+  ['GATEWAY_AUDIENCE', 'ä', 'must be 1 to 64 of A-Z a-z 0-9 . _ -, not "ä"'],
+  [
+    'ALLOWED_ORIGINS',
+    'https://a.example/',
+    'must be exact origins such as https://example.org, comma-separated, or *, not "https://a.example/"',
+  ],
+  ['TICKET_TTL_SECONDS', '301', 'must be a whole number from 1 to 300 (seconds), not "301"'],
+  ['TICKET_RETENTION_SECONDS', '86401', 'must be a whole number from 0 to 86400 (seconds), not "86401"'],
+  ['MAX_PENDING_PER_SUBJECT', '0', 'must be a whole number from 1 to 10000, not "0"'],
+  ['MAX_CONNECTIONS_PER_SUBJECT', '10001', 'must be a whole number from 0 to 10000, not "10001"'],
+  ['CONNECTION_LIMIT_POLICY', 'Replace', 'must be one of refuse, replace, not "Replace"'],
+  ['MAX_CONNECTIONS', '1e3', 'must be a whole number from 0 to 1000000, not "1e3"'],
+  ['MAX_PENDING_UPGRADES', '0', 'must be a whole number from 1 to 1000000, not "0"'],
+  ['MAX_FAILED_HANDSHAKES_PER_MINUTE', '1000001', 'must be a whole number from 0 to 1000000, not "1000001"'],
+  ['MAX_MESSAGE_BYTES', '104857601', 'must be a whole number from 1 to 104857600 (bytes), not "104857601"'],
+  ['MAX_SESSION_SECONDS', '0', 'must be a whole number from 1 to 31536000 (seconds), not "0"'],
+  ['HEARTBEAT_SECONDS', '0', 'must be a whole number from 1 to 3600 (seconds), not "0"'],
+  ['LEASE_SECONDS', '3601', 'must be a whole number from 1 to 3600 (seconds), not "3601"'],
+  ['DRAIN_SECONDS', ' 1', 'must be a whole number from 0 to 3600 (seconds), not " 1"'],
+  [
+    'UPSTREAM_URL',
+    'ws://a.example/?x=1',
+    'must be a URL that begins with ws:// or wss://, without user, password, query or fragment, not "ws://a.example/?x=1"',
+  ],
+  ['BIND_ADDRESS', 'yes', 'must be true or false, not "yes"'],
+  [
+    'TRUST_PROXY',
+    '10.0.0.0/33',
+    'must be IP addresses or CIDR blocks such as 10.0.0.0/8, comma-separated, not "10.0.0.0/33"',
+  ],
+  ['TLS_CERT_FILE', '/nowhere/cert.pem', 'must be the path of a readable file, not "/nowhere/cert.pem"'],
+  ['TLS_KEY_FILE', '/nowhere/key.pem', 'must be the path of a readable file'],
+  ['AUTH_USERS_FILE', '/nowhere/users', 'must be the path of a readable file, not "/nowhere/users"'],
+  ['AUTH_JWT_SECRET', 'thirty-one bytes are not enough', 'must be a secret of at least 32 bytes'],
+  ['AUTH_JWT_PUBLIC_KEY_FILE', '/nowhere/jwks', 'must be the path of a readable file, not "/nowhere/jwks"'],
+  ['AUTH_JWT_ISSUER', 'i'.repeat(1_025), `must be 1 to 1024 characters, not "${'i'.repeat(1_025)}"`],
+  ['AUTH_JWT_AUDIENCE', 'a'.repeat(1_025), `must be 1 to 1024 characters, not "${'a'.repeat(1_025)}"`],
+  ['LOG_LEVEL', 'loud', 'must be one of trace, debug, info, warn, error, fatal, silent, not "loud"'],
+];
+
+/** What is wrong with those settings besides the bounds. */
+const TOGETHER = [
+  'REDIS_CLUSTER_NODES: must not be set together with REDIS_SENTINELS',
+  'UPSTREAM_URL: must not be set: this version has the built-in echo only',
+];
+
+const environment: Record<string, string> = Object.fromEntries(OUT_OF_BOUNDS.map(([name, value]) => [name, value]));
+const allFaults = [...OUT_OF_BOUNDS.map(([name, , fault]) => `${name}: ${fault}`), ...TOGETHER];
+
+async function faultsOf(env: Environment, rules: Parameters<typeof loadSettings>[1] = []): Promise<readonly string[]> {
+  const loaded = await loadSettings(env, rules);
+  return loaded.ok ? [] : loaded.faults;
+}
+
+async function takenPort(): Promise<string> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  return typeof address === 'object' ? String(address?.port) : '';
+}
+
+describe('a configuration', () => {
+  test('with every setting out of bounds reports every fault at once', async () => {
+    expect([...settingNames].sort()).toEqual(OUT_OF_BOUNDS.map(([name]) => name).sort());
+    expect(await faultsOf(environment)).toEqual(allFaults);
+  });
+
+  test.each(['gateway', 'ticket'] as const)('like that ends the %s with 78, one fault a line', async (name) => {
+    const { code, stdout, stderr } = await runToEnd(name, environment);
+
+    expect(code).toBe(78);
+    expect(stderr).toBe(`${allFaults.join('\n')}\n`);
+    expect(stdout).toBe('');
+    expect(stderr).not.toMatch(/hunter2|thirty-one|key\.pem/);
+  });
+
+  test('with a single fault ends the process before anything listens', async () => {
+    // A process that listened first would stumble over these ports, and end with 69.
+    const ports = { GATEWAY_PORT: await takenPort(), GATEWAY_ADMIN_PORT: await takenPort(), HOST: '127.0.0.1' };
+    const { code, stdout, stderr } = await runToEnd('gateway', {
+      REDIS_URL: 'redis://127.0.0.1:1',
+      ...ports,
+      HEARTBEAT_SECONDS: '0',
+    });
+
+    expect([code, stderr]).toEqual([
+      78,
+      'HEARTBEAT_SECONDS: must be a whole number from 1 to 3600 (seconds), not "0"\n',
+    ]);
+    expect(stdout).toBe('');
+  });
+
+  test('that is empty is reported by the services that need one', async () => {
+    const gateway = await runToEnd('gateway', {});
+    const ticket = await runToEnd('ticket', {});
+    const redis =
+      'REDIS_URL: must be set (or REDIS_SENTINELS, or REDIS_CLUSTER_NODES): this service keeps its tickets in Redis\n';
+
+    expect([gateway.code, gateway.stderr]).toEqual([78, redis]);
+    expect([ticket.code, ticket.stderr]).toEqual([
+      78,
+      `${redis}AUTH_USERS_FILE: must be set (or AUTH_JWT_SECRET, or AUTH_JWT_PUBLIC_KEY_FILE): nobody could sign in\n`,
+    ]);
+  });
+
+  test('that is empty has the defaults of the contract', async () => {
+    const loaded = await loadSettings({}, []);
+
+    expect(loaded).toEqual({
+      ok: true,
+      settings: {
+        redisKeyPrefix: 'oncegate:',
+        redisTimeoutMs: 250,
+        host: '127.0.0.1',
+        ticketPort: 8080,
+        gatewayPort: 8081,
+        ticketAdminPort: 9080,
+        gatewayAdminPort: 9081,
+        ticketCarriers: ['query', 'subprotocol', 'authorization'],
+        ticketTtlSeconds: 30,
+        ticketRetentionSeconds: 600,
+        maxPendingPerSubject: 20,
+        maxConnectionsPerSubject: 0,
+        connectionLimitPolicy: 'refuse',
+        maxConnections: 0,
+        maxPendingUpgrades: 10_000,
+        maxFailedHandshakesPerMinute: 0,
+        maxMessageBytes: 1_048_576,
+        maxSessionSeconds: 43_200,
+        heartbeatSeconds: 30,
+        leaseSeconds: 90,
+        drainSeconds: 30,
+        bindAddress: false,
+        logLevel: 'info',
+      },
+    });
+  });
+
+  test('takes an empty value for none', async () => {
+    const empty = Object.fromEntries(settingNames.map((name) => [name, '']));
+
+    expect(await loadSettings(empty, [])).toEqual(await loadSettings({}, []));
+    expect(await faultsOf(empty, [redisIsNeeded])).toHaveLength(1);
+  });
+
+  test.each([
+    ['TICKET_PORT', '0', '65535'],
+    ['REDIS_TIMEOUT_MS', '10', '60000'],
+    ['TICKET_TTL_SECONDS', '1', '300'],
+    ['TICKET_RETENTION_SECONDS', '0', '86400'],
+    ['MAX_PENDING_PER_SUBJECT', '1', '10000'],
+    ['MAX_MESSAGE_BYTES', '1', '104857600'],
+    ['HEARTBEAT_SECONDS', '1', '3600'],
+    ['DRAIN_SECONDS', '0', '3600'],
+    ['GATEWAY_ID', 'a', 'a'.repeat(64)],
+    ['REDIS_KEY_PREFIX', ':', 'p'.repeat(64)],
+    ['AUTH_JWT_SECRET', 'ä'.repeat(16), 'x'.repeat(5_000)],
+    ['REDIS_URL', 'redis://h', 'rediss://user:p%40ss@[::1]:6380/1'],
+    ['GATEWAY_URL', 'ws://h', 'wss://chat.example.org:8443/socket'],
+    ['ALLOWED_ORIGINS', '*', 'https://a.example, http://localhost:3000,app://bundle'],
+    ['TRUST_PROXY', '::1', '10.0.0.0/8, 192.168.0.1,fd00::/8'],
+    ['TICKET_CARRIERS', 'subprotocol', 'authorization, query'],
+  ])('takes the least and the most that %s may be', async (name, least, most) => {
+    expect(await faultsOf({ [name]: least })).toEqual([]);
+    expect(await faultsOf({ [name]: most })).toEqual([]);
+  });
+
+  test.each([
+    [{ ALLOWED_ORIGINS: 'null' }, 'ALLOWED_ORIGINS'],
+    [{ ALLOWED_ORIGINS: 'https://a.example,https://a.example' }, 'ALLOWED_ORIGINS'],
+    [{ ALLOWED_ORIGINS: 'https://A.example' }, 'ALLOWED_ORIGINS'],
+    [{ ALLOWED_ORIGINS: 'https://a.example:443' }, 'ALLOWED_ORIGINS'],
+    [{ ALLOWED_ORIGINS: 'https://a.example,' }, 'ALLOWED_ORIGINS'],
+    [{ TICKET_CARRIERS: 'query,query' }, 'TICKET_CARRIERS'],
+    [{ REDIS_SENTINELS: 'a:1' }, 'REDIS_SENTINEL_NAME'],
+    [{ REDIS_SENTINEL_NAME: 'main' }, 'REDIS_SENTINELS'],
+    [{ TLS_CERT_FILE: 'package.json' }, 'TLS_KEY_FILE'],
+    [{ TLS_KEY_FILE: 'package.json' }, 'TLS_CERT_FILE'],
+    [{ TLS_CERT_FILE: 'package.json', TLS_KEY_FILE: 'package.json' }, 'TLS_CERT_FILE, TLS_KEY_FILE'],
+    [{ UPSTREAM_URL: 'ws://backend.example' }, 'UPSTREAM_URL'],
+    [{ TRUST_PROXY: '10.0.0.0/8,' }, 'TRUST_PROXY'],
+    [{ TRUST_PROXY: 'proxy.example' }, 'TRUST_PROXY'],
+    [{ DRAIN_SECONDS: '٣' }, 'DRAIN_SECONDS'],
+  ])('%j has the one fault of %s', async (env, name) => {
+    expect((await faultsOf(env)).map((fault) => fault.split(':')[0])).toEqual([name]);
+  });
+
+  test.each(['GATEWAY_URL', 'UPSTREAM_URL', 'REDIS_SENTINELS', 'REDIS_CLUSTER_NODES', 'HOST'])(
+    'does not show a password that somebody put into %s',
+    async (name) => {
+      const faults = await faultsOf({ [name]: 'redis://default:hunter2@redis.example:6379' });
+
+      expect(faults.join('\n')).toContain(`${name}: must be `);
+      expect(faults.join('\n')).not.toContain('hunter2');
+    },
+  );
+});
+
+describe('a .env file', () => {
+  function directoryWith(content: string): string {
+    const directory = mkdtempSync(join(tmpdir(), 'oncegate-env-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    writeFileSync(join(directory, '.env'), content);
+    return directory;
+  }
+
+  test('is read under the environment', () => {
+    const path = join(directoryWith('# ours\nGATEWAY_ID=from-file\nHOST="::1"\n'), '.env');
+    vi.stubEnv('GATEWAY_ID', 'from-environment');
+    onTestFinished(() => void vi.unstubAllEnvs());
+
+    expect(readEnvironment(path)).toMatchObject({ GATEWAY_ID: 'from-environment', HOST: '::1' });
+    expect(readEnvironment(join(path, 'absent')).HOST).toBeUndefined();
+  });
+
+  test('configures a process that is started beside it', async () => {
+    const cwd = directoryWith('REDIS_URL=redis://127.0.0.1:1\nDRAIN_SECONDS=long\nLOG_LEVEL=loud\n');
+    const main = join(import.meta.dirname, '../../../dist/services/gateway/main.js');
+    const child = spawn(process.execPath, [main], { cwd, env: { PATH: process.env.PATH, LOG_LEVEL: 'warn' } });
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    const code = await new Promise((resolve) => child.once('close', resolve));
+
+    expect([code, stderr]).toEqual([
+      78,
+      'DRAIN_SECONDS: must be a whole number from 0 to 3600 (seconds), not "long"\n',
+    ]);
+  });
+});

@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest';
+import type { GatewayCommand } from '../../../shared/store/store.ts';
+import { until } from '../../support/wait.ts';
+import type { Harness } from './harness.ts';
+import { mint } from './requests.ts';
+
+export function controlContract(harness: () => Harness): void {
+  describe('the control channel', () => {
+    const close = (): GatewayCommand => ({ command: 'close', ticket_id: mint().id, reason: 'revoked' });
+
+    test('brings every command to its gateway, in order', async () => {
+      const store = await harness().createStore();
+      const heard: GatewayCommand[] = [];
+      store.listen('gateway-1', (command) => heard.push(command));
+      await harness().listening(store, 'gateway-1');
+      const sent: GatewayCommand[] = [
+        close(),
+        { command: 'renew', ticket_id: mint().id, session_expires_at: 1_800_000_000_000 },
+        { command: 'close', ticket_id: mint().id, reason: 'replaced' },
+      ];
+      for (const command of sent) await store.command('gateway-1', command);
+      await until(() => heard.length >= sent.length);
+
+      expect(heard).toStrictEqual(sent);
+    });
+
+    test('brings no command to another gateway', async () => {
+      const store = await harness().createStore();
+      const heard: GatewayCommand[] = [];
+      store.listen('gateway-1', (command) => heard.push(command));
+      await harness().listening(store, 'gateway-1');
+      await store.command('gateway-2', close());
+      const own = close();
+      await store.command('gateway-1', own);
+      await until(() => heard.length > 0);
+
+      expect(heard).toStrictEqual([own]);
+    });
+
+    test('loses a command that nobody hears', async () => {
+      const store = await harness().createStore();
+
+      await expect(store.command('gateway-1', close())).resolves.toBeUndefined();
+    });
+
+    test('does not care what a gateway is called', async () => {
+      const store = await harness().createStore();
+      for (const gatewayId of ['error', 'newListener', '__proto__', 'a:b*[c]']) {
+        await store.command(gatewayId, close());
+        const heard: GatewayCommand[] = [];
+        store.listen(gatewayId, (command) => heard.push(command));
+        await harness().listening(store, gatewayId);
+        const sent = close();
+        await store.command(gatewayId, sent);
+        await until(() => heard.length > 0);
+        expect(heard).toStrictEqual([sent]);
+      }
+    });
+
+    test('takes the announcement of a gateway, again and again, and its end', async () => {
+      const store = await harness().createStore();
+      const status = { gatewayId: 'gateway-1', startedAt: 1, version: '1.0.0', connections: 3, draining: false };
+
+      await expect(store.announce(status)).resolves.toBeUndefined();
+      await expect(store.announce({ ...status, draining: true })).resolves.toBeUndefined();
+      await expect(store.withdraw('gateway-1')).resolves.toBeUndefined();
+      await expect(store.withdraw('never-announced')).resolves.toBeUndefined();
+    });
+  });
+}

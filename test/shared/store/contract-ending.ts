@@ -1,0 +1,332 @@
+import { describe, expect, test } from 'vitest';
+import type { Harness } from './harness.ts';
+import { closeOf, consumeOf, issued, issueOf, mint, noteOf, opened } from './requests.ts';
+
+/** How tickets and connections end, and how long their records are kept after that. */
+export function endingContract(harness: () => Harness): void {
+  describe('close', () => {
+    test('ends the connection and says so on the record', async () => {
+      const store = await harness().createStore();
+      const connection = await opened(store);
+      const before = await harness().now();
+      const request = { ...closeOf(connection), closeCode: 1012, closeReason: 'draining;spread_seconds=30' };
+
+      expect(await store.close(request)).toStrictEqual({ code: 'closed' });
+      const record = await store.read(connection.id);
+      expect(record).toMatchObject({
+        state: 'closed',
+        closeCode: 1012,
+        closeReason: 'draining;spread_seconds=30',
+        openedAt: connection.openedAt,
+        gatewayId: connection.gatewayId,
+        attempts: 1,
+      });
+      expect(record?.closedAt).toBeGreaterThanOrEqual(before);
+      expect(record?.closedAt).toBeLessThanOrEqual(await harness().now());
+    });
+
+    test('leaves out a reason that is empty', async () => {
+      const store = await harness().createStore();
+      const connection = await opened(store);
+      await store.close({ ...closeOf(connection), closeReason: '' });
+
+      expect(await store.read(connection.id)).not.toHaveProperty('closeReason');
+    });
+
+    test('takes place once: the first close stands', async () => {
+      const store = await harness().createStore();
+      const connection = await opened(store);
+      await store.close(closeOf(connection));
+      const before = await harness().snapshot(store, connection.id);
+      await harness().advance(2);
+
+      expect(await store.close({ ...closeOf(connection), closeCode: 1006 })).toStrictEqual({ code: 'already_closed' });
+      expect(await harness().snapshot(store, connection.id)).toStrictEqual(before);
+    });
+
+    test('is not for an attempt that did not open the connection', async () => {
+      const store = await harness().createStore();
+      const connection = await opened(store);
+      const before = await harness().snapshot(store, connection.id);
+
+      expect(await store.close({ ...closeOf(connection), attemptId: 'another' })).toStrictEqual({ code: 'not_held' });
+      expect(await harness().snapshot(store, connection.id)).toStrictEqual(before);
+    });
+
+    test('is not for an attempt that was refused', async () => {
+      const store = await harness().createStore();
+      const ticket = await issued(store, { path: '/a' });
+      const request = consumeOf(ticket, { path: '/b' });
+      await store.consume(request);
+      const before = await harness().snapshot(store, ticket.id);
+
+      expect(
+        await store.close({ id: ticket.id, attemptId: request.attemptId, closeCode: 1000, closeReason: '' }),
+      ).toStrictEqual({ code: 'not_held' });
+      expect(await harness().snapshot(store, ticket.id)).toStrictEqual(before);
+    });
+
+    test('is not for a ticket that is unspent or unknown', async () => {
+      const store = await harness().createStore();
+      const ticket = await issued(store);
+      const request = { attemptId: 'a', closeCode: 1000, closeReason: '' };
+
+      expect(await store.close({ id: ticket.id, ...request })).toStrictEqual({ code: 'not_held' });
+      expect(await store.close({ id: mint().id, ...request })).toStrictEqual({ code: 'not_held' });
+      expect(await store.consume(consumeOf(ticket))).toMatchObject({ code: 'admitted' });
+    });
+
+    test('of a revoked connection keeps it revoked, with the reason it was revoked for', async () => {
+      const store = await harness().createStore();
+      const connection = await opened(store);
+      await store.revoke({ id: connection.id });
+      expect(await store.read(connection.id)).not.toHaveProperty('closedAt');
+
+      expect(await store.close({ ...closeOf(connection), closeCode: 1006, closeReason: 'other' })).toStrictEqual({
+        code: 'closed',
+      });
+      expect(await store.read(connection.id)).toMatchObject({
+        state: 'revoked',
+        closeCode: 3003,
+        closeReason: 'revoked',
+        closedAt: expect.any(Number),
+      });
+      expect(await store.close(closeOf(connection))).toStrictEqual({ code: 'already_closed' });
+    });
+  });
+
+  describe('revoke', () => {
+    test('withdraws an unspent ticket', async () => {
+      const store = await harness().createStore();
+      const ticket = await issued(store);
+
+      expect(await store.revoke({ id: ticket.id })).toStrictEqual({ code: 'revoked' });
+      expect(await store.read(ticket.id)).toMatchObject({ state: 'revoked', attempts: 0 });
+      expect(await store.consume(consumeOf(ticket))).toStrictEqual({ code: 'ticket_revoked', subject: 'ada' });
+      expect(await store.read(ticket.id)).toMatchObject({
+        state: 'revoked',
+        attempts: 1,
+        lastAttempt: { outcome: 'ticket_revoked', status: 401 },
+      });
+    });
+
+    test('marks an open connection and names the gateway that has to close it', async () => {
+      const store = await harness().createStore();
+      const connection = await opened(store, { gatewayId: 'gateway-9' });
+
+      expect(await store.revoke({ id: connection.id })).toStrictEqual({ code: 'closing', gatewayId: 'gateway-9' });
+      expect(await store.read(connection.id)).toMatchObject({
+        state: 'revoked',
+        closeCode: 3003,
+        closeReason: 'revoked',
+      });
+      expect(await store.lease(connection)).toStrictEqual({ code: 'ended', reason: 'revoked' });
+    });
+
+    test('names the gateway again while the connection is not closed', async () => {
+      const store = await harness().createStore();
+      const connection = await opened(store, { gatewayId: 'gateway-9' });
+      await store.revoke({ id: connection.id });
+      const before = await harness().snapshot(store, connection.id);
+
+      expect(await store.revoke({ id: connection.id })).toStrictEqual({ code: 'closing', gatewayId: 'gateway-9' });
+      expect(await harness().snapshot(store, connection.id)).toStrictEqual(before);
+    });
+
+    test('has nothing to do for what has ended', async () => {
+      const store = await harness().createStore();
+      const closed = await opened(store);
+      await store.close(closeOf(closed));
+      const refused = await issued(store, { path: '/a' });
+      await store.consume(consumeOf(refused, { path: '/b' }));
+      const revoked = await issued(store);
+      await store.revoke({ id: revoked.id });
+      const kicked = await opened(store);
+      await store.revoke({ id: kicked.id });
+      await store.close(closeOf(kicked));
+      const expired = await issued(store, { ttlMs: 1 });
+      await harness().advance(2);
+
+      for (const { id } of [closed, refused, revoked, kicked, expired]) {
+        const before = await harness().snapshot(store, id);
+        expect(await store.revoke({ id })).toStrictEqual({ code: 'ended' });
+        expect(await harness().snapshot(store, id)).toStrictEqual(before);
+      }
+    });
+
+    test('does not know a ticket that was never issued', async () => {
+      const store = await harness().createStore();
+
+      expect(await store.revoke({ id: mint().id })).toStrictEqual({ code: 'unknown' });
+    });
+
+    test("does not know another subject's ticket, unspent or open", async () => {
+      const store = await harness().createStore();
+      for (const { id } of [await issued(store), await opened(store)]) {
+        const before = await harness().snapshot(store, id);
+        expect(await store.revoke({ id, subject: 'eve' })).toStrictEqual({ code: 'unknown' });
+        expect(await harness().snapshot(store, id)).toStrictEqual(before);
+      }
+    });
+
+    test('is for the own subject and for an operator without one', async () => {
+      const store = await harness().createStore();
+
+      expect(await store.revoke({ id: (await issued(store)).id, subject: 'ada' })).toStrictEqual({ code: 'revoked' });
+      expect(await store.revoke({ id: (await opened(store)).id, subject: 'ada' })).toMatchObject({ code: 'closing' });
+    });
+
+    test('and consume at the same moment: one of them comes first', async () => {
+      const store = await harness().createStore();
+      for (let round = 0; round < 20; round += 1) {
+        const ticket = await issued(store);
+        const [consumed, revoked] = await Promise.all([
+          store.consume(consumeOf(ticket)),
+          store.revoke({ id: ticket.id }),
+        ]);
+        expect([
+          ['admitted', 'closing'],
+          ['ticket_revoked', 'revoked'],
+        ]).toContainEqual([consumed.code, revoked.code]);
+      }
+    });
+  });
+
+  describe('renew', () => {
+    const renewOf = (id: string, fields = {}) => ({ id, subject: 'ada', maxSessionMs: 7_200_000, ...fields });
+
+    test('moves the end of the session', async () => {
+      const store = await harness().createStore();
+      const connection = await opened(store, { gatewayId: 'gateway-4' });
+      const before = await harness().now();
+      const outcome = await store.renew(renewOf(connection.id));
+      const after = await harness().now();
+
+      expect(outcome).toStrictEqual({ code: 'renewed', sessionExpiresAt: expect.any(Number), gatewayId: 'gateway-4' });
+      if (outcome.code !== 'renewed') return;
+      expect(outcome.sessionExpiresAt).toBeGreaterThanOrEqual(before + 7_200_000);
+      expect(outcome.sessionExpiresAt).toBeLessThanOrEqual(after + 7_200_000);
+      expect((await store.read(connection.id))?.sessionExpiresAt).toBe(outcome.sessionExpiresAt);
+      expect(await store.lease(connection)).toStrictEqual({
+        code: 'held',
+        sessionExpiresAt: outcome.sessionExpiresAt,
+      });
+    });
+
+    test('goes no further than the fresh credentials, even where that is sooner', async () => {
+      const store = await harness().createStore();
+      const connection = await opened(store);
+      const credentialsExpireAt = (await harness().now()) + 1_000;
+
+      expect(await store.renew(renewOf(connection.id, { credentialsExpireAt }))).toMatchObject({
+        code: 'renewed',
+        sessionExpiresAt: credentialsExpireAt,
+      });
+    });
+
+    test('has no connection to renew while the ticket is unspent, and none after its end', async () => {
+      const store = await harness().createStore();
+      const unspent = await issued(store);
+      const closed = await opened(store);
+      await store.close(closeOf(closed));
+      const revoked = await opened(store);
+      await store.revoke({ id: revoked.id });
+
+      for (const { id } of [unspent, closed, revoked]) {
+        const before = await harness().snapshot(store, id);
+        expect(await store.renew(renewOf(id))).toStrictEqual({ code: 'not_open' });
+        expect(await harness().snapshot(store, id)).toStrictEqual(before);
+      }
+    });
+
+    test("does not know a ticket that was never issued, nor another subject's", async () => {
+      const store = await harness().createStore();
+      const connection = await opened(store);
+      const before = await harness().snapshot(store, connection.id);
+
+      expect(await store.renew(renewOf(mint().id))).toStrictEqual({ code: 'unknown' });
+      expect(await store.renew(renewOf(connection.id, { subject: 'eve' }))).toStrictEqual({ code: 'unknown' });
+      expect(await harness().snapshot(store, connection.id)).toStrictEqual(before);
+    });
+  });
+
+  describe('retention', () => {
+    test('keeps an expired record for its time, then no longer', async () => {
+      const store = await harness().createStore({ retentionMs: 500 });
+      const ticket = await issued(store, { ttlMs: 20 });
+      await harness().advance(21);
+      expect((await store.read(ticket.id))?.state).toBe('expired');
+      await harness().advance(501);
+
+      expect(await store.read(ticket.id)).toBeNull();
+      expect(await store.consume(consumeOf(ticket))).toStrictEqual({ code: 'ticket_unknown' });
+      expect(await store.note(noteOf(ticket))).toStrictEqual({ code: 'ticket_unknown' });
+      expect(await store.revoke({ id: ticket.id })).toStrictEqual({ code: 'unknown' });
+      expect(await store.list('ada')).toStrictEqual([]);
+      expect(await store.issue(issueOf(ticket))).toMatchObject({ code: 'issued' });
+    });
+
+    test('of a closed connection starts when the ticket would have expired', async () => {
+      const store = await harness().createStore({ retentionMs: 500, leaseMs: 60_000 });
+      const connection = await opened(store, {}, 'ada', { ttlMs: 500 });
+      await store.close(closeOf(connection));
+      await harness().advance(510);
+      expect((await store.read(connection.id))?.state).toBe('closed');
+      await harness().advance(500);
+
+      expect(await store.read(connection.id)).toBeNull();
+    });
+
+    test('of a connection that outlived its ticket starts with its close', async () => {
+      const store = await harness().createStore({ retentionMs: 500, leaseMs: 60_000 });
+      const connection = await opened(store, {}, 'ada', { ttlMs: 100 });
+      await harness().advance(601);
+      expect((await store.read(connection.id))?.state).toBe('open');
+      await store.close(closeOf(connection));
+      expect((await store.read(connection.id))?.state).toBe('closed');
+      await harness().advance(502);
+
+      expect(await store.read(connection.id)).toBeNull();
+    });
+
+    test('of 0 forgets a ticket with its expiry', async () => {
+      const store = await harness().createStore({ retentionMs: 0 });
+      const ticket = await issued(store, { ttlMs: 20 });
+      await harness().advance(22);
+
+      expect(await store.read(ticket.id)).toBeNull();
+      expect(await store.consume(consumeOf(ticket))).toStrictEqual({ code: 'ticket_unknown' });
+      expect(await store.list('ada')).toStrictEqual([]);
+    });
+
+    test('of 0 still tells a replay from an unknown ticket until the ticket would have expired', async () => {
+      const store = await harness().createStore({ retentionMs: 0 });
+      const connection = await opened(store);
+      await store.close(closeOf(connection));
+      expect(await store.consume(consumeOf(connection))).toMatchObject({ code: 'ticket_consumed' });
+      const revoked = await issued(store);
+      await store.revoke({ id: revoked.id });
+
+      expect(await store.consume(consumeOf(revoked))).toMatchObject({ code: 'ticket_revoked' });
+    });
+
+    test('of 0 forgets a connection that outlived its ticket with its close', async () => {
+      const store = await harness().createStore({ retentionMs: 0 });
+      const connection = await opened(store, {}, 'ada', { ttlMs: 500 });
+      await harness().advance(501);
+      expect((await store.read(connection.id))?.state).toBe('open');
+      await store.close(closeOf(connection));
+      await harness().advance(1);
+
+      expect(await store.read(connection.id)).toBeNull();
+      expect(await store.list('ada')).toStrictEqual([]);
+    });
+
+    test('of 0 keeps an open connection for as long as it is leased', async () => {
+      const store = await harness().createStore({ retentionMs: 0, leaseMs: 300 });
+      const connection = await opened(store, {}, 'ada', { ttlMs: 20 * 60_000 });
+      expect((await store.read(connection.id))?.state).toBe('open');
+      expect(await store.lease(connection)).toMatchObject({ code: 'held' });
+    });
+  });
+}

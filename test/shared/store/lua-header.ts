@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import type { Reply } from '../../../shared/store/redis-link.ts';
+import type { ScriptName } from '../../../shared/store/scripts.ts';
+
+/** A Lua script as its header describes it, and as it is. */
+export interface Script {
+  readonly name: string;
+  /** The comment at the top. */
+  readonly header: string;
+  readonly body: string;
+  /** Numbers of the KEYS that the header states, and whether it states more after the last. */
+  readonly keys: readonly number[];
+  readonly moreKeys: boolean;
+  readonly values: readonly number[];
+  readonly moreValues: boolean;
+  /** The outcomes that the header lists under Returns, as {@link outcomeOf} names them. */
+  readonly outcomes: readonly string[];
+}
+
+/** `read` has no outcome of its own: it either finds a record or does not. */
+const READ_OUTCOMES = ['a record', 'no record'] as const;
+
+export function parseScript(name: string): Script {
+  const source = readFileSync(new URL(`../../../shared/store/scripts/${name}.lua`, import.meta.url), 'utf8');
+  const [, header = '', body = ''] = /^--\[\[(.*?)\]\](.*)$/s.exec(source) ?? [];
+  const returns = /^ {2}Returns$(.*)/ms.exec(header)?.[1] ?? '';
+  const numbersOf = (array: string): number[] =>
+    [...header.matchAll(new RegExp(`^ {2}${array}\\[(\\d+)\\]`, 'gm'))].map((match) => Number(match[1]));
+  return {
+    name,
+    header,
+    body,
+    keys: numbersOf('KEYS'),
+    moreKeys: /^ {2}KEYS\[\d+\] +and on:/m.test(header),
+    values: numbersOf('ARGV'),
+    moreValues: /^ {2}ARGV\[\d+\] +and on:/m.test(header),
+    outcomes: name === 'read' ? READ_OUTCOMES : outcomesIn(returns),
+  };
+}
+
+/** `{'held', ...}` names one outcome; `{'ended', reason}   'revoked' or 'replaced'` names two. */
+function outcomesIn(returns: string): string[] {
+  return [...returns.matchAll(/\{'(\w+)'(?:, reason\} +'(\w+)' or '(\w+)')?/g)].flatMap(([, code = '', ...reasons]) => {
+    const stated = reasons.filter((reason) => reason !== undefined);
+    return stated.length === 0 ? [code] : stated.map((reason) => `${code} ${reason}`);
+  });
+}
+
+/** The outcome that a script has returned, in the words of its header. */
+export function outcomeOf(name: ScriptName, reply: Reply): string {
+  if (!Array.isArray(reply)) return `not a list: ${String(reply)}`;
+  if (name === 'read') return reply.length > 2 ? READ_OUTCOMES[0] : READ_OUTCOMES[1];
+  return name === 'lease' && reply[0] === 'ended' ? reply.join(' ') : String(reply[0]);
+}

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { MemoryStore } from '../../../shared/store/memory-store.ts';
+import { describeStore } from './contract.ts';
+import { DEFAULTS, type Harness } from './harness.ts';
+import { consumeOf, issued, opened } from './requests.ts';
+
+/** A clock that only the test moves. */
+function createMemoryHarness(): Harness {
+  let time = 1_800_000_000_000;
+  return {
+    createStore: async (options) => new MemoryStore({ ...DEFAULTS, ...options, now: () => time }),
+    async advance(ms) {
+      time += ms;
+    },
+    now: async () => time,
+    async snapshot(store, id) {
+      const record = await store.read(id);
+      return { record, list: await store.list(record?.subject ?? '') };
+    },
+    async listening() {},
+  };
+}
+
+describeStore('the in-memory store', async () => createMemoryHarness());
+
+test('is always ready', () => {
+  expect(new MemoryStore(DEFAULTS).ready).toBe(true);
+});
+
+test("goes by the machine's clock unless told otherwise", async () => {
+  const store = new MemoryStore(DEFAULTS);
+  const before = Date.now();
+  const record = await store.read((await issued(store)).id);
+
+  expect(record?.issuedAt).toBeGreaterThanOrEqual(before);
+  expect(record?.issuedAt).toBeLessThanOrEqual(Date.now());
+});
+
+test('expires a ticket at the very millisecond that it names', async () => {
+  let time = 1_000;
+  const store = new MemoryStore({ ...DEFAULTS, now: () => time });
+  const [early, late] = [await issued(store, { ttlMs: 10 }), await issued(store, { ttlMs: 10 })];
+  time = 1_009;
+  expect(await store.consume(consumeOf(early))).toMatchObject({ code: 'admitted' });
+  time = 1_010;
+  expect(await store.consume(consumeOf(late))).toMatchObject({ code: 'ticket_expired' });
+});
+
+test('hears nothing after its end', async () => {
+  const store = new MemoryStore(DEFAULTS);
+  const heard: unknown[] = [];
+  store.listen('gateway-1', (command) => heard.push(command));
+  await store.end();
+  await store.command('gateway-1', { command: 'close', ticket_id: (await opened(store)).id, reason: 'revoked' });
+
+  expect(heard).toStrictEqual([]);
+});

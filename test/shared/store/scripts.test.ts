@@ -1,0 +1,234 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { closeCodes, closeReasons } from '../../../shared/close-codes.ts';
+import { refusalCodes, refusals } from '../../../shared/refusals.ts';
+import { createKeys } from '../../../shared/store/keys.ts';
+import { type ScriptName, scriptNames, scriptSource } from '../../../shared/store/scripts.ts';
+import { type RedisServer, startRedis } from '../../support/redis.ts';
+import { parseScript } from './lua-header.ts';
+import { mint, WRONG_SECRET } from './requests.ts';
+
+// That the contract suite makes every script return everything that its header lists, and touch no key
+// that it did not declare, is looked at where the suite runs on Redis: redis-store.test.ts.
+
+const directory = new URL('../../../shared/store/scripts/', import.meta.url);
+const prelude = readFileSync(new URL('prelude.lua', directory), 'utf8');
+const COMMENT = /--\[\[.*?\]\]|--[^\n]*/gs;
+
+/** The numbers that an array is indexed with by a literal. */
+function literalIndexes(array: string, body: string): number[] {
+  const found = [...body.matchAll(new RegExp(`\\b${array}\\[(\\d+)\\]`, 'g'))].map((match) => Number(match[1]));
+  return [...new Set(found)].sort((a, b) => a - b);
+}
+
+/** What a script hands to `redis.call` as the key. */
+function keyExpressions(body: string): string[] {
+  return [...body.matchAll(/redis\.call\('(\w+)'(?:,\s*([^,)\s]+))?/g)]
+    .filter(([, command]) => command !== 'TIME')
+    .map(([, , key = 'none']) => key);
+}
+
+test('the directory has one file for each script, and the prelude', () => {
+  expect(readdirSync(directory).sort()).toStrictEqual([...scriptNames, 'prelude'].map((name) => `${name}.lua`).sort());
+});
+
+for (const name of scriptNames) {
+  const script = parseScript(name);
+  const body = script.body.replace(COMMENT, '');
+
+  describe(`${name}.lua`, () => {
+    test('states its keys and values one after the other', () => {
+      const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+
+      expect(script.keys.length).toBeGreaterThan(0);
+      expect(script.keys).toStrictEqual(upTo(script.keys.length));
+      expect(script.values).toStrictEqual(upTo(script.values.length));
+    });
+
+    test('uses every key that it states and no other', () => {
+      const stated = script.moreKeys ? script.keys.slice(0, -1) : script.keys;
+      expect(literalIndexes('KEYS', body)).toStrictEqual(stated);
+      // Any other index is reckoned, which only a list of keys without an end needs.
+      expect(/\bKEYS\[(?!\d+\])/.test(body)).toBe(script.moreKeys);
+    });
+
+    test('uses every value that it states and no other', () => {
+      const stated = script.moreValues ? script.values.slice(0, -1) : script.values;
+      expect(literalIndexes('ARGV', body)).toStrictEqual(stated);
+    });
+
+    test('hands nothing but its keys to Redis as keys', () => {
+      const aliases = new Set([...body.matchAll(/\bkey = KEYS\[/g)].map(() => 'oldest.key'));
+      for (const expression of keyExpressions(body)) {
+        expect(expression.startsWith('KEYS[') || aliases.has(expression), expression).toBe(true);
+      }
+      for (const [, argument = ''] of body.matchAll(/\b(?:note_attempt|keep_until)\(([^,)]+)/g)) {
+        expect(argument).toMatch(/^KEYS\[\d+\]$/);
+      }
+    });
+
+    if (name === 'read') return; // it has none: it returns what there is
+    test('lists the outcomes that it returns and no other', () => {
+      const inBody = [
+        ...body.matchAll(/\breturn \{ '(\w+)'/g),
+        ...body.matchAll(/\b(?:refuse|refuse_spent)\('(\w+)'\)/g),
+      ].map(([, code = '']) => code);
+      const listed = script.outcomes.map((outcome) => outcome.split(' ')[0]);
+
+      expect([...new Set(inBody)].sort()).toStrictEqual([...new Set(listed)].sort());
+    });
+  });
+}
+
+test('the prelude hands nothing but the key that it was given to Redis', () => {
+  expect([...new Set(keyExpressions(prelude.replace(COMMENT, '')))].sort()).toStrictEqual(['key', 'ticket']);
+});
+
+describe('the source of a script', () => {
+  test('carries the statuses and close codes of the tables', () => {
+    const source = scriptSource('note');
+
+    for (const code of refusalCodes) expect(source).toContain(` ${code} = ${refusals[code].status}`);
+    for (const reason of closeReasons) expect(source).toContain(` ${reason} = ${closeCodes[reason].code}`);
+    expect(source).toContain(' admitted = 101');
+  });
+
+  test('repeats no status and no close code of its own', () => {
+    for (const name of scriptNames) {
+      expect(parseScript(name).body.replace(COMMENT, ''), name).not.toMatch(/\b(?:[1345]\d\d|10\d\d|30\d\d)\b/);
+    }
+  });
+});
+
+describe('the raw reply', () => {
+  let redis: RedisServer;
+  const keys = createKeys('raw:');
+  const ticket = mint();
+  const other = mint();
+
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+
+  function run(name: ScriptName, scriptKeys: readonly string[], ...values: Array<string | number>): Promise<unknown> {
+    return redis.client.eval(scriptSource(name), scriptKeys.length, ...scriptKeys, ...values);
+  }
+  const all = ({ id }: { id: string }): string[] => [keys.ticket(id), keys.connections(id), keys.pending(id)];
+  const issue = ({ id, secretSha256 }: typeof ticket, ...fields: string[]): Promise<unknown> => {
+    const hash = ['subject', 'ada', 'secret_sha256', secretSha256, ...fields];
+    return run('issue', [keys.ticket(id), keys.pending(id)], id, 30_000, 60_000, '', 2, 1_000, ...hash);
+  };
+  const consume = (
+    { id, secretSha256 }: typeof ticket,
+    { attempt = 'attempt-1', limit = 0, records = [] as string[], secret = secretSha256 } = {},
+  ): Promise<unknown> => {
+    const presented = [id, secret, attempt, 'gateway-1', '', '/', '', '', 0, limit, 'replace', 60_000, 1_000];
+    return run('consume', [...all({ id }), ...records.map((record) => keys.ticket(record))], ...presented, ...records);
+  };
+
+  test('of issue has whole milliseconds', async () => {
+    await redis.client.flushall();
+    const reply = await issue(ticket);
+
+    expect(reply).toStrictEqual(['issued', expect.any(Number), expect.any(Number), expect.any(Number)]);
+    const [, issuedAt, expiresAt, sessionExpiresAt] = reply as number[]; // just compared
+    expect(Number(expiresAt) - Number(issuedAt)).toBe(30_000);
+    expect(Number(sessionExpiresAt) - Number(issuedAt)).toBe(60_000);
+    expect(await issue(ticket)).toStrictEqual(['id_taken']);
+    await issue(other);
+    expect(await issue(mint())).toStrictEqual(['pending_limit', expect.any(Number)]);
+  });
+
+  test('of consume has empty strings for what the ticket does not have', async () => {
+    await redis.client.flushall();
+    await issue(ticket);
+
+    expect(await consume(ticket, { secret: WRONG_SECRET })).toStrictEqual(['ticket_unknown']);
+    expect(await consume(ticket)).toStrictEqual([
+      'admitted',
+      'ada',
+      '',
+      '',
+      expect.any(Number),
+      expect.any(Number),
+      [],
+    ]);
+    expect(await consume(ticket, { attempt: 'attempt-2' })).toStrictEqual(['ticket_consumed', 'ada']);
+  });
+
+  test('of consume asks for the records of the open connections before it replaces one', async () => {
+    await redis.client.flushall();
+    await issue(ticket);
+    await consume(ticket);
+    await issue(other);
+    const before = await redis.client.hgetall(keys.ticket(other.id));
+
+    expect(await consume(other, { limit: 1 })).toStrictEqual(['replace', [ticket.id]]);
+    expect(await redis.client.hgetall(keys.ticket(other.id))).toStrictEqual(before);
+    // A record that is not in the set any more does not count as an answer.
+    expect(await consume(other, { limit: 1, records: [mint().id] })).toStrictEqual(['replace', [ticket.id]]);
+    expect(await consume(other, { limit: 1, records: [ticket.id, mint().id] })).toStrictEqual([
+      ...['admitted', 'ada', '', '', expect.any(Number), expect.any(Number)],
+      [ticket.id, 'gateway-1'],
+    ]);
+  });
+
+  test('of consume asks again when it was not given the record of every open connection', async () => {
+    await redis.client.flushall();
+    const late = mint();
+    for (const connection of [ticket, other]) {
+      await issue(connection);
+      await consume(connection);
+    }
+    await issue(late);
+
+    // As many as have to go, but the one that was left out may be the oldest.
+    const outcome = await consume(late, { limit: 2, records: [other.id] });
+    expect(outcome).toStrictEqual(['replace', expect.arrayContaining([ticket.id, other.id])]);
+    expect(await redis.client.hget(keys.ticket(other.id), 'state')).toBe('open');
+  });
+
+  test('of lease, renew, close and revoke is that of their headers', async () => {
+    await redis.client.flushall();
+    await issue(ticket);
+    await consume(ticket);
+    const [id, ticketKey, connectionsKey] = [ticket.id, keys.ticket(ticket.id), keys.connections(ticket.id)];
+    const leaseValues = [id, 'attempt-1', 'gateway-1', 'ada', 1, 2, 60_000, 1_000];
+
+    expect(await run('lease', all(ticket), ...leaseValues)).toStrictEqual(['held', expect.any(Number)]);
+    const renewed = ['renewed', expect.any(Number), 'gateway-1'];
+    expect(await run('renew', [ticketKey], 'ada', 1_000, '')).toStrictEqual(renewed);
+    expect(await run('renew', [ticketKey], 'ada', 1_000, 7)).toStrictEqual(['renewed', 7, 'gateway-1']);
+    expect(await run('revoke', [ticketKey, keys.pending(id)], id, '', 1_000)).toStrictEqual(['closing', 'gateway-1']);
+    expect(await run('lease', all(ticket), ...leaseValues)).toStrictEqual(['ended', 'revoked']);
+    const closeValues = [id, 'attempt-1', 1000, '', 1_000];
+    expect(await run('close', [ticketKey, connectionsKey], ...closeValues)).toStrictEqual(['closed']);
+    expect(await run('close', [ticketKey, connectionsKey], ...closeValues)).toStrictEqual(['already_closed']);
+    expect(await run('revoke', [ticketKey, keys.pending(id)], id, '', 1_000)).toStrictEqual(['ended']);
+  });
+
+  test('of read has the time of Redis, and nothing more where there is no record', async () => {
+    await redis.client.flushall();
+    const read = () => run('read', [keys.ticket(ticket.id), keys.connections(ticket.id)], ticket.id);
+    const [seconds] = await redis.client.time();
+
+    expect(await read()).toStrictEqual([expect.any(Number), 0]);
+    await issue(ticket);
+    await consume(ticket);
+    const [now, deadline, ...pairs] = (await read()) as [number, number, ...string[]]; // the reply of read.lua
+    expect(Math.abs(now / 1_000 - Number(seconds))).toBeLessThan(10);
+    expect(deadline).toBeGreaterThan(now);
+    expect(pairs.length % 2).toBe(0);
+    expect(pairs).toContain('secret_sha256');
+  });
+
+  test('is an error, and nothing is written, where an outcome is not in the table', async () => {
+    await redis.client.flushall();
+    await issue(ticket);
+    const before = await redis.client.hgetall(keys.ticket(ticket.id));
+    const note = run('note', [keys.ticket(ticket.id)], ticket.secretSha256, 'no_such_code', 'g', '', '');
+
+    await expect(note).rejects.toThrow();
+    expect(await redis.client.hgetall(keys.ticket(ticket.id))).toStrictEqual(before);
+  });
+});
