@@ -178,8 +178,6 @@ function createClient(address: RedisAddress): Client {
         sentinels: [...address.sentinels],
         name: address.name,
         sentinelRetryStrategy: reconnectDelay,
-        // The old master may live on for some 10 s after a failover: what it admits then is lost.
-        failoverDetector: true,
       });
     case 'cluster': {
       const { enableOfflineQueue, retryStrategy, ...redisOptions } = options; // for a Cluster these stand one level up

@@ -6,7 +6,7 @@ import { hashPassword } from '../../shared/password.ts';
 import { handshakesByOutcome, isMissing } from '../support/fleet.ts';
 import { startRedis } from '../support/redis.ts';
 import { dumpRedis, watchCommands } from '../support/redis-dump.ts';
-import { type Fleet, type ServiceProcess, startFleet, startService } from '../support/services.ts';
+import { type Fleet, issueTicket, type ServiceProcess, startFleet } from '../support/services.ts';
 import { until } from '../support/wait.ts';
 import { BusyRun, PASSWORD } from './busy-run.ts';
 
@@ -82,17 +82,21 @@ describe.skipIf(isMissing('redis'))('a fleet that had a busy day at the log leve
     expect(leaksIn(haystacks, run.secrets)).toStrictEqual([]);
   });
 
+  test('has drained to its end although Redis was gone', async () => {
+    expect(await Promise.all(services.map(({ exited }) => exited))).toStrictEqual([0, 0, 0]);
+  });
+
   test('would be found out: a secret that is put into all of these places is found in each', async () => {
     const planted = 'a-secret-that-became-the-id-of-a-gateway';
     const redis = await startRedis();
     const commands = await watchCommands(redis);
-    const gateway = await startService('gateway', { REDIS_URL: redis.url, GATEWAY_ID: planted });
-    await until(async () => (await dumpRedis(redis)).includes('draining'), { what: 'the gateway is announced' });
+    const { ticket, gateways } = await startFleet({ redisUrl: redis.url, env: { GATEWAY_ID: planted } });
+    await issueTicket(ticket, 'ada', { claims: { planted } });
     const places = new Map([
-      ['the output', gateway.output()],
+      ['the output', gateways[0]?.output() ?? ''],
       ['Redis', await dumpRedis(redis)],
       ['the commands to Redis', commands.text()],
-      ['the metrics', `${await metricsOf(gateway)}${planted}`],
+      ['the metrics', `${await metricsOf(ticket)}${planted}`],
     ]);
     commands.end();
 

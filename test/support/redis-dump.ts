@@ -18,7 +18,7 @@ async function contentOf(client: RedisServer['client'], key: string): Promise<un
     case 'hash':
       return client.hgetall(key);
     case 'zset':
-      return client.zrange(key, 0, -1, 'WITHSCORES');
+      return client.zrange(key, '0', '-1', 'WITHSCORES');
     case 'string':
       return client.get(key);
     case 'none':

@@ -88,6 +88,7 @@ const credentials: TicketRefusalCase[] = [
 const requests: TicketRefusalCase[] = [
   { name: 'a ticket for somebody else', code: 'subject_refused', body: '{"subject":"bob"}' },
   { name: 'an Origin that is no origin', code: 'origin_refused', headers: { Origin: 'http://app.example/path' } },
+  { name: 'the origin null', code: 'origin_refused', headers: { Origin: 'null' } },
   {
     name: 'two Origins',
     code: 'origin_refused',

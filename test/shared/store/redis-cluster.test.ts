@@ -48,7 +48,7 @@ test('is reached from any one of its nodes', async () => {
 
 test('refuses in time what a hanging node should answer, and is served by it again when it goes on', async () => {
   const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }));
-  const link = new RedisLink({ address: { kind: 'cluster', nodes }, timeoutMs: 150 });
+  const link = new RedisLink({ address: { kind: 'cluster', nodes }, timeoutMs: 250 });
   onTestFinished(() => link.end());
   const store = new RedisStore({ ...DEFAULTS, link, keyPrefix: 'hanging:' });
   await expect(store.issue(issueOf(mint()))).rejects.toMatchObject({ name: 'StoreUnavailable', mayHaveRun: false });

@@ -8,7 +8,10 @@ import { startTcpProxy } from '../../support/tcp-proxy.ts';
 import { until } from '../../support/wait.ts';
 import { consumeOf, issued, issueOf, mint, opened } from './requests.ts';
 
-const TIMEOUT_MS = 150;
+/** Long enough that only a Redis that does not answer is ever too slow. */
+const PATIENT_MS = 5_000;
+/** The time allowed where a test waits for it to be up. */
+const TIMEOUT_MS = 250;
 /** What a client may wait for an answer at the worst. */
 const BOUND_MS = 500;
 
@@ -20,7 +23,7 @@ interface Linked {
   readonly reasons: string[];
 }
 
-function linkTo(url: string, { timeoutMs = TIMEOUT_MS, leaseMs = 60_000 } = {}): Linked {
+function linkTo(url: string, { timeoutMs = PATIENT_MS, leaseMs = 60_000 } = {}): Linked {
   const changes: boolean[] = [];
   const reasons: string[] = [];
   const link = new RedisLink({
@@ -158,7 +161,7 @@ describe('a link', () => {
 
   describe('to a Redis that hangs', () => {
     test('refuses once the time is up, then at once', async () => {
-      const { link, store } = await connectedTo(redis.url);
+      const { link, store } = await connectedTo(redis.url, { timeoutMs: TIMEOUT_MS });
       const ticket = await issued(store);
       await redis.pause();
       const { error, ms } = await failureOf(store.read(ticket.id));
@@ -170,7 +173,7 @@ describe('a link', () => {
     });
 
     test('refuses everything that was under way in time', async () => {
-      const { store } = await connectedTo(redis.url);
+      const { store } = await connectedTo(redis.url, { timeoutMs: TIMEOUT_MS });
       const tickets = await Promise.all(Array.from({ length: 50 }, () => issued(store, { maxPending: 100 })));
       await redis.pause();
       const failures = await Promise.all(tickets.map((ticket) => failureOf(store.consume(consumeOf(ticket)))));
@@ -180,7 +183,7 @@ describe('a link', () => {
     });
 
     test('is available again when it goes on, over the same connection', async () => {
-      const { link, store, changes } = await connectedTo(redis.url);
+      const { link, store, changes } = await connectedTo(redis.url, { timeoutMs: TIMEOUT_MS });
       const ticket = await issued(store);
       const connections = async () => /total_connections_received:(\d+)/.exec(await redis.client.info('stats'))?.[1];
       const before = await connections();
@@ -195,7 +198,7 @@ describe('a link', () => {
     });
 
     test('leaves no connection of a consume that ran too late', async () => {
-      const { link, store } = await connectedTo(redis.url);
+      const { link, store } = await connectedTo(redis.url, { timeoutMs: TIMEOUT_MS });
       const ticket = await issued(store);
       await redis.pause();
       expect((await failureOf(store.consume(consumeOf(ticket)))).error.mayHaveRun).toBe(true);
@@ -216,7 +219,7 @@ describe('a link', () => {
     });
 
     test('is not given up when it was this process that was busy', async () => {
-      const { link } = await connectedTo(redis.url);
+      const { link } = await connectedTo(redis.url, { timeoutMs: TIMEOUT_MS });
       // After this the event loop comes to its timers before it looks at the sockets again.
       await new Promise((resolve) => setImmediate(resolve));
       const answer = link.run((client) => client.ping());
@@ -250,7 +253,7 @@ describe('a link', () => {
 
     test('does not send a consume again whose reply was lost', async () => {
       const proxy = await startTcpProxy(redis);
-      const { link, store } = await connectedTo(through(proxy.port), { timeoutMs: 5_000 });
+      const { link, store } = await connectedTo(through(proxy.port));
       const ticket = await issued(store);
       await forgetScripts();
       const lost = proxy.loseReplyTo(ticket.secretSha256);
@@ -301,7 +304,7 @@ describe('a link', () => {
 
     test('refuses what was under way at once when the connection is cut', async () => {
       const proxy = await startTcpProxy(redis);
-      const { link, store } = await connectedTo(through(proxy.port), { timeoutMs: 10_000 });
+      const { link, store } = await connectedTo(through(proxy.port));
       await redis.pause();
       const failure = failureOf(store.list('ada'));
       proxy.cut();
@@ -313,7 +316,7 @@ describe('a link', () => {
 
     test('gives up a connection that has been silent for long, be it in its handshake', async () => {
       const proxy = await startTcpProxy(redis);
-      const connected = await connectedTo(through(proxy.port));
+      const connected = await connectedTo(through(proxy.port), { timeoutMs: TIMEOUT_MS });
       proxy.mute();
       proxy.muteNew = true;
       const { error } = await failureOf(connected.store.read(mint().id));

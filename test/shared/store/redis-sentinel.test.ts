@@ -69,7 +69,8 @@ test('follows the master when the old one lives on as a replica, and hears comma
       const { id } = await opened(store);
       return (await replica.client.exists(createKeys(PREFIX).ticket(id))) === 1;
     },
-    { timeoutMs: 5_000, what: 'the new master is written to' },
+    // The sentinel makes the old master a replica, and cuts its clients off, some 10 s after the failover.
+    { timeoutMs: 30_000, everyMs: 50, what: 'the new master is written to' },
   );
 
   const command = { command: 'close', ticket_id: mint().id, reason: 'revoked' } as const;

@@ -1,0 +1,127 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { startCommand } from '../support/command-line.ts';
+import { isMissing } from '../support/fleet.ts';
+import { basic } from '../support/passwords.ts';
+import { startRedis } from '../support/redis.ts';
+import { bearer, type IssuedTicket, JWT_SECRET, type ServiceProcess, startService } from '../support/services.ts';
+import { atEnd } from '../support/teardown.ts';
+import { ask } from '../support/ticket-client.ts';
+import { until } from '../support/wait.ts';
+import { openWebSocket } from '../support/web-socket.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+/** Starts standalone and waits until it has said everything that it says. */
+async function start(env: Record<string, string> = {}) {
+  const service = await startService('standalone', env);
+  await until(() => service.output().includes('npx oncegate connect ticket.json'));
+  const listening = await until(() => {
+    const lines = service.log.filter(({ event }) => event === 'listening');
+    return lines.length === 2 ? lines.map(({ port }) => Number(port)) : undefined;
+  });
+  const [gatewayPort = 0, ticketPort = 0] = listening;
+  return { service, gatewayPort, ticketPort, demo: demoOf(service) };
+}
+
+function demoOf(service: ServiceProcess): { name: string; password: string } | undefined {
+  const match = / {2}demo user +(\S+)\n {2}password +(\S+) /.exec(service.output());
+  return match === null ? undefined : { name: String(match[1]), password: String(match[2]) };
+}
+
+/** The two lines that a reader can paste. */
+function linesToPaste(service: ServiceProcess): string[] {
+  return service
+    .output()
+    .split('\n')
+    .filter((line) => /^ {2}(curl|npx) /.test(line));
+}
+
+describe('standalone', () => {
+  test('says where things are, who may come in, and how', async () => {
+    const { service, gatewayPort, ticketPort, demo } = await start();
+    const output = service.output();
+
+    expect(output).toContain(`ticket service   http://localhost:${ticketPort}\n`);
+    expect(output).toContain(`gateway          ws://localhost:${gatewayPort}\n`);
+    expect(output).toContain('in memory: nothing outlives this process');
+    expect(demo).toEqual({ name: 'demo', password: expect.stringMatching(/^[A-Za-z0-9_-]{16}$/) });
+    expect(linesToPaste(service)).toEqual([
+      `  curl -s -u demo:${demo?.password} -X POST http://localhost:${ticketPort}/tickets | tee ticket.json`,
+      '  npx oncegate connect ticket.json',
+    ]);
+    expect(JSON.stringify(service.log)).not.toContain(String(demo?.password));
+  });
+
+  test('makes another password for each run', async () => {
+    const [first, second] = [await start(), await start()];
+
+    expect(first.demo?.password).not.toBe(second.demo?.password);
+  });
+
+  test('issues tickets that open a connection', async () => {
+    const { ticketPort, demo } = await start();
+    const credentials = basic('demo', String(demo?.password));
+    const { status, body } = await ask({ port: ticketPort }, '/tickets', { method: 'POST', credentials });
+    const client = await openWebSocket(String(body.connect_url));
+    await until(() => client.messages.length === 1);
+
+    expect(status).toBe(201);
+    expect(JSON.parse(String(client.messages[0]))).toMatchObject({
+      type: 'hello',
+      subject: 'demo',
+      ticket_id: body.id,
+    });
+    expect((await ask({ port: ticketPort }, `/tickets/${body.id}`, { method: 'DELETE', credentials })).status).toBe(
+      204,
+    );
+    expect(await client.closed).toEqual({ code: 3003, reason: 'revoked' });
+    expect((await ask({ port: ticketPort }, '/tickets', { credentials: basic('demo', 'wrong') })).status).toBe(401);
+  });
+
+  test.skipIf(isMissing('curl'))('prints two lines that work in a shell as they are', async () => {
+    const { service, demo } = await start();
+    atEnd(async () => rmSync(join(root, 'ticket.json'), { force: true }));
+    const shell = startCommand('sh', [], { cwd: root });
+    for (const line of linesToPaste(service)) shell.child.stdin.write(`${line}\n`);
+    await until(() => shell.stdout().includes('"type":"hello"'), { timeoutMs: 15_000 });
+    shell.child.stdin.end('typed by a person\n');
+
+    expect(await shell.exited).toBe(0);
+    const [answer = '', hello, echoed] = shell.stdout().replace('}{', '}\n{').split('\n');
+    const ticket = JSON.parse(answer) as IssuedTicket; // what POST /tickets answers
+    expect(hello).toBe(`{"type":"hello","ticket_id":"${ticket.id}","subject":"demo","claims":{}}`);
+    expect(echoed).toBe('typed by a person');
+    expect(service.output()).not.toContain(ticket.ticket);
+    expect(demo?.name).toBe('demo');
+  });
+
+  test('keeps its tickets in Redis where that is configured, and has no demo user where others can sign in', async () => {
+    const redis = await startRedis();
+    const { service, ticketPort, demo } = await start({ REDIS_URL: redis.url, AUTH_JWT_SECRET: JWT_SECRET });
+    const credentials = await bearer('ada');
+    const issue = () => ask({ port: ticketPort }, '/tickets', { method: 'POST', credentials });
+    const { body } = await until(async () => {
+      const answer = await issue();
+      return answer.status === 201 ? answer : undefined;
+    });
+    const id = String(body.id);
+
+    expect(demo).toBeUndefined();
+    expect(service.output()).not.toContain('in memory');
+    expect(linesToPaste(service)[0]).toContain("-H 'Authorization: <your credentials>'");
+    expect(await redis.client.hget(`oncegate:ticket:{${id.slice(0, 11)}}${id.slice(11)}`, 'subject')).toBe('ada');
+  });
+
+  test('drains on SIGTERM and exits with 0', async () => {
+    const { service, ticketPort, demo } = await start({ DRAIN_SECONDS: '0' });
+    const credentials = basic('demo', String(demo?.password));
+    const { body } = await ask({ port: ticketPort }, '/tickets', { method: 'POST', credentials });
+    const client = await openWebSocket(String(body.connect_url));
+    service.signal('SIGTERM');
+
+    expect(await client.closed).toEqual({ code: 1012, reason: 'draining;spread_seconds=0' });
+    expect(await service.exited).toBe(0);
+  });
+});

@@ -1,0 +1,192 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { faultsOf, isMissing } from '../support/fleet.ts';
+import { malformedUpgrade } from '../support/malformed-upgrades.ts';
+import { seedOfRun } from '../support/random.ts';
+import { RawClient, upgradeRequest } from '../support/raw-upgrade.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+import { type Fleet, issueTicket, metric, type ServiceProcess, startFleet } from '../support/services.ts';
+import { acceptedSockets } from '../support/sockets.ts';
+import { type SteadyLoad, startSteadyLoad } from '../support/steady-load.ts';
+import { until } from '../support/wait.ts';
+
+const MINUTES = Number(process.env.ONCEGATE_SOAK_MINUTES ?? 10);
+const OUTAGE_EVERY_MS = 30_000;
+const OUTAGE_MS = 1_500;
+const MEASURE_EVERY_MS = 1_000;
+
+/** Long-lived connections that talk. */
+const TALKERS = 100;
+
+/** What memory may grow by from the second quarter of the run to its last: caches fill, the heap is not compacted. */
+const GROWTH_FACTOR = 1.25;
+const GROWTH_BYTES = 16 * 1024 * 1024;
+
+const seed = seedOfRun();
+
+describe.skipIf(isMissing('redis'))(
+  `a fleet under ${MINUTES} minutes of mixed traffic, with Redis gone now and then`,
+  () => {
+    let redis: RedisServer;
+    let fleet: Fleet;
+    let services: readonly ServiceProcess[];
+    let load: SteadyLoad;
+    let outages = 0;
+    let echoes = 0;
+    const heap = new Map<ServiceProcess, number[]>();
+
+    beforeAll(
+      async () => {
+        redis = await startRedis();
+        const env = {
+          LEASE_SECONDS: '6',
+          TICKET_RETENTION_SECONDS: '5',
+          TICKET_TTL_SECONDS: '10',
+          HEARTBEAT_SECONDS: '5',
+        };
+        fleet = await startFleet({ redisUrl: redis.url, gateways: 2, env });
+        services = [fleet.ticket, ...fleet.gateways];
+        const endAt = performance.now() + MINUTES * 60_000;
+        const goesOn = (): boolean => performance.now() < endAt;
+
+        load = await startSteadyLoad(fleet);
+        await Promise.all([
+          whileIt(goesOn, nonsense),
+          whileIt(goesOn, replay),
+          whileIt(goesOn, measure),
+          whileIt(goesOn, outage),
+          ...Array.from({ length: TALKERS }, (_, index) => whileIt(goesOn, () => talk(index))),
+        ]);
+        await load.stop();
+      },
+      (MINUTES + 2) * 60_000,
+    );
+
+    async function whileIt(goesOn: () => boolean, act: () => Promise<void>): Promise<void> {
+      while (goesOn()) await act();
+    }
+
+    let round = 0;
+    async function nonsense(): Promise<void> {
+      for (const { port } of fleet.gateways) {
+        const { packets, ending } = malformedUpgrade(seed + round);
+        round += 1;
+        const client = await RawClient.send(port, Buffer.concat(packets));
+        if (ending === 'wait') client.socket.end();
+        else client.socket.resetAndDestroy();
+        await client.closed;
+      }
+    }
+
+    /** Opens once, is refused twice. */
+    async function replay(): Promise<void> {
+      const issued = await issueTicket(fleet.ticket, 'replayer').catch(() => undefined);
+      if (issued === undefined) return whenReady(fleet.ticket);
+      const clients = fleet.gateways.map(({ port }) => RawClient.send(port, upgradeRequest({ ticket: issued.ticket })));
+      for (const client of await Promise.all(clients)) {
+        await client.outcome;
+        await client.destroy();
+      }
+    }
+
+    /** A connection that says something every now and then, for some seconds. */
+    async function talk(index: number): Promise<void> {
+      const issued = await issueTicket(fleet.ticket, `talker-${index}`).catch(() => undefined);
+      if (issued === undefined) return whenReady(fleet.ticket);
+      const gateway = fleet.gateways[index % fleet.gateways.length] ?? fleet.ticket;
+      const webSocket = new WebSocket(`ws://127.0.0.1:${gateway.port}/?ticket=${issued.ticket}`);
+      webSocket.on('error', () => {}); // refused while Redis is away; 'close' follows
+      const closed = new Promise<void>((resolve) => webSocket.on('close', () => resolve()));
+      const text = 'x'.repeat(1 + ((index * 997) % 20_000));
+      let left = 20;
+      webSocket.on('message', () => {
+        echoes += 1;
+        left -= 1;
+        if (left > 0) setTimeout(() => webSocket.send(text, () => {}), 200);
+        else if (index % 2 === 0) webSocket.close(1000);
+        else webSocket.terminate();
+      });
+      await closed;
+    }
+
+    async function measure(): Promise<void> {
+      for (const service of services) {
+        const used = await metric(service, 'nodejs_heap_size_used_bytes');
+        heap.set(service, [
+          ...(heap.get(service) ?? []),
+          used + (await metric(service, 'nodejs_external_memory_bytes')),
+        ]);
+      }
+      await passing(MEASURE_EVERY_MS);
+    }
+
+    /** Redis is killed and started again, or hangs for a while, by turns. */
+    async function outage(): Promise<void> {
+      await passing(OUTAGE_EVERY_MS);
+      outages += 1;
+      if (outages % 2 === 0) await redis.kill();
+      else await redis.pause();
+      await passing(OUTAGE_MS);
+      if (outages % 2 === 0) await redis.restart();
+      else redis.resume();
+      await Promise.all(services.map(whenReady));
+    }
+
+    test('does its work all the time', () => {
+      const fresh = load.samples.filter((sample) => sample.fresh);
+      const answers = new Set(fresh.map(({ status, code }) => `${status} ${code ?? ''}`.trim()));
+      const served = fresh.filter(({ status }) => status === 101).length;
+
+      expect([...answers].sort()).toStrictEqual(['101', '201', '503 store_unavailable']);
+      expect(served).toBeGreaterThan(MINUTES * 60 * 20);
+      expect(echoes).toBeGreaterThan(MINUTES * 60 * 20);
+      expect(outages).toBeGreaterThanOrEqual(Math.floor((MINUTES * 60_000) / (OUTAGE_EVERY_MS + 5_000)));
+      expect(faultsOf(fleet)).toStrictEqual([]);
+    });
+
+    test('needs no more memory in the end than in the beginning', () => {
+      for (const values of heap.values()) {
+        // The least of a window is what is left when the garbage has just been collected.
+        const quarter = Math.floor(values.length / 4);
+        const least = [0, 1, 2, 3].map((nth) => Math.min(...values.slice(nth * quarter, (nth + 1) * quarter)));
+        process.stdout.write(`memory by quarters of the run: ${least.map(megabytes).join(', ')} MB\n`);
+        const [, early = 0, , late = Number.POSITIVE_INFINITY] = least;
+        expect(late).toBeLessThan(early * GROWTH_FACTOR + GROWTH_BYTES);
+      }
+    });
+
+    test('holds no socket and no connection once everybody has gone', async () => {
+      for (const gateway of fleet.gateways) {
+        await until(async () => (await acceptedSockets(gateway)) === 0, {
+          timeoutMs: 20_000,
+          what: 'no socket is left',
+        });
+        expect(await metric(gateway, 'oncegate_connections_open')).toBe(0);
+      }
+      await until(async () => (await acceptedSockets(fleet.ticket)) === 0, {
+        timeoutMs: 20_000,
+        what: 'no socket is left',
+      });
+    }, 60_000);
+
+    test('leaves nothing in Redis but what announces the gateways', async () => {
+      const left = async (): Promise<string[]> =>
+        (await redis.client.keys('*')).filter((key) => !key.startsWith('oncegate:gateway:'));
+      await until(async () => (await left()).length === 0, { timeoutMs: 60_000, everyMs: 500, what: 'Redis is empty' });
+    }, 90_000);
+  },
+);
+
+async function whenReady({ adminPort }: ServiceProcess): Promise<void> {
+  await until(async () => (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).ok, { timeoutMs: 10_000, everyMs: 50 });
+}
+
+/** The traffic goes on for a while. */
+function passing(forMs: number): Promise<boolean> {
+  const start = performance.now();
+  return until(() => performance.now() - start >= forMs, { timeoutMs: forMs + 5_000, everyMs: 50 });
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1024 / 1024).toFixed(1);
+}
