@@ -165,8 +165,8 @@ function createClient(address: RedisAddress): Client {
     connectTimeout: SILENCE_MAX_MS,
     // Counts the handshake of a new connection too, which `connectTimeout` does not.
     socketTimeout: SILENCE_MAX_MS,
-    // READONLY means not executed: after a failover the same command may go to the new primary.
-    reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
+    // READONLY: this is no longer the primary. The command was not executed, and is not sent again.
+    reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 1 : false),
   } satisfies RedisOptions;
   switch (address.kind) {
     case 'single':
