@@ -17,11 +17,9 @@ const root = join(import.meta.dirname, '../..');
 async function start(env: Record<string, string> = {}) {
   const service = await startService('standalone', env);
   await until(() => service.output().includes('npx oncegate connect ticket.json'));
-  const listening = await until(() => {
-    const lines = service.log.filter(({ event }) => event === 'listening');
-    return lines.length === 2 ? lines.map(({ port }) => Number(port)) : undefined;
-  });
-  const [gatewayPort = 0, ticketPort = 0] = listening;
+  const ports = () => service.log.filter(({ event }) => event === 'listening').map(({ port }) => Number(port));
+  await until(() => ports().length === 2);
+  const [gatewayPort = 0, ticketPort = 0] = ports();
   return { service, gatewayPort, ticketPort, demo: demoOf(service) };
 }
 
@@ -101,12 +99,12 @@ describe('standalone', () => {
     const redis = await startRedis();
     const { service, ticketPort, demo } = await start({ REDIS_URL: redis.url, AUTH_JWT_SECRET: JWT_SECRET });
     const credentials = await bearer('ada');
-    const issue = () => ask({ port: ticketPort }, '/tickets', { method: 'POST', credentials });
-    const { body } = await until(async () => {
-      const answer = await issue();
-      return answer.status === 201 ? answer : undefined;
+    let id = '';
+    await until(async () => {
+      const { status, body } = await ask({ port: ticketPort }, '/tickets', { method: 'POST', credentials });
+      id = String(body.id);
+      return status === 201;
     });
-    const id = String(body.id);
 
     expect(demo).toBeUndefined();
     expect(service.output()).not.toContain('in memory');

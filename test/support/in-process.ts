@@ -67,6 +67,8 @@ export async function settingsOf(env: Environment): Promise<Settings> {
       GATEWAY_ADMIN_PORT: '0',
       DRAIN_SECONDS: '0',
       LOG_LEVEL: 'trace',
+      // Patience with a machine that is busy: what is about a slow Redis sets its own.
+      REDIS_TIMEOUT_MS: '5000',
       ...env,
     },
     [],

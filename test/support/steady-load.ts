@@ -60,7 +60,7 @@ export async function startSteadyLoad({ ticket, gateways }: Fleet): Promise<Stea
   }
 
   async function loop(subject: string, port: number): Promise<void> {
-    const authorization = await bearer(subject);
+    const authorization = await bearer(subject, '12h');
     let spare = '';
     while (!stopped) {
       const issued = await issue(authorization);

@@ -181,7 +181,12 @@ describe('a lease', () => {
   });
 
   test('frees the place of a connection whose gateway was killed', async () => {
-    const env = { REDIS_URL: redis.url, LEASE_SECONDS: '1', MAX_CONNECTIONS_PER_SUBJECT: '1' };
+    const env = {
+      REDIS_URL: redis.url,
+      REDIS_TIMEOUT_MS: '5000',
+      LEASE_SECONDS: '1',
+      MAX_CONNECTIONS_PER_SUBJECT: '1',
+    };
     const killed = await startService('gateway', { ...env, GATEWAY_ID: 'gateway-2' });
     await until(async () => (await fetch(`http://127.0.0.1:${killed.adminPort}/readyz`)).ok);
     const gateway = await start(env);
@@ -327,7 +332,7 @@ describe('a session', () => {
     const gateway = await start({ HEARTBEAT_SECONDS: '1' });
     const service = await runTicketService({ REDIS_URL: redis.url });
     await heard('gateway-1');
-    const ticket = await storeTicket(gateway.store, { maxSessionMs: 1_000 });
+    const ticket = await storeTicket(gateway.store, { maxSessionMs: 2_000 });
     const client = await openWithTicket(gateway.port, ticket.value);
     const oldEnd = Number((await recordOf(ticket.id)).session_expires_at);
 
@@ -341,7 +346,7 @@ describe('a session', () => {
 
   test('that is renewed goes on where the message is lost', async () => {
     const gateway = await start({ LEASE_SECONDS: '1' });
-    const ticket = await storeTicket(gateway.store, { maxSessionMs: 1_500 });
+    const ticket = await storeTicket(gateway.store, { maxSessionMs: 2_500 });
     const client = await openWithTicket(gateway.port, ticket.value);
     const oldEnd = Number((await recordOf(ticket.id)).session_expires_at);
     await gateway.store.renew({ id: ticket.id, subject: 'ada', maxSessionMs: 60_000 });

@@ -33,7 +33,7 @@ async function readyz({ adminPort }: ServiceProcess): Promise<Ready> {
 }
 
 async function startReady(env: Record<string, string> = {}): Promise<ServiceProcess> {
-  const gateway = await startService('gateway', { REDIS_URL: redis.url, ...env });
+  const gateway = await startService('gateway', { REDIS_URL: redis.url, REDIS_TIMEOUT_MS: '5000', ...env });
   await until(async () => (await readyz(gateway)).status === 200);
   return gateway;
 }

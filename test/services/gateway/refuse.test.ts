@@ -68,6 +68,8 @@ describe('the writer of refusals', () => {
 
     expect(parseResponses(client.received()).map(({ statusLine }) => statusLine)).toEqual(['HTTP/1.1 400 Bad Request']);
     await gone(server);
+    // Left unread, they would make the kernel answer the client with a reset.
+    expect(server.sockets.map(({ bytesRead }) => bytesRead)).toEqual([200_000]);
   });
 
   test('gets the answer through to a client that goes on sending', async () => {

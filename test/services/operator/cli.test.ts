@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { settingNames } from '../../../shared/settings/table.ts';
 import { oncegate, startOncegate } from '../../support/command-line.ts';
 import {
   type InProcess,
@@ -77,12 +78,14 @@ describe('oncegate users add', () => {
     expect(await status('bob', 'first')).toBe(201);
   });
 
-  test.each(['a:b', '', '#ada', ' ada', 'ada ', 'a\nb', 'a'.repeat(257)])('refuses the name %j', async (name) => {
-    const { code, stdout, stderr } = await add(name, 'secret');
+  test('refuses a name that cannot stand in the file or in HTTP Basic', async () => {
+    for (const name of ['a:b', '', '#ada', ' ada', 'ada ', 'a\nb', 'a'.repeat(257)]) {
+      const { code, stdout, stderr } = await add(name, 'secret');
 
-    expect([code, stdout]).toEqual([64, '']);
-    expect(stderr).toMatch(/^oncegate: a name has 1 to 256 characters/);
-    expect(existsSync(file)).toBe(false);
+      expect({ name, code, stdout }).toEqual({ name, code: 64, stdout: '' });
+      expect(stderr).toMatch(/^oncegate: a name has 1 to 256 characters/);
+      expect(existsSync(file)).toBe(false);
+    }
   });
 
   test('asks for a file where none is named', async () => {
@@ -218,8 +221,7 @@ describe('oncegate', () => {
       /^TICKET_TTL_SECONDS\n {4}How long.*\n {4}Must be a whole number from 1 to 300 \(seconds\)\. Default: 30\.$/m,
     );
     expect(stdout).toMatch(/^GATEWAY_URL\n[\s\S]*Default: ws:\/\/localhost:<GATEWAY_PORT>\.$/m);
-    expect(stdout.match(/^[A-Z_]+$/gm)).toHaveLength(40);
-    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(160);
+    expect(stdout.match(/^[A-Z_]+$/gm)).toEqual(settingNames);
   });
 
   test('--version is that of the package', async () => {
