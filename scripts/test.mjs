@@ -31,18 +31,14 @@ if (!soak) {
 
 say(soak ? 'soaking' : 'testing');
 const report = join(tmpdir(), `oncegate-tests-${process.pid}.json`);
-const passed = run(
-  bin('vitest'),
-  ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...(soak ? ['test/soak'] : [])],
-  {
-    env: {
-      ...process.env,
-      PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin`,
-      ONCEGATE_MISSING: missing.map(({ name }) => name).join(','),
-      ...(soak && { ONCEGATE_SOAK: 'true' }),
-    },
+const passed = run(bin('vitest'), ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`], {
+  env: {
+    ...process.env,
+    PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin`,
+    ONCEGATE_MISSING: missing.map(({ name }) => name).join(','),
+    ...(soak && { ONCEGATE_SOAK: 'true' }),
   },
-);
+});
 
 for (const { name, remedy } of missing) say(`skipped, because ${name} is missing: ${remedy}`);
 const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, 'utf8'));

@@ -5,7 +5,7 @@ import { type Answer, problemOf } from '../support/http-answer.ts';
 import { certainKinds, type MalformedUpgrade, malformedUpgrade } from '../support/malformed-upgrades.ts';
 import { seedOfRun } from '../support/random.ts';
 import { type Outcome, RawClient, upgradeLines, upgradeRequest } from '../support/raw-upgrade.ts';
-import { startRedis } from '../support/redis.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
 import { scaled } from '../support/scale.ts';
 import { type Fleet, issueTicket, type ServiceProcess, startFleet } from '../support/services.ts';
 import { acceptedSockets } from '../support/sockets.ts';
@@ -20,7 +20,7 @@ const STUCK_MS = 15_000;
 const seed = seedOfRun();
 
 describe.skipIf(isMissing('redis'))(`a gateway that is sent ${REQUESTS} malformed upgrade requests`, () => {
-  const redis = startRedis();
+  let redis: RedisServer;
   let fleet: Fleet;
   let gateway: ServiceProcess;
   let dripping: Promise<Outcome[]>;
@@ -29,7 +29,8 @@ describe.skipIf(isMissing('redis'))(`a gateway that is sent ${REQUESTS} malforme
 
   beforeAll(
     async () => {
-      fleet = await startFleet({ redisUrl: (await redis).url });
+      redis = await startRedis();
+      fleet = await startFleet({ redisUrl: redis.url });
       gateway = fleet.gateways[0] ?? fleet.ticket;
       dripping = Promise.all(Array.from({ length: 10 }, () => neverComplete(gateway.port)));
       let next = 0;
@@ -82,7 +83,7 @@ describe.skipIf(isMissing('redis'))(`a gateway that is sent ${REQUESTS} malforme
       }
     }
 
-    expect(await recordInRedis(await redis, id)).toMatchObject({ state: 'issued', attempts: '0' });
+    expect(await recordInRedis(redis, id)).toMatchObject({ state: 'issued', attempts: '0' });
     const client = await RawClient.send(gateway.port, upgradeRequest({ ticket }));
     expect((await client.outcome).kind).toBe('open');
   });

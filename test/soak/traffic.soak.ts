@@ -145,7 +145,7 @@ describe.skipIf(isMissing('redis'))(
       const served = fresh.filter(({ status }) => status === 101).length;
 
       const odd = fresh.filter((sample) => !isExpected(sample)).slice(0, 20);
-    expect(odd.map((sample) => when(sample, outages))).toStrictEqual([]);
+      expect(odd.map((sample) => when(sample, outages))).toStrictEqual([]);
       expect(served).toBeGreaterThan(MINUTES * 60 * 20);
       expect(echoes).toBeGreaterThan(MINUTES * 60 * 20);
       expect(outages.length).toBeGreaterThanOrEqual(Math.floor((MINUTES * 60_000) / (OUTAGE_EVERY_MS + 5_000)));
