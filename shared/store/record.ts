@@ -58,8 +58,8 @@ export function recordOf(id: string, hash: RecordHash, now: number, leaseDeadlin
     ...present({ audience, path, origin, address, claims, gatewayId: gateway }),
     ...present({
       openedAt: numeric(hash.opened_at),
-      // Of a lapsed connection nobody saw the end; once its place is swept away nobody knows the deadline either.
-      closedAt: lapsed ? leaseDeadline || undefined : numeric(hash.closed_at),
+      // Of a lapsed connection nobody saw the end.
+      closedAt: lapsed ? undefined : numeric(hash.closed_at),
       closeCode: lapsed ? ABNORMAL_CLOSURE : numeric(hash.close_code),
       closeReason: hash.close_reason,
     }),

@@ -49,8 +49,8 @@ export function leaseContract(harness: () => Harness): void {
 
       expect(record).toMatchObject({ state: 'closed', closeCode: 1006, gatewayId: connection.gatewayId, attempts: 1 });
       expect(record).not.toHaveProperty('closeReason');
-      expect(record?.closedAt).toBeGreaterThanOrEqual(connection.openedAt + 50);
-      expect(record?.closedAt).toBeLessThanOrEqual(await harness().now());
+      // Nobody saw its end, so nobody says when it was.
+      expect(record).not.toHaveProperty('closedAt');
     });
 
     test('that lapses frees the place', async () => {

@@ -66,7 +66,7 @@ function expectedOf(ticket: ModelTicket): Record<string, unknown> {
     outcome: ticket.lastOutcome,
     gatewayId: ticket.gatewayId,
     opened: ticket.openedIn !== undefined,
-    closed: ticket.over || lapsed,
+    closed: ticket.over,
     closeReason: ticket.closeReason,
     closeCode: lapsed ? 1006 : closeCodeOf(ticket),
   };
