@@ -18,7 +18,7 @@ main { max-width: 42rem; margin: 0 auto; padding: 12vh 1.5rem 4rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0.4rem 0 1rem; text-wrap: balance; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.5rem 1.5rem; margin: 2rem 0; padding-top: 1.5rem; border-top: 1px solid var(--line); }
 dt { color: var(--dim); } dd { margin: 0; overflow-wrap: anywhere; } code { font: 0.92em ui-monospace, monospace; }
-ul { list-style: none; padding: 0; } li { display: grid; grid-template-columns: 3rem 1fr; padding: 0.45rem 0; border-top: 1px solid var(--line); }
+ul { list-style: none; padding: 0; } li { display: grid; grid-template-columns: 3rem 1fr; align-items: baseline; padding: 0.45rem 0; border-top: 1px solid var(--line); }
 a { color: inherit; text-decoration-color: var(--mark); text-underline-offset: 0.2em; }
 `;
 
