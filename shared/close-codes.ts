@@ -38,5 +38,13 @@ export type CloseReason = keyof typeof closeCodes;
 /** The reasons in the order of the table. */
 export const closeReasons = Object.keys(closeCodes) as CloseReason[]; // the keys of a literal are its type's keys
 
+/** Reasons on the record of a connection that ended without a Close frame. Never sent. */
+export const recordedReasons = {
+  client_gone: 'the client went away before it was answered with 101',
+  store_unavailable: 'the store admitted it too late: the upgrade had been refused by then',
+} as const;
+
+export type RecordedReason = keyof typeof recordedReasons;
+
 /** RFC 6455 §7.1.5: the connection ended without a Close frame. Never sent, only recorded. */
 export const ABNORMAL_CLOSURE = 1006;

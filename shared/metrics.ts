@@ -3,10 +3,10 @@ import { ABNORMAL_CLOSURE, closeCodes, closeReasons } from './close-codes.ts';
 import { refusalCodes } from './refusals.ts';
 
 /** Close codes that a client or the network brings, beside those of our own table (RFC 6455 §7.4.1). */
-const NORMAL_CLOSURES = [1000, 1001, 1005, ABNORMAL_CLOSURE];
+const FOREIGN_CODES = [1000, 1001, 1005, ABNORMAL_CLOSURE];
 const OTHER = 'other';
 const CLOSE_LABELS = [
-  ...new Set([...NORMAL_CLOSURES, ...closeReasons.map((reason) => closeCodes[reason].code)].sort((a, b) => a - b)),
+  ...new Set([...FOREIGN_CODES, ...closeReasons.map((reason) => closeCodes[reason].code)].sort((a, b) => a - b)),
 ].map(String);
 
 const OPERATIONS = [

@@ -3,7 +3,7 @@ import { type Refusal, rowOf } from './refusals.ts';
 /** A refusal as an HTTP answer, ready for either writer. */
 export interface ProblemResponse {
   readonly status: number;
-  /** Everything but the framing (`Content-Length`, `Connection`), which belongs to the writer. */
+  /** Everything but the framing (`Content-Length`, `Connection: close`), which belongs to the writer. */
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
   /** The problem document (RFC 9457), UTF-8 JSON. */
   readonly body: string;

@@ -17,11 +17,11 @@ export async function drainConnections(
   drainSeconds: number,
 ): Promise<void> {
   const spreadMs = drainSeconds * 1000;
-  const end = Date.now() + spreadMs;
+  const end = performance.now() + spreadMs;
   const atStart = connections.size;
   while (connections.size > 0 || load.admissible > 0) {
     const { staying } = connections;
-    const left = spreadMs === 0 ? 0 : Math.max(0, (end - Date.now()) / spreadMs);
+    const left = spreadMs === 0 ? 0 : Math.max(0, (end - performance.now()) / spreadMs);
     // Of those that opened while it began, none is kept longer than the others.
     for (const connection of staying.slice(Math.floor(atStart * left))) {
       connections.close(connection.id, 'draining', `;spread_seconds=${drainSeconds}`);

@@ -13,7 +13,7 @@ export interface UpgradeRequest {
   readonly rawHeaders: readonly string[];
   /** Bytes that came behind the request. */
   readonly earlyBytes: number;
-  /** Whether an earlier request on the same socket is still being answered. */
+  /** Whether an earlier request came on the same socket, whose answer may still be on its way. */
   readonly pipelined: boolean;
 }
 

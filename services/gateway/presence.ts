@@ -41,8 +41,8 @@ export class Presence {
   #tick(): void {
     const { store, status } = this.#options;
     // While the store is away nobody can look; it is announced as soon as it is back.
-    if (Date.now() < this.#dueAt || !store.ready) return;
-    this.#dueAt = Date.now() + REFRESH_MS;
+    if (performance.now() < this.#dueAt || !store.ready) return;
+    this.#dueAt = performance.now() + REFRESH_MS;
     void this.#try(store.announce({ ...status(), startedAt: this.#startedAt, version: VERSION }));
   }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
-import { ABNORMAL_CLOSURE } from '../../shared/close-codes.ts';
+import { ABNORMAL_CLOSURE, type RecordedReason } from '../../shared/close-codes.ts';
 import { clientAddress, forwardedHost } from '../../shared/http/client-address.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Logger } from '../../shared/process/log.ts';
@@ -101,7 +101,12 @@ function openEcho(
       ended: (code, reason) => connections.ended(connection, code, reason),
     };
   });
-  if (wire === null) connections.recordEnd({ id: ticketId, attemptId, subject }, ABNORMAL_CLOSURE, 'client_gone');
+  if (wire === null)
+    connections.recordEnd(
+      { id: ticketId, attemptId, subject },
+      ABNORMAL_CLOSURE,
+      'client_gone' satisfies RecordedReason,
+    );
 }
 
 /** The connections that had to make room are closed by the gateways that hold them. */

@@ -28,6 +28,7 @@ export function createStore(settings: Settings, log: Logger): TicketStore {
       if (available) log.info({ event: 'store_available' }, reason);
       else log.error({ event: 'store_unavailable', code: 'store_unavailable' }, reason);
     },
+    onError: (message) => log.error({ event: 'store_error', code: 'store_unavailable' }, message),
   });
   return new RedisStore({ ...options, link, keyPrefix: settings.redisKeyPrefix });
 }

@@ -48,9 +48,9 @@ export const keyNames: Readonly<
 
 export interface Keys {
   ticket(id: string): string;
-  /** The set that the connection with this ticket id is in. */
+  /** The set of the open connections of a subject, by any ticket id of it or the digest alone. */
   connections(id: string): string;
-  /** The set that the ticket with this id is in while it is unspent. */
+  /** The set of the unspent tickets of a subject, by any ticket id of it or the digest alone. */
   pending(id: string): string;
   gateway(gatewayId: string): string;
   control(gatewayId: string): string;

@@ -24,6 +24,11 @@ export interface RedisLinkOptions {
   readonly timeoutMs: number;
   /** Told when the store goes away and when it is back. */
   readonly onChange?: (available: boolean, reason: string) => void;
+  /**
+   * Told of an error that Redis answered with: it is there, and it refuses (NOPERM, OOM) or a script is
+   * broken. At most once a second.
+   */
+  readonly onError?: (message: string) => void;
 }
 
 type Client = Redis | Cluster;
@@ -32,6 +37,7 @@ export type Reply = string | number | null | Reply[];
 type RunScript = (keyCount: number, ...keysAndArguments: Array<string | number>) => Promise<Reply>;
 
 const RECONNECT_MAX_MS = 500;
+const ERROR_EVERY_MS = 1_000;
 /** A connection that has not answered for this long is given up: a dead network sends no FIN. */
 const SILENCE_MAX_MS = 5_000;
 
@@ -48,15 +54,18 @@ export class RedisLink {
   readonly #client: Client;
   readonly #timeoutMs: number;
   readonly #onChange: (available: boolean, reason: string) => void;
-  #scripts: Record<ScriptName, RunScript>;
+  readonly #onError: (message: string) => void;
+  readonly #scripts: Record<ScriptName, RunScript>;
   #catchingUp = false;
   #available = false;
   #ended = false;
   #lastError = '';
+  #quietUntil = 0;
 
   constructor(options: RedisLinkOptions) {
     this.#timeoutMs = options.timeoutMs;
     this.#onChange = options.onChange ?? (() => {});
+    this.#onError = options.onError ?? (() => {});
     this.#client = createClient(options.address);
     this.#scripts = defineScripts(this.#client);
     this.#client.on('error', (error: Error) => {
@@ -85,6 +94,7 @@ export class RedisLink {
       if (error instanceof StoreUnavailable) throw error;
       const message = messageOf(error);
       this.#lastError = message;
+      this.#report(message);
       throw new StoreUnavailable(`Redis failed: ${message}`, { mayHaveRun: true });
     }
   }
@@ -97,6 +107,7 @@ export class RedisLink {
   /** A connection of its own for hearing a channel, resubscribed whenever it is back. */
   subscribe(channel: string, onMessage: (message: string) => void): { end(): void } {
     const client = this.#client;
+    // The two overloads cannot be called on the union.
     const subscriber = client instanceof Redis ? client.duplicate() : client.duplicate();
     subscriber.on('error', () => {});
     subscriber.on('ready', () => void subscriber.subscribe(channel).catch(() => {}));
@@ -148,6 +159,14 @@ export class RedisLink {
       this.#changed();
     };
     this.#client.ping().then(over, over);
+  }
+
+  #report(message: string): void {
+    const now = performance.now();
+    // A connection that broke is told of by onChange.
+    if (!this.ready || now < this.#quietUntil) return;
+    this.#quietUntil = now + ERROR_EVERY_MS;
+    this.#onError(message);
   }
 
   #changed(): void {

@@ -1,4 +1,4 @@
-import { ABNORMAL_CLOSURE } from '../close-codes.ts';
+import { ABNORMAL_CLOSURE, type RecordedReason } from '../close-codes.ts';
 import { subjectDigest } from '../ticket.ts';
 import { parseCommand } from './command.ts';
 import { createKeys, type Keys } from './keys.ts';
@@ -248,7 +248,12 @@ export class RedisStore implements TicketStore {
 
   /** A consume that timed out may still run: this runs right behind it, and closes what it opened. */
   #undo({ id, attemptId }: ConsumeRequest): void {
-    const values = this.#closeValues({ id, attemptId, closeCode: ABNORMAL_CLOSURE, closeReason: 'store_unavailable' });
+    const values = this.#closeValues({
+      id,
+      attemptId,
+      closeCode: ABNORMAL_CLOSURE,
+      closeReason: 'store_unavailable' satisfies RecordedReason,
+    });
     this.#link.sendOff('close', this.#closeKeys(id), values);
   }
 

@@ -8,11 +8,19 @@ import { codeBlocks, readText } from './pages.ts';
 
 type Connect = (path: string, authorization: string) => Promise<WebSocket>;
 
-/** The function of README.md, in a page that is served by `origin` and whose site has the ticket service. */
-function connectOfReadme(site: string, origin: string): Connect {
+/**
+ * The function of README.md, in a page that is served by `origin` and whose site has the ticket service.
+ *
+ * @param requests how many requests the network carries before it is gone
+ */
+function connectOfReadme(site: string, origin: string, requests = Number.POSITIVE_INFINITY): Connect {
+  let left = requests;
   const [code = ''] = codeBlocks(readText('README.md'), 'js');
-  const fetchOfPage = (path: string, init: RequestInit): Promise<Response> =>
-    fetch(new URL(path, site), { ...init, headers: { ...init.headers, Origin: origin } });
+  const fetchOfPage = async (path: string, init: RequestInit): Promise<Response> => {
+    left -= 1;
+    if (left < 0) throw new TypeError('the network is gone');
+    return fetch(new URL(path, site), { ...init, headers: { ...init.headers, Origin: origin } });
+  };
   class WebSocketOfPage extends WebSocket {
     constructor(url: string, protocols: string[]) {
       super(url, protocols, { origin });
@@ -43,6 +51,21 @@ test('the browser code of the README rejects with the reason why a handshake was
   const site = await startSite();
   const connect = connectOfReadme(site, 'https://evil.example');
   await expect(connect('/', await bearer('ada'))).rejects.toThrow('origin_refused');
+});
+
+test('the browser code of the README rejects when no gateway was reached', async () => {
+  const store = createStore(await settingsOf({}), pino({ level: 'silent' }));
+  const tickets = await runTicketService({ GATEWAY_URL: 'ws://127.0.0.1:1' }, { store });
+  const site = `http://127.0.0.1:${tickets.port}`;
+  await expect(connectOfReadme(site, site)('/', await bearer('ada'))).rejects.toThrow('not_seen');
+});
+
+test('the browser code of the README rejects when it cannot ask why', async () => {
+  const store = createStore(await settingsOf({}), pino({ level: 'silent' }));
+  const tickets = await runTicketService({ GATEWAY_URL: 'ws://127.0.0.1:1' }, { store });
+  const site = `http://127.0.0.1:${tickets.port}`;
+  const refused = connectOfReadme(site, site, 1)('/', await bearer('ada'));
+  await expect(refused).rejects.toThrow('the network is gone');
 });
 
 test('the browser code of the README rejects with the code of the ticket service', async () => {

@@ -16,13 +16,13 @@ export class VerifiedPasswords {
   /** The result for a password that was, or is being, checked. */
   find(name: string, password: string, hash: string | undefined): Promise<boolean> | undefined {
     const entry = this.#entries.get(this.#digest(name, password, hash));
-    return entry !== undefined && Date.now() < entry.until ? entry.result : undefined;
+    return entry !== undefined && performance.now() < entry.until ? entry.result : undefined;
   }
 
   remember(name: string, password: string, hash: string | undefined, result: Promise<boolean>): Promise<boolean> {
     const digest = this.#digest(name, password, hash);
     this.#entries.delete(digest);
-    this.#entries.set(digest, { result, until: Date.now() + REMEMBER_MS });
+    this.#entries.set(digest, { result, until: performance.now() + REMEMBER_MS });
     const [oldest] = this.#entries.keys();
     if (this.#entries.size > MAX_ENTRIES && oldest !== undefined) this.#entries.delete(oldest);
     const forget = (): boolean => this.#entries.delete(digest);

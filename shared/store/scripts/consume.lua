@@ -92,22 +92,25 @@ if bound_path and bound_path ~= ARGV[6] then return refuse('path_refused') end
 if bound_origin and bound_origin ~= origin then return refuse('origin_refused') end
 if ARGV[9] == '1' and bound_address ~= address then return refuse('address_refused') end
 
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+-- Places whose lease has lapsed do not count. They are swept away only after the first write, which is
+-- one that a full Redis refuses: after it, Redis would let all others through.
+local held = '(' .. string.format('%.0f', now)
 local replaced = {}
-local excess = limit == 0 and 0 or redis.call('ZCARD', KEYS[2]) - limit + 1
+local excess = limit == 0 and 0 or redis.call('ZCOUNT', KEYS[2], held, '+inf') - limit + 1
 if excess > 0 then
   if ARGV[11] == 'refuse' then return refuse('connection_limit') end
 
   local candidates = {}
   for index = 14, #ARGV do
-    if redis.call('ZSCORE', KEYS[2], ARGV[index]) then
+    local deadline = redis.call('ZSCORE', KEYS[2], ARGV[index])
+    if deadline and tonumber(deadline) > now then
       local opened = redis.call('HMGET', KEYS[index - 10], 'opened_at', 'gateway', 'state')
       table.insert(candidates, { id = ARGV[index], key = KEYS[index - 10],
         opened_at = tonumber(opened[1] or 0), gateway = opened[2] or '', state = opened[3] })
     end
   end
-  if #candidates < redis.call('ZCARD', KEYS[2]) then
-    return { 'replace', redis.call('ZRANGE', KEYS[2], 0, -1) }
+  if #candidates < redis.call('ZCOUNT', KEYS[2], held, '+inf') then
+    return { 'replace', redis.call('ZRANGEBYSCORE', KEYS[2], held, '+inf') }
   end
   table.sort(candidates, function(a, b)
     if a.opened_at == b.opened_at then return a.id < b.id end
@@ -128,6 +131,7 @@ end
 spend('open', 'admitted')
 redis.call('HSET', KEYS[1], 'gateway', gateway, 'opened_at', now)
 keep_until(KEYS[1], now + lease + retention)
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 redis.call('ZADD', KEYS[2], now + lease, id)
 keep_until(KEYS[2], now + lease)
 return admitted(now, replaced)

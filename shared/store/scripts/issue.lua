@@ -19,9 +19,9 @@
 ]]
 local now = now_ms()
 
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[5]) then
-  local first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+local unspent = '(' .. string.format('%.0f', now)
+if redis.call('ZCOUNT', KEYS[2], unspent, '+inf') >= tonumber(ARGV[5]) then
+  local first = redis.call('ZRANGEBYSCORE', KEYS[2], unspent, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
   return { 'pending_limit', tonumber(first[2]) - now }
 end
 if redis.call('EXISTS', KEYS[1]) == 1 then
@@ -35,9 +35,11 @@ end
 -- A ticket is of no use once the credentials behind it have run out.
 local expires_at = math.min(now + tonumber(ARGV[2]), session_expires_at)
 
+-- The first write is one that a full Redis refuses: after a first write it would let all others through.
 redis.call('HSET', KEYS[1], 'state', 'issued', 'issued_at', now, 'expires_at', expires_at,
   'session_expires_at', session_expires_at, 'attempts', 0, unpack(ARGV, 7))
 redis.call('PEXPIREAT', KEYS[1], expires_at + tonumber(ARGV[6]))
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 redis.call('ZADD', KEYS[2], expires_at, ARGV[1])
 keep_until(KEYS[2], expires_at)
 return { 'issued', now, expires_at, session_expires_at }

@@ -3,7 +3,7 @@ import { VerifiedPasswords } from '../../../services/ticket/authenticators/verif
 
 const HASH = '$scrypt$one';
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: 1_700_000_000_000 }));
+beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => void vi.useRealTimers());
 
 /** A check that ends when it is told to. */

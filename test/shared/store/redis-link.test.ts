@@ -379,6 +379,19 @@ describe('an error of the link', () => {
     expect(everythingIn(error)).not.toContain(ticket.secretSha256);
   });
 
+  test('issues and admits nothing when Redis is full', async () => {
+    const redis = await startRedis();
+    const { store } = await connectedTo(redis.url);
+    const ticket = await issued(store);
+    await redis.call('CONFIG', 'SET', 'maxmemory', 1);
+    const before = await redis.call('DBSIZE');
+
+    expect((await failureOf(store.issue(issueOf(mint())))).error.message).toContain('OOM');
+    expect((await failureOf(store.consume(consumeOf(ticket)))).error.message).toContain('OOM');
+    expect(await redis.call('DBSIZE')).toBe(before);
+    expect((await store.read(ticket.id))?.state).toBe('issued');
+  });
+
   test('does not tell the password, neither a right one nor a wrong one', async () => {
     const password = 'a-password-nobody-may-read';
     const redis = await startRedis({ args: ['--requirepass', password], password });
