@@ -1,3 +1,4 @@
+import { TICKET_SCHEME } from './carriers.ts';
 import { type Refusal, rowOf } from './refusals.ts';
 
 /** A refusal as an HTTP answer, ready for either writer. */
@@ -16,7 +17,7 @@ export function problemType(code: Refusal['code']): string {
 
 /** The challenge of a gateway: RFC 9110 §11.6.1, with the code in `error` as RFC 6750 §3 does. */
 function ticketChallenge(code: Refusal['code']): string {
-  return `Ticket realm="oncegate", error="${code}"`;
+  return `${TICKET_SCHEME} realm="oncegate", error="${code}"`;
 }
 
 /** The HTTP answer of a refusal: status, headers and problem document, all derived from its row. */

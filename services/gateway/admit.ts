@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
+import type { Carrier } from '../../shared/carriers.ts';
 import type { Metrics } from '../../shared/metrics.ts';
 import type { Refusal, RefusalCode } from '../../shared/refusals.ts';
-import type { Carrier } from '../../shared/settings/table.ts';
 import { counted } from '../../shared/store/create-store.ts';
 import { type Admitted, StoreUnavailable, type TicketStore } from '../../shared/store/store.ts';
 import { hashSecret, mintAttemptId, type Ticket } from '../../shared/ticket.ts';

@@ -1,4 +1,4 @@
-import type { Carrier } from '../../shared/settings/table.ts';
+import { type Carrier, TICKET_PARAMETER, TICKET_PROTOCOL_PREFIX, TICKET_SCHEME } from '../../shared/carriers.ts';
 import { parseTicket, type Ticket } from '../../shared/ticket.ts';
 
 /** What was presented: no ticket, something that is not one, or a ticket (which may be worth nothing). */
@@ -21,8 +21,8 @@ interface TakenTicket {
   readonly protocols: readonly string[];
 }
 
-const PROTOCOL_PREFIX = 'oncegate.ticket.';
-const AUTHORIZATION = /^ticket +(\S+) *$/i;
+const SCHEME = new RegExp(`^${TICKET_SCHEME}(?: |$)`, 'i');
+const AUTHORIZATION = new RegExp(`^${TICKET_SCHEME} +(\\S+) *$`, 'i');
 
 /**
  * Takes the ticket out of its carrier, or returns null where there is more than one.
@@ -31,19 +31,19 @@ const AUTHORIZATION = /^ticket +(\S+) *$/i;
 export function takeTicket(carriers: Carriers, accepted: readonly Carrier[]): TakenTicket | null {
   const parameters = carriers.query === '' ? [] : carriers.query.split('&');
   const inQuery = parameters.filter(isTicketParameter);
-  const inProtocols = carriers.protocols.filter((protocol) => protocol.startsWith(PROTOCOL_PREFIX));
-  const inAuthorization = /^ticket(?: |$)/i.test(carriers.authorization ?? '') ? [carriers.authorization ?? ''] : [];
+  const inProtocols = carriers.protocols.filter((protocol) => protocol.startsWith(TICKET_PROTOCOL_PREFIX));
+  const inAuthorization = SCHEME.test(carriers.authorization ?? '') ? [carriers.authorization ?? ''] : [];
   if (inQuery.length + inProtocols.length + inAuthorization.length > 1) return null;
 
   const values: Array<readonly [Carrier, string]> = [
     ...inQuery.map((parameter) => ['query', parameter.slice(parameter.indexOf('=') + 1)] as const),
-    ...inProtocols.map((protocol) => ['subprotocol', protocol.slice(PROTOCOL_PREFIX.length)] as const),
+    ...inProtocols.map((protocol) => ['subprotocol', protocol.slice(TICKET_PROTOCOL_PREFIX.length)] as const),
     ...inAuthorization.map((header) => ['authorization', AUTHORIZATION.exec(header)?.[1] ?? ''] as const),
   ];
   return {
     presented: presentedIn(values.find(([carrier]) => accepted.includes(carrier))?.[1]),
     query: parameters.filter((parameter) => !isTicketParameter(parameter)).join('&'),
-    protocols: carriers.protocols.filter((protocol) => !protocol.startsWith(PROTOCOL_PREFIX)),
+    protocols: carriers.protocols.filter((protocol) => !protocol.startsWith(TICKET_PROTOCOL_PREFIX)),
   };
 }
 
@@ -56,6 +56,6 @@ function presentedIn(value: string | undefined): PresentedTicket {
 /** Whatever a parser behind the gateway would take for the parameter `ticket`, however it is spelt. */
 function isTicketParameter(parameter: string): boolean {
   const [name = ''] = parameter.split('=', 1);
-  if (name === 'ticket') return true;
-  return name.includes('%') && new URLSearchParams(name).has('ticket');
+  if (name === TICKET_PARAMETER) return true;
+  return name.includes('%') && new URLSearchParams(name).has(TICKET_PARAMETER);
 }

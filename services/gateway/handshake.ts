@@ -1,5 +1,6 @@
+import { type Carrier, idSegment } from '../../shared/carriers.ts';
 import type { Refusal } from '../../shared/refusals.ts';
-import type { Carrier } from '../../shared/settings/table.ts';
+import { TICKET_ID } from '../../shared/ticket.ts';
 import { type PresentedTicket, takeTicket } from './carriers.ts';
 import { parseSubprotocols } from './subprotocols.ts';
 
@@ -38,7 +39,7 @@ export type ParsedHandshake =
 const MAX_HEADERS = 100;
 
 /** `/~<ticket id>`: a path of its own for each attempt, taken off before anything looks at the path. */
-const ID_SEGMENT = /^\/~[A-Za-z0-9_-]{22}(?=\/|$)/;
+const ID_SEGMENT = new RegExp(`^${idSegment(TICKET_ID)}(?=/|$)`);
 
 /** Origin-form only; a second slash or a backslash would be read as a host by careless parsers. */
 const PATH = /^\/(?!\/)[!-~]*$/;

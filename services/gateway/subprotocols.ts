@@ -1,5 +1,4 @@
-/** The protocol a client offers beside its own, so that a browser has one to be answered with. */
-const ONCEGATE_PROTOCOL = 'oncegate.v1';
+import { ONCEGATE_PROTOCOL } from '../../shared/carriers.ts';
 
 /** RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import { WebSocket } from 'ws';
 import { z } from 'zod';
+import { idSegment, TICKET_SCHEME } from '../../shared/carriers.ts';
 import { exitCodes } from '../../shared/process/exit-codes.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -50,8 +51,8 @@ function targetOf(argument: string): Target {
   }
   if (answer.connect_url !== null) return { url: answer.connect_url, headers: {} };
   return {
-    url: `${answer.url.replace(/\/+$/, '')}/~${answer.id}`,
-    headers: { Authorization: `Ticket ${answer.ticket}` },
+    url: `${answer.url.replace(/\/+$/, '')}${idSegment(answer.id)}`,
+    headers: { Authorization: `${TICKET_SCHEME} ${answer.ticket}` },
   };
 }
 

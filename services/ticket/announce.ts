@@ -1,4 +1,5 @@
-import type { Carrier, Settings } from '../../shared/settings/table.ts';
+import { type Carrier, ONCEGATE_PROTOCOL, TICKET_PARAMETER, TICKET_PROTOCOL_PREFIX } from '../../shared/carriers.ts';
+import type { Settings } from '../../shared/settings/table.ts';
 import { formatTicket, type Ticket } from '../../shared/ticket.ts';
 
 /** What tickets tell their clients of the gateways. */
@@ -19,7 +20,7 @@ export function waysToPresent(ticket: Ticket, path: string | undefined, { gatewa
   const value = formatTicket(ticket);
   return {
     url: gatewayUrl,
-    connect_url: carriers.includes('query') ? `${gatewayUrl}${path ?? '/'}?ticket=${value}` : null,
-    protocols: ['oncegate.v1', `oncegate.ticket.${value}`],
+    connect_url: carriers.includes('query') ? `${gatewayUrl}${path ?? '/'}?${TICKET_PARAMETER}=${value}` : null,
+    protocols: [ONCEGATE_PROTOCOL, `${TICKET_PROTOCOL_PREFIX}${value}`],
   };
 }

@@ -1,3 +1,4 @@
+import { CARRIERS } from '../carriers.ts';
 import {
   choice,
   file,
@@ -25,9 +26,6 @@ interface Row {
   readonly reader: 'both' | 'ticket' | 'gateway';
   readonly doc: string;
 }
-
-const CARRIERS = ['query', 'subprotocol', 'authorization'] as const;
-export type Carrier = (typeof CARRIERS)[number];
 
 const port = integer(0, 65_535, 'a TCP port; 0 lets the system choose');
 
