@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type RawData, WebSocket, WebSocketServer } from 'ws';
-import { closeCodes } from '../../shared/close-codes.ts';
+import { type RawData, type Server, WebSocket, WebSocketServer } from 'ws';
+import { ABNORMAL_CLOSURE, closeCodes } from '../../shared/close-codes.ts';
 import type { Wire } from './connection.ts';
 import { chooseSubprotocol } from './subprotocols.ts';
 
@@ -32,17 +32,21 @@ const TOO_BIG = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
 
 /** ws closes an oversized message without a reason: this one gives the table's. */
 class EchoSocket extends WebSocket {
+  /** The code of our Close frame, once one was sent: a faulty client may never answer it. */
+  closeCode: number | undefined;
+
   override close(code?: number, reason?: string | Buffer): void {
+    this.closeCode ??= code;
     super.close(code, reason ?? (code === closeCodes.message_too_big.code ? 'message_too_big' : undefined));
   }
 }
 
 /** The built-in backend: greets, then sends every message back. */
 export class Echo {
-  readonly #server: WebSocketServer;
+  readonly #server: Server<typeof EchoSocket>;
 
   constructor(maxMessageBytes: number) {
-    this.#server = new WebSocketServer({
+    this.#server = new WebSocketServer<typeof EchoSocket>({
       noServer: true,
       clientTracking: false,
       maxPayload: maxMessageBytes,
@@ -60,9 +64,12 @@ export class Echo {
    */
   open(request: IncomingMessage, socket: Duplex, hello: Hello, listen: (wire: Wire) => EchoListener): Wire | null {
     let opened: Wire | null = null;
-    this.#server.handleUpgrade(request, socket, Buffer.alloc(0), (webSocket: WebSocket) => {
+    this.#server.handleUpgrade(request, socket, Buffer.alloc(0), (webSocket: EchoSocket) => {
       opened = wireOf(webSocket);
-      attach(webSocket, listen(opened));
+      const listener = listen(opened);
+      attach(webSocket, listener);
+      // Any byte is a sign of life: a client in the middle of a long message cannot answer a ping.
+      socket.on('data', () => listener.heard());
       webSocket.send(helloMessage(hello));
     });
     return opened;
@@ -86,18 +93,17 @@ function wireOf(webSocket: WebSocket): Wire {
   };
 }
 
-function attach(webSocket: WebSocket, listener: EchoListener): void {
+function attach(webSocket: EchoSocket, listener: EchoListener): void {
   webSocket.on('message', (data: RawData, isBinary: boolean) => {
-    listener.heard();
     webSocket.send(data, { binary: isBinary }, () => {
       if (webSocket.isPaused && webSocket.bufferedAmount < STALL_BYTES) webSocket.resume();
     });
     if (webSocket.bufferedAmount >= STALL_BYTES) webSocket.pause();
   });
-  webSocket.on('ping', () => listener.heard());
-  webSocket.on('pong', () => listener.heard());
   webSocket.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === TOO_BIG) listener.tooBig();
   });
-  webSocket.on('close', (code, reason) => listener.ended(code, reason.toString()));
+  webSocket.on('close', (code, reason) => {
+    listener.ended(code === ABNORMAL_CLOSURE ? (webSocket.closeCode ?? code) : code, reason.toString());
+  });
 }

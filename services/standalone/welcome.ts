@@ -22,7 +22,7 @@ export function welcome({ scheme, ticketPort, gatewayUrl, inMemory, ttlSeconds, 
     `Get a ticket, then open the WebSocket with it: once, and within ${ttlSeconds} s.`,
     '',
     `  curl -s${insecure} ${credentials} -X POST ${tickets}/tickets | tee ticket.json`,
-    '  npx oncegate connect ticket.json',
+    `  npx oncegate connect ticket.json${insecure}`,
     '',
   ];
   return `\n${lines.join('\n')}\n`;

@@ -11,7 +11,8 @@ export interface Announcement {
 
 /** What the settings say of the gateways; without `GATEWAY_URL` one on this machine. */
 export function announcementOf(settings: Settings): Announcement {
-  const gatewayUrl = settings.gatewayUrl ?? `ws://localhost:${settings.gatewayPort}`;
+  const gatewayUrl =
+    settings.gatewayUrl ?? `${settings.tlsCertFile === undefined ? 'ws' : 'wss'}://localhost:${settings.gatewayPort}`;
   return { gatewayUrl: gatewayUrl.replace(/\/+$/, ''), carriers: settings.ticketCarriers };
 }
 

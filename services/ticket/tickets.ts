@@ -63,7 +63,6 @@ export function createTicketRoutes(options: TicketRoutesOptions): Router {
       const retryAfterSeconds = Math.max(1, Math.ceil(outcome.retryAfterMs / 1000));
       return refuse(response, { code: 'pending_limit', retryAfterSeconds }, principal.subject);
     }
-
     metrics.count('oncegate_tickets_issued_total');
     log.info({ event: 'issue', ticket_id: ticket.id, subject: principal.subject });
     response

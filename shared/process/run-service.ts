@@ -37,7 +37,7 @@ export async function runService(definition: ServiceDefinition): Promise<void> {
   }
   const log = createLogger(loaded.settings.logLevel, { service: definition.name });
   process.on('uncaughtException', (error) => {
-    log.fatal({ event: 'fault', message: error.message, stack: error.stack });
+    log.error({ event: 'fault', message: error.message, stack: error.stack });
     process.exit(exitCodes.fault);
   });
 

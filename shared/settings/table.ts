@@ -7,6 +7,7 @@ import {
   integer,
   list,
   origins,
+  redisUrl,
   secret,
   text,
   trustedAddresses,
@@ -35,7 +36,7 @@ const port = integer(0, 65_535, 'a TCP port; 0 lets the system choose');
  */
 export const settingsTable = {
   REDIS_URL: {
-    type: url(['redis', 'rediss'], { credentials: true }),
+    type: redisUrl,
     secret: true,
     reader: 'both',
     doc: 'The Redis that all services share. The separate services need it, or Sentinel, or Cluster; standalone then uses it instead of memory. With Sentinel or Cluster only its user, password and TLS are used.',
@@ -84,8 +85,8 @@ export const settingsTable = {
     doc: 'Private port of the gateway: /livez, /readyz, /metrics.',
   },
   GATEWAY_URL: {
-    type: url(['ws', 'wss'], { credentials: false }),
-    defaultNote: '`ws://localhost:<GATEWAY_PORT>`',
+    type: url('ws', 'wss'),
+    defaultNote: '`ws://localhost:<GATEWAY_PORT>`, `wss:` with TLS_CERT_FILE',
     reader: 'ticket',
     doc: 'Where clients reach the gateways: what tickets announce. A path in it has to be taken off by the proxy in front.',
   },
@@ -192,7 +193,7 @@ export const settingsTable = {
     doc: 'The spread over which a draining gateway closes its connections.',
   },
   UPSTREAM_URL: {
-    type: url(['ws', 'wss'], { credentials: false }),
+    type: url('ws', 'wss'),
     defaultNote: 'the built-in echo',
     reader: 'gateway',
     doc: 'Reserved for the WebSocket backend behind the gateway. This version has the built-in echo only and refuses to start when it is set.',

@@ -61,18 +61,35 @@ export const file: ValueType<{ readonly path: string; readonly content: string }
   },
 );
 
-/** An absolute URL of one of these schemes, without a fragment. */
-export function url(schemes: readonly string[], options: { readonly credentials: boolean }): ValueType<string> {
-  const form = `a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}${
-    options.credentials ? '' : ', without user, password, query or fragment'
-  }`;
+/** An absolute URL of one of these schemes, and nothing that a path could not be put behind. */
+export function url(...schemes: readonly string[]): ValueType<string> {
+  const form = `a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}, without user, password, query or fragment`;
   return valueType(form, (value) => {
-    if (!URL.canParse(value)) return undefined;
-    const { protocol, username, password, search, hash, hostname } = new URL(value);
-    if (!schemes.includes(protocol.slice(0, -1)) || hostname === '' || hash !== '') return undefined;
-    if (!options.credentials && (username !== '' || password !== '' || search !== '')) return undefined;
-    return value;
+    if (!URL.canParse(value) || /[?#]/.test(value)) return undefined;
+    const { protocol, username, password, hostname } = new URL(value);
+    const known = schemes.includes(protocol.slice(0, -1)) && hostname !== '';
+    return known && username === '' && password === '' ? value : undefined;
   });
+}
+
+/** A Redis server: `redis[s]://[user:password@]host[:port][/database]`. A query could undo how the client fails closed. */
+export const redisUrl: ValueType<string> = valueType(
+  'redis:// or rediss://, then [user:password@]host[:port][/database number], the password percent-encoded',
+  (value) => {
+    if (!URL.canParse(value) || /[?#]/.test(value)) return undefined;
+    const { protocol, username, password, hostname, pathname } = new URL(value);
+    if (!/^rediss?:$/.test(protocol) || hostname === '' || !/^(?:\/\d{0,4})?$/.test(pathname)) return undefined;
+    return isPercentEncoded(username) && isPercentEncoded(password) ? value : undefined;
+  },
+);
+
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A comma-separated list without empty or repeated items. */

@@ -38,6 +38,7 @@ type RunScript = (keyCount: number, ...keysAndArguments: Array<string | number>)
 
 const RECONNECT_MAX_MS = 500;
 const ERROR_EVERY_MS = 1_000;
+const PULSE_EVERY_MS = 1_000;
 /** A connection that has not answered for this long is given up: a dead network sends no FIN. */
 const SILENCE_MAX_MS = 5_000;
 
@@ -57,10 +58,12 @@ export class RedisLink {
   readonly #onError: (message: string) => void;
   readonly #scripts: Record<ScriptName, RunScript>;
   #catchingUp = false;
-  #available = false;
+  /** What onChange was last told; at first nothing. */
+  #available: boolean | undefined;
   #ended = false;
   #lastError = '';
   #quietUntil = 0;
+  readonly #pulse: NodeJS.Timeout;
 
   constructor(options: RedisLinkOptions) {
     this.#timeoutMs = options.timeoutMs;
@@ -70,9 +73,12 @@ export class RedisLink {
     this.#scripts = defineScripts(this.#client);
     this.#client.on('error', (error: Error) => {
       this.#lastError = messageOf(error);
+      this.#changed();
     });
     this.#client.on('ready', () => this.#changed());
     this.#client.on('close', () => this.#changed());
+    this.#pulse = setInterval(() => this.#feelPulse(), PULSE_EVERY_MS);
+    this.#pulse.unref();
   }
 
   /** Whether an operation would be tried now. */
@@ -110,13 +116,15 @@ export class RedisLink {
     // The two overloads cannot be called on the union.
     const subscriber = client instanceof Redis ? client.duplicate() : client.duplicate();
     subscriber.on('error', () => {});
-    subscriber.on('ready', () => void subscriber.subscribe(channel).catch(() => {}));
+    const fail = (error: unknown): void => this.#onError(`cannot hear commands: ${messageOf(error)}`);
+    subscriber.on('ready', () => void subscriber.subscribe(channel).catch(fail));
     subscriber.on('message', (_channel: string, message: string) => onMessage(message));
     return { end: () => subscriber.disconnect() };
   }
 
   end(): void {
     this.#ended = true;
+    clearInterval(this.#pulse);
     this.#client.disconnect();
   }
 
@@ -159,6 +167,11 @@ export class RedisLink {
       this.#changed();
     };
     this.#client.ping().then(over, over);
+  }
+
+  /** A hung Redis is noticed even when nobody asks anything of it. */
+  #feelPulse(): void {
+    if (this.ready) this.run((client) => client.ping()).catch(() => {});
   }
 
   #report(message: string): void {

@@ -22,6 +22,7 @@ local attempt, outcome = split_attempt(stored[2])
 if attempt ~= ARGV[2] or outcome ~= 'admitted' then return { 'not_held' } end
 if closed_at then return { 'already_closed' } end
 
+write_even_when_full(KEYS[1])
 local now = now_ms()
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('HSET', KEYS[1], 'closed_at', now)

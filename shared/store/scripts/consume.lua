@@ -49,6 +49,8 @@ if not secret or secret ~= ARGV[2] then
   return { 'ticket_unknown' }
 end
 
+write_even_when_full(KEYS[1])
+
 local function admitted(at, replaced)
   return { 'admitted', subject, bound_audience or '', claims or '', at, tonumber(session_expires_at), replaced }
 end
@@ -92,8 +94,7 @@ if bound_path and bound_path ~= ARGV[6] then return refuse('path_refused') end
 if bound_origin and bound_origin ~= origin then return refuse('origin_refused') end
 if ARGV[9] == '1' and bound_address ~= address then return refuse('address_refused') end
 
--- Places whose lease has lapsed do not count. They are swept away only after the first write, which is
--- one that a full Redis refuses: after it, Redis would let all others through.
+-- Places whose lease has lapsed do not count, swept away or not.
 local held = '(' .. string.format('%.0f', now)
 local replaced = {}
 local excess = limit == 0 and 0 or redis.call('ZCOUNT', KEYS[2], held, '+inf') - limit + 1

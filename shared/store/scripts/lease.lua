@@ -25,6 +25,8 @@ local state, session_expires_at, close_reason = stored[1], stored[3], stored[4]
 local attempt = split_attempt(stored[2])
 local now, lease, retention = now_ms(), tonumber(ARGV[7]), tonumber(ARGV[8])
 
+write_even_when_full(KEYS[1])
+
 local function hold()
   redis.call('ZADD', KEYS[2], now + lease, ARGV[1])
   keep_until(KEYS[2], now + lease)

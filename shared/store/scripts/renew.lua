@@ -16,6 +16,7 @@ local stored = redis.call('HMGET', KEYS[1], 'subject', 'state', 'gateway')
 if not stored[1] or stored[1] ~= ARGV[1] then return { 'unknown' } end
 if stored[2] ~= 'open' then return { 'not_open' } end
 
+write_even_when_full(KEYS[1])
 local session_expires_at = now_ms() + tonumber(ARGV[2])
 if ARGV[3] ~= '' then
   session_expires_at = math.min(session_expires_at, tonumber(ARGV[3]))

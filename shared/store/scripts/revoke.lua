@@ -20,6 +20,7 @@ local expires_at = tonumber(stored[6])
 
 if not subject or (ARGV[2] ~= '' and subject ~= ARGV[2]) then return { 'unknown' } end
 
+write_even_when_full(KEYS[1])
 local now = now_ms()
 if state == 'issued' and now < expires_at then
   redis.call('HSET', KEYS[1], 'state', 'revoked')
