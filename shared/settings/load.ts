@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { parseEnv } from 'node:util';
 import { camelCase, type SettingName, type Settings, settingNames, settingRow } from './table.ts';
@@ -14,10 +14,12 @@ export type LoadedSettings =
 
 /** The process's environment, over that of a `.env` file in the working directory where there is one. */
 export function readEnvironment(path = '.env'): Environment {
-  const fromFile = statSync(path, { throwIfNoEntry: false })?.isFile()
-    ? parseEnv(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''))
-    : {};
+  const fromFile = isFile(path) ? parseEnv(readFileSync(path, 'utf8').replace(/^\uFEFF/, '')) : {};
   return { ...fromFile, ...process.env };
+}
+
+function isFile(path: string): boolean {
+  return existsSync(path) && statSync(path).isFile();
 }
 
 /**

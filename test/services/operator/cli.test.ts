@@ -220,7 +220,9 @@ describe('oncegate', () => {
     expect(stdout).toMatch(
       /^TICKET_TTL_SECONDS\n {4}How long.*\n {4}Must be a whole number from 1 to 300 \(seconds\)\. Default: 30\.$/m,
     );
-    expect(stdout).toMatch(/^GATEWAY_URL\n[\s\S]*Default: ws:\/\/localhost:<GATEWAY_PORT>\.$/m);
+    expect(stdout).toMatch(
+      /^GATEWAY_URL\n[\s\S]*Default: ws:\/\/localhost:<GATEWAY_PORT>, wss: with TLS_CERT_FILE\.$/m,
+    );
     expect(stdout.match(/^[A-Z_]+$/gm)).toEqual(settingNames);
   });
 

@@ -10,7 +10,11 @@ import { runToEnd } from '../../support/services.ts';
 
 /** Every setting, each out of its bounds by as little as can be, with the fault that has to be reported. */
 const OUT_OF_BOUNDS: ReadonlyArray<readonly [name: string, value: string, fault: string]> = [
-  ['REDIS_URL', 'http://:hunter2@127.0.0.1', 'must be a URL that begins with redis:// or rediss://'],
+  [
+    'REDIS_URL',
+    'http://:hunter2@127.0.0.1',
+    'must be redis:// or rediss://, then [user:password@]host[:port][/database number], the password percent-encoded',
+  ],
   ['REDIS_SENTINELS', '127.0.0.1', 'must be host:port, host:port, ..., not "127.0.0.1"'],
   ['REDIS_SENTINEL_NAME', 'a b', 'must be the name of a Sentinel group, not "a b"'],
   ['REDIS_CLUSTER_NODES', 'a:0', 'must be host:port, host:port, ..., not "a:0"'],
@@ -199,6 +203,7 @@ describe('a configuration', () => {
     ['REDIS_KEY_PREFIX', ':', 'p'.repeat(64)],
     ['AUTH_JWT_SECRET', 'ä'.repeat(16), 'x'.repeat(5_000)],
     ['REDIS_URL', 'redis://h', 'rediss://user:p%40ss@[::1]:6380/1'],
+    ['REDIS_URL', 'redis://h/', 'redis://h:6379/15'],
     ['GATEWAY_URL', 'ws://h', 'wss://chat.example.org:8443/socket'],
     ['ALLOWED_ORIGINS', '*', 'https://a.example, http://localhost:3000,app://bundle'],
     ['TRUST_PROXY', '::1', '10.0.0.0/8, 192.168.0.1,fd00::/8'],
@@ -224,6 +229,11 @@ describe('a configuration', () => {
     [{ TRUST_PROXY: '10.0.0.0/8,' }, 'TRUST_PROXY'],
     [{ TRUST_PROXY: 'proxy.example' }, 'TRUST_PROXY'],
     [{ DRAIN_SECONDS: '٣' }, 'DRAIN_SECONDS'],
+    [{ REDIS_URL: 'redis://:pa%ss@h' }, 'REDIS_URL'],
+    [{ REDIS_URL: 'redis://h/cache' }, 'REDIS_URL'],
+    [{ REDIS_URL: 'redis://h?enableOfflineQueue=true' }, 'REDIS_URL'],
+    [{ GATEWAY_URL: 'ws://h/#' }, 'GATEWAY_URL'],
+    [{ GATEWAY_URL: 'ws://h/?' }, 'GATEWAY_URL'],
   ])('%j has the one fault of %s', async (env, name) => {
     expect((await faultsOf(env)).map((fault) => fault.split(':')[0])).toEqual([name]);
   });
