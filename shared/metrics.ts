@@ -21,6 +21,7 @@ const OPERATIONS = [
   'list',
   'control',
   'announce',
+  'count',
 ] as const;
 export type StoreOperation = (typeof OPERATIONS)[number];
 

@@ -16,3 +16,8 @@ export function hostNameOfOrigin(origin: string): string | null {
 export function hostNameOfHost(host: string): string {
   return host.toLowerCase().replace(/:\d*$/, '');
 }
+
+/** The host of an origin with its port, as a `Host` header has it, or null where it is not an origin. */
+export function hostOfOrigin(origin: string): string | null {
+  return isOrigin(origin) ? origin.slice(origin.indexOf('://') + 3) : null;
+}

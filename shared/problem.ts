@@ -48,7 +48,7 @@ export function problemOf(refusal: Refusal): ProblemResponse {
     title: row.title,
     status: row.status,
     code: refusal.code,
-    detail: row.detail,
+    detail: refusal.detail ?? row.detail,
     retry: row.retry,
     retry_after: retryAfter,
     ticket_id: refusal.ticketId,

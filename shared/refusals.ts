@@ -194,6 +194,14 @@ export const refusals = {
       'Redis is down or too slow, so nothing could be decided. Wait, then ask for a new ticket: this one may be spent.',
     retryAfterSeconds: 2,
   },
+  authentication_unavailable: {
+    status: 503,
+    retry: 'backoff',
+    title: 'The credentials cannot be checked now',
+    detail:
+      'Whoever vouches for them (the issuer, the session store, the application) does not answer. Wait, then try again.',
+    retryAfterSeconds: 2,
+  },
   upstream_unreachable: {
     status: 502,
     retry: 'backoff',
@@ -232,11 +240,13 @@ export interface Refusal {
   /** Public id of the ticket concerned, when one was presented in the right form. */
   readonly ticketId?: string;
   /** Seconds to wait, when better known than the row's. */
-  readonly retryAfterSeconds?: number;
+  readonly retryAfterSeconds?: number | undefined;
   /** With `request_invalid`: every field that is out of bounds. */
   readonly errors?: readonly FieldError[];
   /** With `method_not_allowed`: the methods that are allowed. */
   readonly allow?: readonly string[];
+  /** Instead of the row's detail, where more can be said. A text of ours: it never repeats what the client sent. */
+  readonly detail?: string;
   /** With a 401 of the ticket service: one challenge for each configured scheme. */
   readonly challenges?: readonly string[];
 }

@@ -9,6 +9,7 @@ export const programs = [
   { name: 'redis', commands: ['redis-server', 'valkey-server'], apt: 'redis-server', brew: 'redis', required: true },
   { name: 'nginx', commands: ['nginx'], apt: 'nginx-light', brew: 'nginx' },
   { name: 'curl', commands: ['curl'], apt: 'curl', brew: 'curl' },
+  { name: 'chromium', commands: ['chromium', 'chromium-browser', 'google-chrome'], apt: 'chromium', brew: 'chromium' },
   { name: 'docker-compose', commands: ['docker-compose'], apt: 'docker-compose', brew: 'docker-compose' },
 ];
 

@@ -2,7 +2,9 @@
 import { parseArgs } from 'node:util';
 import { exitCodes } from '../../shared/process/exit-codes.ts';
 import { VERSION } from '../../shared/version.ts';
+import { checkConfig } from './check-config.ts';
 import { connect } from './connect.ts';
+import { addKey, type KeyOptions, listKeys, revokeKey } from './keys.ts';
 import { printSettings } from './settings.ts';
 import { UsageError } from './usage-error.ts';
 import { addUser } from './users-add.ts';
@@ -12,6 +14,16 @@ const USAGE = `oncegate ${VERSION}: one ticket, one connection, once
   oncegate users add <name> [--file <path>]
       Adds a user for HTTP Basic, or gives one another password. The password is asked for, or read
       from standard input. The file is AUTH_USERS_FILE unless --file names another.
+
+  oncegate keys add <name> [--subject <pattern>]... [--audience <audience>]... [--file <path>]
+  oncegate keys list [--file <path>]
+  oncegate keys revoke <name or id> [--file <path>]
+      API keys of back ends. With --subject a key may issue for other subjects too (* stands for any
+      run of characters). The file is AUTH_API_KEYS_FILE unless --file names another.
+
+  oncegate check-config
+      Prints the ticket service's effective configuration, secrets masked, tries each counterpart of
+      it, and says what is wrong.
 
   oncegate connect <file or URL> [--insecure]
       Opens a WebSocket with a ticket: a file with the answer of POST /tickets, or its connect_url.
@@ -27,6 +39,8 @@ async function main(args: readonly string[]): Promise<number> {
   if (values.help) return print(USAGE);
   const [noun, verb, name, ...rest] = positionals;
   if (noun === 'users' && verb === 'add' && name !== undefined && rest.length === 0) return addUser(name, values.file);
+  if (noun === 'keys') return keys(verb, name, rest.length, values);
+  if (noun === 'check-config' && verb === undefined) return checkConfig();
   if (noun === 'connect' && verb !== undefined && name === undefined)
     return connect(verb, { insecure: values.insecure });
   if (noun === 'settings' && verb === undefined) return print(printSettings());
@@ -40,6 +54,8 @@ function parse(args: readonly string[]) {
       allowPositionals: true,
       options: {
         file: { type: 'string' },
+        subject: { type: 'string', multiple: true },
+        audience: { type: 'string', multiple: true },
         insecure: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
         version: { type: 'boolean', default: false },
@@ -48,6 +64,15 @@ function parse(args: readonly string[]) {
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : 'unreadable');
   }
+}
+
+function keys(verb: string | undefined, name: string | undefined, more: number, options: KeyOptions): number {
+  if (more === 0) {
+    if (verb === 'add' && name !== undefined) return addKey(name, options);
+    if (verb === 'revoke' && name !== undefined) return revokeKey(name, options);
+    if (verb === 'list' && name === undefined) return listKeys(options);
+  }
+  throw new UsageError('keys: add <name>, list, or revoke <name>');
 }
 
 function print(text: string): number {

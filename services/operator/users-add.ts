@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { hashPassword } from '../../shared/password.ts';
 import { exitCodes } from '../../shared/process/exit-codes.ts';
+import { replaceFile } from '../../shared/replace-file.ts';
 import { readEnvironment } from '../../shared/settings/load.ts';
 import { isUserName, parseUsersFile, withUser } from '../../shared/users-file.ts';
 import { readPassword } from './read-password.ts';
@@ -13,19 +14,25 @@ export async function addUser(name: string, file: string | undefined): Promise<n
   if (!isUserName(name)) {
     throw new UsageError('a name has 1 to 256 characters, no colon, no control characters and no # or blank in front');
   }
-  const content = existsSync(path) ? readFileSync(path, 'utf8') : '';
-  const [fault] = parseUsersFile(content).faults;
-  if (fault !== undefined) throw new Error(`${path}: ${fault}; nothing was changed`);
-
+  readUsers(path);
   const password = await readPassword(`Password for ${name}: `);
   if (password === '') throw new Error('the password is empty; nothing was changed');
 
+  const hash = await hashPassword(password);
+  // Read again: the password took its time, and somebody else may have been added meanwhile.
+  const content = readUsers(path);
   const replaced = parseUsersFile(content).users.has(name);
-  const scratch = `${path}.${process.pid}.tmp`;
-  writeFileSync(scratch, withUser(content, name, await hashPassword(password)), { mode: 0o600 });
-  renameSync(scratch, path);
+  replaceFile(path, withUser(content, name, hash));
   process.stdout.write(
     `${replaced ? 'Replaced the password of' : 'Added'} ${name} in ${path}. Restart the ticket service to use it.\n`,
   );
   return exitCodes.ok;
+}
+
+/** The content of a users file that is well-formed, empty where there is none yet. */
+function readUsers(path: string): string {
+  const content = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  const [fault] = parseUsersFile(content).faults;
+  if (fault !== undefined) throw new Error(`${path}: ${fault}; nothing was changed`);
+  return content;
 }

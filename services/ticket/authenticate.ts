@@ -3,7 +3,12 @@ import type { Refusal } from '../../shared/refusals.ts';
 import type { Authenticator, Principal } from './authenticators/authenticator.ts';
 
 export type Caller =
-  | { readonly ok: true; readonly principal: Principal }
+  | {
+      readonly ok: true;
+      readonly principal: Principal;
+      /** What it is told should its credentials be revoked before the request is done. */
+      readonly revoked: Refusal;
+    }
   | { readonly ok: false; readonly refusal: Refusal };
 
 /**
@@ -16,6 +21,10 @@ export async function authenticate(
 ): Promise<Caller> {
   const challenges = (invalid?: Authenticator): string[] =>
     authenticators.map((authenticator) => authenticator.challenge(authenticator === invalid));
+  const refusedBy = (authenticator: Authenticator, own: readonly string[] = []): Refusal => ({
+    code: 'credentials_invalid',
+    challenges: [...own, ...challenges(authenticator)],
+  });
 
   // Of two Authorization headers Node would keep the first and a proxy in front perhaps the second.
   const given = request.rawHeaders.filter(
@@ -29,11 +38,11 @@ export async function authenticate(
       case 'none':
         continue;
       case 'principal':
-        return { ok: true, principal: found.principal };
+        return { ok: true, principal: found.principal, revoked: refusedBy(authenticator) };
       case 'unavailable':
-        return { ok: false, refusal: { code: found.code } };
+        return { ok: false, refusal: { code: found.code, retryAfterSeconds: found.retryAfterSeconds } };
       case 'invalid':
-        return { ok: false, refusal: { code: 'credentials_invalid', challenges: challenges(authenticator) } };
+        return { ok: false, refusal: refusedBy(authenticator, found.challenges) };
       default:
         return found satisfies never;
     }

@@ -2,7 +2,6 @@ import type { Metrics } from '../../shared/metrics.ts';
 import { counted } from '../../shared/store/create-store.ts';
 import type { IssueOutcome, TicketStore } from '../../shared/store/store.ts';
 import { hashSecret, mintTicket, type Ticket } from '../../shared/ticket.ts';
-import type { Principal } from './authenticators/authenticator.ts';
 import type { TicketWish } from './issue-request.ts';
 
 export interface TicketRules {
@@ -18,7 +17,9 @@ interface Context {
 }
 
 interface Asked {
-  readonly principal: Principal;
+  readonly subject: string;
+  /** When the caller's credentials expire, Unix ms. */
+  readonly credentialsExpireAt: number | undefined;
   readonly wish: TicketWish;
   /** `Origin` of the request that asks: the ticket is bound to it. */
   readonly origin: string | undefined;
@@ -35,21 +36,21 @@ const MINT_ATTEMPTS = 2;
 
 /** Mints a ticket for a caller and stores it. */
 export async function issueTicket(asked: Asked, { store, rules, metrics }: Context): Promise<Issued> {
-  const { principal, wish, origin, address } = asked;
+  const { subject, credentialsExpireAt, wish, origin, address } = asked;
   for (let attempt = 0; attempt < MINT_ATTEMPTS; attempt += 1) {
-    const ticket = mintTicket(principal.subject);
+    const ticket = mintTicket(subject);
     const issuing = store.issue({
       id: ticket.id,
       secretSha256: hashSecret(ticket.secret),
-      subject: principal.subject,
+      subject,
       audience: wish.audience,
       path: wish.path,
-      claims: wish.claims,
+      claims: wish.claims && JSON.stringify(wish.claims),
       origin,
       address,
-      ttlMs: (wish.ttlSeconds ?? rules.ttlSeconds) * 1000,
+      ttlMs: Math.min(wish.ttlSeconds ?? rules.ttlSeconds, rules.ttlSeconds) * 1000,
       maxSessionMs: rules.maxSessionSeconds * 1000,
-      credentialsExpireAt: principal.expiresAt,
+      credentialsExpireAt,
       maxPending: rules.maxPendingPerSubject,
     });
     const outcome = await counted(metrics, 'issue', issuing);

@@ -64,14 +64,14 @@ function problemPage(code: RefusalCode): string {
 <dt>Retry</dt><dd><code>${retry}</code>. ${RETRY_IN_WORDS[retry]}</dd>
 <dt>Type</dt><dd><code>${problemType(code)}</code></dd>
 </dl>
-<p><a href="/problems">All refusals</a></p>`,
+<p><a href="../problems">All refusals</a></p>`,
   );
 }
 
 function indexPage(): string {
   const rows = refusalCodes.map((code) => {
     const { status, title } = rowOf(code);
-    return `<li><span class="status">${status}</span><span><a href="/problems/${code}"><code>${code}</code></a><br>${escapeHtml(title)}</span></li>`;
+    return `<li><span class="status">${status}</span><span><a href="problems/${code}"><code>${code}</code></a><br>${escapeHtml(title)}</span></li>`;
   });
   return page('Refusals', `<h1>Refusals</h1>\n<ul>\n${rows.join('\n')}\n</ul>`);
 }

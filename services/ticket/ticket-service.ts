@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import express from 'express';
 import { createAdminServer } from '../../shared/http/admin-server.ts';
 import { closeServer, listen } from '../../shared/http/listen.ts';
 import { createMetrics } from '../../shared/metrics.ts';
@@ -8,13 +9,16 @@ import type { RunningService } from '../../shared/process/run-service.ts';
 import type { Settings } from '../../shared/settings/table.ts';
 import type { TicketStore } from '../../shared/store/store.ts';
 import { type Announcement, announcementOf } from './announce.ts';
-import { createTicketApp } from './app.ts';
 import type { Authenticator } from './authenticators/authenticator.ts';
+import { type AuthenticationContext, configuredAuthenticators } from './authenticators/configured.ts';
+import { watchPolicy } from './policy-file.ts';
+import { createTicketRouter, routerSettings } from './ticket-router.ts';
 
 export interface TicketServiceOptions {
   readonly settings: Settings;
   readonly store: TicketStore;
-  readonly authenticators: readonly Authenticator[];
+  /** Who may sign in; those that the settings configure, unless given. */
+  readonly authenticators?: (context: AuthenticationContext) => readonly Authenticator[];
   readonly log: Logger;
   /** What tickets tell of the gateways; what the settings say, unless given. */
   readonly announcement?: Announcement;
@@ -25,22 +29,26 @@ const REQUEST_TIMEOUT_MS = 10_000;
 
 /** Starts the ticket service: its public port and its admin port. */
 export async function startTicketService(options: TicketServiceOptions): Promise<RunningService> {
-  const { settings, store, authenticators, log, announcement = announcementOf(settings) } = options;
+  const { settings, store, log, announcement = announcementOf(settings) } = options;
+  const { authenticators = configuredAuthenticators } = options;
   const metrics = createMetrics(['ticket']);
+  const policy = watchPolicy(settings, log);
   let draining = false;
-  const app = createTicketApp({
-    store,
-    authenticators,
-    announcement,
-    log,
-    metrics,
-    trustProxy: settings.trustProxy,
-    rules: {
-      ttlSeconds: settings.ticketTtlSeconds,
-      maxSessionSeconds: settings.maxSessionSeconds,
-      maxPendingPerSubject: settings.maxPendingPerSubject,
-    },
-  });
+  const app = express();
+  app.set('etag', false);
+  app.disable('x-powered-by');
+  app.use(
+    createTicketRouter({
+      store,
+      authenticators: authenticators({ settings, store, log, metrics }),
+      announcement,
+      log,
+      metrics,
+      policy: policy.current,
+      ...routerSettings(settings),
+      wholeApplication: true,
+    }),
+  );
   const limits = {
     headersTimeout: REQUEST_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -65,6 +73,7 @@ export async function startTicketService(options: TicketServiceOptions): Promise
       draining = true;
       await closeServer(server);
       await closeServer(admin);
+      policy.end();
     },
     abandon: () => server.closeAllConnections(),
   };

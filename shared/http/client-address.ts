@@ -16,6 +16,11 @@ function isTrusted(trust: Trust, address: string): boolean {
   return family !== 0 && trust?.check(plain, family === 4 ? 'ipv4' : 'ipv6') === true;
 }
 
+/** Whether a request comes straight from one of our proxies. */
+export function isTrustedPeer(request: IncomingMessage, trust: Trust): boolean {
+  return trust !== undefined && isTrusted(trust, request.socket.remoteAddress ?? '');
+}
+
 /**
  * The address of the client: the rightmost one in `X-Forwarded-For` that is not a trusted proxy, or
  * the peer itself. What an untrusted peer writes there does not count.
@@ -30,6 +35,6 @@ export function clientAddress(request: IncomingMessage, trust: Trust): string {
 /** The host that the client asked for, from the `X-Forwarded-Host` of a trusted proxy. */
 export function forwardedHost(request: IncomingMessage, trust: Trust): string | undefined {
   const forwarded = request.headers['x-forwarded-host'];
-  if (typeof forwarded !== 'string' || trust === undefined) return undefined;
-  return isTrusted(trust, request.socket.remoteAddress ?? '') ? forwarded.split(',', 1)[0]?.trim() : undefined;
+  if (typeof forwarded !== 'string') return undefined;
+  return isTrustedPeer(request, trust) ? forwarded.split(',', 1)[0]?.trim() : undefined;
 }

@@ -30,7 +30,7 @@ const ABANDON_MS = 100;
  */
 export async function runService(definition: ServiceDefinition): Promise<void> {
   refuseArguments(definition.name);
-  const loaded = await loadSettings(readEnvironment(), definition.rules);
+  const loaded = loadSettings(readEnvironment(), definition.rules);
   if (!loaded.ok) {
     process.stderr.write(`${loaded.faults.join('\n')}\n`);
     process.exit(exitCodes.config);
@@ -64,6 +64,8 @@ export async function runService(definition: ServiceDefinition): Promise<void> {
       process.exit(exitCodes.ok);
     });
   };
+  // Asks for files to be read again. A service that has none is not to end of it.
+  process.on('SIGHUP', () => {});
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
 }

@@ -26,10 +26,10 @@ function isFile(path: string): boolean {
  * A rule that needs more than one setting, or a look into a file. It is given the values that are in
  * bounds, and whether a setting was written at all, so that each fault is reported once.
  */
-export type Rule = (values: Partial<Settings>, written: (name: SettingName) => boolean) => Fault[] | Promise<Fault[]>;
+export type Rule = (values: Partial<Settings>, written: (name: SettingName) => boolean) => Fault[];
 
 /** The settings of an environment, or every fault of it at once. An empty value counts as none. */
-export async function loadSettings(environment: Environment, rules: readonly Rule[]): Promise<LoadedSettings> {
+export function loadSettings(environment: Environment, rules: readonly Rule[]): LoadedSettings {
   const faults: Fault[] = [];
   const values: Record<string, unknown> = {};
   for (const name of settingNames) {
@@ -48,7 +48,7 @@ export async function loadSettings(environment: Environment, rules: readonly Rul
 
   const written = (name: SettingName): boolean => Boolean(environment[name]);
   for (const rule of [...commonRules, ...rules]) {
-    faults.push(...(await rule(values as Partial<Settings>, written))); // each value was made by its row's own type
+    faults.push(...rule(values as Partial<Settings>, written)); // each value was made by its row's own type
   }
   return faults.length === 0 ? { ok: true, settings: values as Settings } : { ok: false, faults };
 }

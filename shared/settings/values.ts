@@ -130,3 +130,19 @@ export const trustedAddresses: ValueType<BlockList> = valueType(
     return trusted;
   },
 );
+
+/** Claim names, comma-separated. */
+export const names: ValueType<readonly string[]> = list('names of claims, comma-separated', (text) =>
+  /^[^\s,]{1,128}$/.test(text) ? text : undefined,
+);
+
+/** Where something is in a JSON object: names with dots between them. */
+export const jsonPath: ValueType<string> = text(
+  'names with dots between them, such as passport.user.id',
+  /^[^\s.]+(\.[^\s.]+)*$/,
+);
+
+/** An HTTP header name (RFC 9110 §5.1), in lower case. */
+export const headerName: ValueType<string> = valueType('the name of an HTTP header', (value) =>
+  /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$/.test(value) ? value.toLowerCase() : undefined,
+);

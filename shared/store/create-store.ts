@@ -16,6 +16,11 @@ function redisAddress(settings: Settings): RedisAddress | undefined {
   return url === undefined ? undefined : { kind: 'single', url };
 }
 
+/** Whether the settings say where Redis is. */
+export function usesRedis(settings: Settings): boolean {
+  return redisAddress(settings) !== undefined;
+}
+
 /** The store that the settings ask for: Redis where it is configured, else memory. */
 export function createStore(settings: Settings, log: Logger): TicketStore {
   const options = { retentionMs: settings.ticketRetentionSeconds * 1000, leaseMs: settings.leaseSeconds * 1000 };

@@ -35,6 +35,12 @@ const names = {
     what: 'commands to one gateway, as JSON',
     lives: 'a message is not kept',
   },
+  rate: {
+    type: 'string',
+    name: 'rate:<kind>:<digest>',
+    what: 'how often something happened: requests or failed sign-ins of an address, a name or a subject (of which the key holds only a digest)',
+    lives: 'its window, a minute',
+  },
 } as const;
 
 /**
@@ -54,6 +60,7 @@ export interface Keys {
   pending(id: string): string;
   gateway(gatewayId: string): string;
   control(gatewayId: string): string;
+  rate(kind: string, digest: string): string;
 }
 
 /** The key names under a prefix (`REDIS_KEY_PREFIX`). */
@@ -67,5 +74,6 @@ export function createKeys(prefix: string): Keys {
     pending: (id) => fill('pending', splitTicketId(id)),
     gateway: (gatewayId) => fill('gateway', { 'gateway id': gatewayId }),
     control: (gatewayId) => fill('control', { 'gateway id': gatewayId }),
+    rate: (kind, digest) => fill('rate', { kind, digest }),
   };
 }

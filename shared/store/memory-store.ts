@@ -11,6 +11,8 @@ import type {
   ConsumeOutcome,
   ConsumeRefusal,
   ConsumeRequest,
+  CountOutcome,
+  CountRequest,
   GatewayCommand,
   IssueOutcome,
   IssueRequest,
@@ -57,6 +59,7 @@ export class MemoryStore implements TicketStore {
   readonly #leaseMs: number;
   readonly #records = new Map<string, Entry>();
   readonly #subjects = new Map<string, SubjectSets>();
+  readonly #counts = new Map<string, { readonly count: number; readonly until: number }>();
   readonly #control = new EventEmitter();
   #sweepAt = 0;
 
@@ -238,6 +241,16 @@ export class MemoryStore implements TicketStore {
     return newestFirst(await Promise.all(ids.map((id) => this.read(id))), subject);
   }
 
+  async count({ kind, key, windowMs, add }: CountRequest): Promise<CountOutcome> {
+    const now = this.#now();
+    this.#sweep(now);
+    const name = `${kind}:${key}`;
+    const found = this.#counts.get(name);
+    const current = found !== undefined && now < found.until ? found : { count: 0, until: now + windowMs };
+    if (add > 0) this.#counts.set(name, { ...current, count: current.count + add });
+    return { count: current.count + add, resetMs: current.count + add === 0 ? 0 : current.until - now };
+  }
+
   /** Nobody else could look for it: the gateway is in this process. */
   async announce(): Promise<void> {}
 
@@ -323,6 +336,7 @@ export class MemoryStore implements TicketStore {
     if (now < this.#sweepAt) return;
     this.#sweepAt = now + SWEEP_EVERY_MS;
     for (const id of this.#records.keys()) this.#find(id, now);
+    for (const [name, { until }] of this.#counts) if (until <= now) this.#counts.delete(name);
     for (const [digest, { pending, connections }] of this.#subjects) {
       dropUntil(pending, now);
       dropUntil(connections, now);

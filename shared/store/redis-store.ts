@@ -10,6 +10,8 @@ import {
   type ConsumeOutcome,
   type ConsumeRefusal,
   type ConsumeRequest,
+  type CountOutcome,
+  type CountRequest,
   type GatewayCommand,
   type GatewayStatus,
   type IssueOutcome,
@@ -188,6 +190,12 @@ export class RedisStore implements TicketStore {
     );
     const records = await Promise.all(ids.flat().map((id) => this.read(id)));
     return newestFirst(records, subject);
+  }
+
+  async count({ kind, key, windowMs, add }: CountRequest): Promise<CountOutcome> {
+    const reply = await this.#link.script('count', [this.#keys.rate(kind, subjectDigest(key))], [windowMs, add]);
+    const [count, resetMs] = listOf(reply);
+    return { count: Number(count), resetMs: Number(resetMs) };
   }
 
   async announce({ gatewayId, startedAt, version, connections, draining }: GatewayStatus): Promise<void> {

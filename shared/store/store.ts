@@ -25,6 +25,8 @@ export interface TicketStore {
   read(id: string): Promise<TicketRecord | null>;
   /** The subject's unspent tickets and open connections, newest first. */
   list(subject: string): Promise<TicketRecord[]>;
+  /** Counts what happens in a window of time, for all services together. */
+  count(request: CountRequest): Promise<CountOutcome>;
 
   /** Announces a gateway for the next 30 s. */
   announce(gateway: GatewayStatus): Promise<void>;
@@ -203,6 +205,22 @@ export type LeaseOutcome =
   | { readonly code: 'restored' }
   /** The connection has to be closed, for this reason. */
   | { readonly code: 'ended'; readonly reason: Extract<CloseReason, 'revoked' | 'replaced'> };
+
+export interface CountRequest {
+  /** What is counted. */
+  readonly kind: string;
+  /** Of whom; only a digest of it is stored. */
+  readonly key: string;
+  readonly windowMs: number;
+  /** How many to add; 0 only looks. */
+  readonly add: 0 | 1;
+}
+
+export interface CountOutcome {
+  readonly count: number;
+  /** ms until the window ends; 0 where nothing has been counted. */
+  readonly resetMs: number;
+}
 
 export type TicketState = 'issued' | 'open' | 'closed' | 'refused' | 'expired' | 'revoked';
 

@@ -55,6 +55,12 @@ test('the protocol names every refusal and every close reason that it explains b
   ).toEqual([]);
 });
 
+test('the page of authentication names every setting of an authenticator', () => {
+  const page = readText('docs/authentication.md');
+  const ours = settingNames.filter((name) => name.startsWith('AUTH_') || name.startsWith('MAX_REQUESTS_'));
+  expect(ours.filter((name) => !page.includes(`\`${name}`))).toEqual([]);
+});
+
 describe('README.md', () => {
   const readme = readText('README.md');
   const { scripts } = JSON.parse(readText('package.json')) as { scripts: Record<string, string> }; // npm's own format

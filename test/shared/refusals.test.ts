@@ -30,6 +30,7 @@ const protocol: ReadonlyArray<readonly [code: string, status: number, retry: str
   ['draining', 503, 'backoff'],
   ['overloaded', 503, 'backoff'],
   ['store_unavailable', 503, 'backoff'],
+  ['authentication_unavailable', 503, 'backoff'],
   ['upstream_unreachable', 502, 'backoff'],
   ['upstream_timeout', 504, 'backoff'],
   ['upstream_refused', 502, 'never'],

@@ -1,8 +1,6 @@
 import { pino } from 'pino';
 import { startGateway } from '../../services/gateway/gateway.ts';
-import type { Authenticator } from '../../services/ticket/authenticators/authenticator.ts';
-import { configuredAuthenticators } from '../../services/ticket/authenticators/configured.ts';
-import { startTicketService } from '../../services/ticket/ticket-service.ts';
+import { startTicketService, type TicketServiceOptions } from '../../services/ticket/ticket-service.ts';
 import type { Logger } from '../../shared/process/log.ts';
 import type { RunningService } from '../../shared/process/run-service.ts';
 import { loadSettings } from '../../shared/settings/load.ts';
@@ -45,15 +43,11 @@ export function runGateway(env: Environment = {}, options: Options = {}): Promis
 /** Starts a ticket service that accepts {@link JWT_SECRET}, unless its authenticators are given. */
 export function runTicketService(
   env: Environment = {},
-  options: Options & { readonly authenticators?: readonly Authenticator[] } = {},
+  options: Options & Pick<TicketServiceOptions, 'authenticators'> = {},
 ): Promise<InProcess> {
+  const { authenticators } = options;
   return run({ AUTH_JWT_SECRET: JWT_SECRET, ...env }, options, (settings, store, log) =>
-    startTicketService({
-      settings,
-      store,
-      log,
-      authenticators: options.authenticators ?? configuredAuthenticators(settings),
-    }),
+    startTicketService({ settings, store, log, ...(authenticators && { authenticators }) }),
   );
 }
 

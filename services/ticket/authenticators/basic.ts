@@ -1,27 +1,45 @@
+import { clientAddress, type Trust } from '../../../shared/http/client-address.ts';
 import { decoyHash, parsePasswordHash, passwordMatches } from '../../../shared/password.ts';
 import type { Users } from '../../../shared/users-file.ts';
-import { type Authenticator, credentialsOf } from './authenticator.ts';
+import { type Authentication, type Authenticator, credentialsOf } from './authenticator.ts';
+import { CheckQueue } from './check-queue.ts';
+import type { NameThrottle } from './name-throttle.ts';
 import { VerifiedPasswords } from './verified-passwords.ts';
 
-/** Passwords that are being checked at once; each takes a core for a good part of a second. */
-const MAX_CHECKS = 32;
+export interface BasicOptions {
+  readonly users: Users;
+  readonly throttle: NameThrottle;
+  readonly trustProxy: Trust;
+}
 
 /** HTTP Basic (RFC 7617) against the users of a file. */
-export function createBasicAuthenticator(users: Users): Authenticator {
+export function createBasicAuthenticator({ users, throttle, trustProxy }: BasicOptions): Authenticator {
   const decoy = decoyHash();
   const verified = new VerifiedPasswords();
-  let checks = 0;
+  const queue = new CheckQueue();
 
-  async function check(password: string, hash: string | undefined): Promise<boolean> {
-    checks += 1;
-    try {
-      const expected = hash === undefined ? null : parsePasswordHash(hash);
-      // An unknown name costs as much as a known one: response times give no names away.
-      const matches = await passwordMatches(password, expected ?? decoy);
-      return expected !== null && matches;
-    } finally {
-      checks -= 1;
-    }
+  async function matches(password: string, hash: string | undefined): Promise<boolean> {
+    const expected = hash === undefined ? null : parsePasswordHash(hash);
+    // An unknown name costs as much as a known one: response times give no names away.
+    const same = await passwordMatches(password, expected ?? decoy);
+    return expected !== null && same;
+  }
+
+  async function heldUp(name: string, address: string): Promise<Authentication | undefined> {
+    const retryAfterSeconds = await throttle.heldUp(name, address);
+    return retryAfterSeconds === undefined
+      ? undefined
+      : { kind: 'unavailable', code: 'rate_limited', retryAfterSeconds };
+  }
+
+  async function check(userPass: UserPass, hash: string | undefined, address: string): Promise<Authentication> {
+    const { name, password } = userPass;
+    // Those before it in the line may have used up what one address may get wrong.
+    const held = await heldUp(name, address);
+    if (held !== undefined) return held;
+    if (await matches(password, hash)) return principalOf(name);
+    await throttle.failed(name, address);
+    return { kind: 'invalid' };
   }
 
   return {
@@ -34,15 +52,31 @@ export function createBasicAuthenticator(users: Users): Authenticator {
       if (userPass === null) return { kind: 'invalid' };
       const { name, password } = userPass;
       const hash = users.get(name);
+      const address = clientAddress(request, trustProxy);
+      // Before what is remembered: else whoever is held up could go on guessing what its owner just used.
+      const held = await heldUp(name, address);
+      if (held !== undefined) return held;
       const known = verified.find(name, password, hash);
-      if (known === undefined && checks >= MAX_CHECKS) return { kind: 'unavailable', code: 'overloaded' };
-      const valid = await (known ?? verified.remember(name, password, hash, check(password, hash)));
-      return valid ? { kind: 'principal', principal: { subject: name } } : { kind: 'invalid' };
+      if (known !== undefined && (await known)) return principalOf(name);
+
+      const checked = queue.run(address, () => check(userPass, hash, address));
+      const right = checked.then((found) => found?.kind === 'principal');
+      await verified.remember(name, password, hash, right);
+      return (await checked) ?? { kind: 'unavailable', code: 'overloaded' };
     },
   };
 }
 
-function decodeUserPass(encoded: string): { name: string; password: string } | null {
+interface UserPass {
+  readonly name: string;
+  readonly password: string;
+}
+
+function principalOf(name: string): Authentication {
+  return { kind: 'principal', principal: { subject: name } };
+}
+
+function decodeUserPass(encoded: string): UserPass | null {
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(encoded)) return null;
   const bytes = Buffer.from(encoded, 'base64');
   const text = bytes.toString('utf8');

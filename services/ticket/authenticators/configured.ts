@@ -1,46 +1,159 @@
-import type { Fault, Rule } from '../../../shared/settings/load.ts';
+import { type ApiKey, parseApiKeys } from '../../../shared/api-keys.ts';
+import type { Metrics } from '../../../shared/metrics.ts';
+import type { Logger } from '../../../shared/process/log.ts';
 import type { Settings } from '../../../shared/settings/table.ts';
+import { RedisLink } from '../../../shared/store/redis-link.ts';
+import type { TicketStore } from '../../../shared/store/store.ts';
 import { parseUsersFile } from '../../../shared/users-file.ts';
-import type { Authenticator } from './authenticator.ts';
+import { type ParsedFile, WatchedFile } from '../../../shared/watched-file.ts';
+import type { Authenticator, TokenVerifier } from './authenticator.ts';
 import { createBasicAuthenticator } from './basic.ts';
-import { createBearerAuthenticator, parsePublicKeys } from './bearer.ts';
+import { createBearerAuthenticator } from './bearer.ts';
+import { createForwardAuthenticator } from './forward.ts';
+import type { IdentityRules } from './identity.ts';
+import { NameThrottle } from './name-throttle.ts';
+import { createProxyHeaderAuthenticator } from './proxy-header.ts';
+import { createSessionCookieAuthenticator } from './session-cookie.ts';
+import { createApiKeyVerifier } from './tokens/api-key.ts';
+import { createIntrospectionVerifier, type IntrospectionOptions } from './tokens/introspection.ts';
+import { createIssuerVerifier } from './tokens/issuer.ts';
+import { IssuerKeys } from './tokens/issuer-keys.ts';
+import type { JwtRules } from './tokens/jwt.ts';
+import { createPublicKeyVerifier, parsePublicKeys } from './tokens/public-keys.ts';
+import { createSharedSecretVerifier } from './tokens/shared-secret.ts';
 
-/** The authenticators that the settings configure, in the order in which they are tried. */
-export function configuredAuthenticators(settings: Settings): Authenticator[] {
-  const { authUsersFile, authJwtSecret: secret, authJwtPublicKeyFile, authJwtIssuer, authJwtAudience } = settings;
-  const authenticators: Authenticator[] = [];
-  if (authUsersFile !== undefined) {
-    authenticators.push(createBasicAuthenticator(parseUsersFile(authUsersFile.content).users));
-  }
-  if (secret !== undefined || authJwtPublicKeyFile !== undefined) {
-    const publicKeys = authJwtPublicKeyFile && (parsePublicKeys(authJwtPublicKeyFile.content) ?? undefined);
-    authenticators.push(
-      createBearerAuthenticator({ secret, publicKeys, issuer: authJwtIssuer, audience: authJwtAudience }),
-    );
-  }
-  return authenticators;
+export interface AuthenticationContext {
+  readonly settings: Settings;
+  readonly store: TicketStore;
+  readonly log: Logger;
+  readonly metrics: Metrics;
 }
 
-/** What is wrong inside the files of the authenticators. */
-export const authenticationFiles: Rule = ({ authUsersFile, authJwtPublicKeyFile }) => {
-  const faults: Fault[] = [];
-  if (authUsersFile !== undefined) {
-    const { users, faults: lines } = parseUsersFile(authUsersFile.content);
-    faults.push(...lines.map((fault) => `AUTH_USERS_FILE: ${fault}`));
-    if (users.size === 0 && lines.length === 0) {
-      faults.push('AUTH_USERS_FILE: must name at least one user (oncegate users add <name>)');
-    }
-  }
-  if (authJwtPublicKeyFile !== undefined && parsePublicKeys(authJwtPublicKeyFile.content) === null) {
-    faults.push(
-      'AUTH_JWT_PUBLIC_KEY_FILE: must hold an RSA, EC or Ed25519 public key in PEM, or a JWKS of such keys, and no private key',
-    );
-  }
-  return faults;
-};
+/**
+ * The authenticators that the settings configure, in the order in which they are tried. The proxy's
+ * header comes first: behind other credentials a forged one would be ignored and not refused. What the
+ * caller proves by itself comes before what a cookie or the application says of it.
+ */
+export function configuredAuthenticators(context: AuthenticationContext): Authenticator[] {
+  const { settings } = context;
+  const found: Array<Authenticator | undefined> = [
+    settings.authProxyHeader === undefined
+      ? undefined
+      : createProxyHeaderAuthenticator(settings.authProxyHeader, settings.trustProxy),
+    basic(context),
+    bearer(context),
+    sessionCookie(context),
+    forward(settings),
+  ];
+  return found.filter((authenticator) => authenticator !== undefined);
+}
 
-/** A ticket service that would let nobody in, or everybody, does not start. */
-export const authenticationIsNeeded: Rule = (_, written) =>
-  written('AUTH_USERS_FILE') || written('AUTH_JWT_SECRET') || written('AUTH_JWT_PUBLIC_KEY_FILE')
-    ? []
-    : ['AUTH_USERS_FILE: must be set (or AUTH_JWT_SECRET, or AUTH_JWT_PUBLIC_KEY_FILE): nobody could sign in'];
+/** Where an issuer's keys are, or undefined where none is configured. */
+export function issuerKeysOf(settings: Settings): IssuerKeys | undefined {
+  const { authOidcIssuer: issuer, authJwksUrl: jwksUrl, authTimeoutMs } = settings;
+  if (issuer !== undefined) return new IssuerKeys({ issuer }, authTimeoutMs);
+  return jwksUrl === undefined ? undefined : new IssuerKeys({ jwksUrl }, authTimeoutMs);
+}
+
+/** A link to the Redis in which the application keeps its sessions. */
+export function sessionRedisOf(settings: Settings): RedisLink | undefined {
+  const url = settings.authSessionRedisUrl ?? settings.redisUrl;
+  if (settings.authSessionSecret === undefined || url === undefined) return undefined;
+  return new RedisLink({ address: { kind: 'single', url }, timeoutMs: settings.redisTimeoutMs });
+}
+
+function basic({ settings, store, metrics }: AuthenticationContext): Authenticator | undefined {
+  if (settings.authUsersFile === undefined) return undefined;
+  const { users } = parseUsersFile(settings.authUsersFile.content);
+  return createBasicAuthenticator({
+    users,
+    throttle: new NameThrottle(store, metrics),
+    trustProxy: settings.trustProxy,
+  });
+}
+
+function bearer(context: AuthenticationContext): Authenticator | undefined {
+  const { settings } = context;
+  const rules: JwtRules = {
+    ...identityRules(settings, settings.authJwtSubject),
+    issuer: settings.authJwtIssuer,
+    audience: settings.authJwtAudience,
+    clockToleranceSeconds: settings.authJwtClockToleranceSeconds,
+  };
+  const issuerKeys = issuerKeysOf(settings);
+  const introspection = introspectionOf(settings);
+  const publicKeys = settings.authJwtPublicKeyFile && parsePublicKeys(settings.authJwtPublicKeyFile.content);
+  const found: Array<TokenVerifier | undefined> = [
+    apiKeys(context),
+    settings.authJwtSecret === undefined ? undefined : createSharedSecretVerifier(settings.authJwtSecret, rules),
+    issuerKeys && createIssuerVerifier(issuerKeys, { ...rules, issuer: settings.authOidcIssuer ?? rules.issuer }),
+    publicKeys ? createPublicKeyVerifier(publicKeys, rules) : undefined,
+    introspection && createIntrospectionVerifier(introspection),
+  ];
+  const verifiers = found.filter((verifier) => verifier !== undefined);
+  return verifiers.length === 0 ? undefined : createBearerAuthenticator(verifiers);
+}
+
+function apiKeys({ settings, log }: AuthenticationContext): TokenVerifier | undefined {
+  const { authApiKeysFile: file } = settings;
+  if (file === undefined) return undefined;
+  const parse = (content: string): ParsedFile<readonly ApiKey[]> => {
+    const parsed = parseApiKeys(content);
+    return parsed.ok ? { ok: true, value: parsed.keys } : parsed;
+  };
+  const atStart = parse(file.content);
+  const keys = new WatchedFile(
+    {
+      path: file.path,
+      parse,
+      onFaults: (faults) => log.error({ event: 'file_refused', setting: 'AUTH_API_KEYS_FILE', faults }),
+    },
+    atStart.ok ? atStart.value : [],
+  );
+  return createApiKeyVerifier(() => keys.current());
+}
+
+/** How opaque tokens are asked about, or undefined where no endpoint is configured. */
+export function introspectionOf(settings: Settings): IntrospectionOptions | undefined {
+  const {
+    authIntrospectionUrl: url,
+    authIntrospectionClientId: clientId,
+    authIntrospectionClientSecret: clientSecret,
+  } = settings;
+  if (url === undefined || clientId === undefined || clientSecret === undefined) return undefined;
+  return {
+    ...identityRules(settings, settings.authJwtSubject),
+    url,
+    clientId,
+    clientSecret,
+    audience: settings.authJwtAudience,
+    timeoutMs: settings.authTimeoutMs,
+    cacheSeconds: settings.authIntrospectionCacheSeconds,
+  };
+}
+
+function sessionCookie({ settings }: AuthenticationContext): Authenticator | undefined {
+  const redis = sessionRedisOf(settings);
+  if (settings.authSessionSecret === undefined || redis === undefined) return undefined;
+  return createSessionCookieAuthenticator({
+    secrets: settings.authSessionSecret,
+    cookieName: settings.authSessionCookie,
+    subjectPath: settings.authSessionSubject,
+    keyPrefix: settings.authSessionPrefix,
+    redis,
+  });
+}
+
+function forward(settings: Settings): Authenticator | undefined {
+  if (settings.authForwardUrl === undefined) return undefined;
+  return createForwardAuthenticator({
+    ...identityRules(settings, settings.authForwardSubject),
+    url: settings.authForwardUrl,
+    timeoutMs: settings.authTimeoutMs,
+    cacheSeconds: settings.authForwardCacheSeconds,
+  });
+}
+
+function identityRules(settings: Settings, subjectPath: string): IdentityRules {
+  return { subjectPath, claimNames: settings.authClaims ?? [] };
+}

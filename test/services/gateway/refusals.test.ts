@@ -64,7 +64,7 @@ const answers: Partial<Record<RefusalCode, Answer>> = {
 };
 
 /** Codes that nothing in this version can bring about. */
-const UNREACHABLE = ['csrf_refused', 'upstream_unreachable', 'upstream_timeout', 'upstream_refused'];
+const UNREACHABLE = ['upstream_unreachable', 'upstream_timeout', 'upstream_refused'];
 
 let redis: RedisServer;
 

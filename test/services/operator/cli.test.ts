@@ -224,6 +224,7 @@ describe('oncegate', () => {
       /^GATEWAY_URL\n[\s\S]*Default: ws:\/\/localhost:<GATEWAY_PORT>, wss: with TLS_CERT_FILE\.$/m,
     );
     expect(stdout.match(/^[A-Z_]+$/gm)).toEqual(settingNames);
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(160);
   });
 
   test('--version is that of the package', async () => {

@@ -14,6 +14,8 @@ export interface TicketRefusalCase {
   /** `Authorization` is a good token of ada unless it is here; `null` leaves it out. */
   readonly headers?: Readonly<Record<string, string | readonly string[] | null>>;
   readonly body?: string | Buffer;
+  /** The detail, where it is not the row's. */
+  readonly detail?: string;
   /** Headers of the answer besides those that every refusal has. */
   readonly answer?: Readonly<Record<string, readonly string[]>>;
 }
@@ -183,4 +185,27 @@ const states: TicketRefusalCase[] = [
 ];
 
 /** Every refusal of a ticket service, each with the ways to get it. */
-export const ticketRefusals: readonly TicketRefusalCase[] = [...credentials, ...requests, ...routes, ...states];
+const counterparts: TicketRefusalCase[] = [
+  {
+    name: 'a request of another site with credentials that the browser adds by itself',
+    code: 'csrf_refused',
+    env: { AUTH_PROXY_HEADER: 'X-Forwarded-User', TRUST_PROXY: '127.0.0.1' },
+    headers: { Authorization: null, 'X-Forwarded-User': 'ada', Origin: 'https://evil.example' },
+    detail: 'With a cookie the Origin must be that of this host, or one of ALLOWED_ORIGINS.',
+  },
+  {
+    name: 'credentials that the application cannot be asked about',
+    code: 'authentication_unavailable',
+    env: { AUTH_FORWARD_URL: 'http://127.0.0.1:1/me' },
+    headers: { Authorization: null, Cookie: 'login=ada' },
+    answer: { 'retry-after': ['2'] },
+  },
+];
+
+export const ticketRefusals: readonly TicketRefusalCase[] = [
+  ...credentials,
+  ...requests,
+  ...routes,
+  ...states,
+  ...counterparts,
+];

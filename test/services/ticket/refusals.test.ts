@@ -18,6 +18,8 @@ const answers: Readonly<Record<string, readonly [statusLine: string, retry: 'nev
   method_not_allowed: ['405 Method Not Allowed', 'never'],
   pending_limit: ['429 Too Many Requests', 'backoff'],
   store_unavailable: ['503 Service Unavailable', 'backoff'],
+  authentication_unavailable: ['503 Service Unavailable', 'backoff'],
+  csrf_refused: ['403 Forbidden', 'never'],
 };
 
 async function requestOf({ method = 'POST', path = '/tickets', headers = {}, body = '' }: TicketRefusalCase) {
@@ -69,7 +71,7 @@ describe('a ticket service refuses', () => {
       title: refusals[row.code].title,
       status: Number(statusLine?.slice(0, 3)),
       code: row.code,
-      detail: refusals[row.code].detail,
+      detail: row.detail ?? refusals[row.code].detail,
       retry,
       ...(retryAfter !== undefined && { retry_after: Number(retryAfter) }),
       ...(row.code === 'request_invalid' && { errors: [{ pointer: expect.any(String), detail: expect.any(String) }] }),

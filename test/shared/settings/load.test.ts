@@ -81,6 +81,49 @@ const OUT_OF_BOUNDS: ReadonlyArray<readonly [name: string, value: string, fault:
   ['AUTH_JWT_PUBLIC_KEY_FILE', '/nowhere/jwks', 'must be the path of a readable file, not "/nowhere/jwks"'],
   ['AUTH_JWT_ISSUER', 'i'.repeat(1_025), `must be 1 to 1024 characters, not "${'i'.repeat(1_025)}"`],
   ['AUTH_JWT_AUDIENCE', 'a'.repeat(1_025), `must be 1 to 1024 characters, not "${'a'.repeat(1_025)}"`],
+  ['AUTH_JWT_SUBJECT', 'a..b', 'must be names with dots between them, such as passport.user.id, not "a..b"'],
+  ['AUTH_JWT_CLOCK_TOLERANCE_SECONDS', '301', 'must be a whole number from 0 to 300 (seconds), not "301"'],
+  ['AUTH_CLAIMS', 'email,,roles', 'must be names of claims, comma-separated, not "email,,roles"'],
+  [
+    'AUTH_OIDC_ISSUER',
+    'ftp://a.example',
+    'must be a URL that begins with https:// or http://, without user, password, query or fragment, not "ftp://a.example"',
+  ],
+  [
+    'AUTH_JWKS_URL',
+    'ftp://a.example',
+    'must be a URL that begins with https:// or http://, without user, password, query or fragment, not "ftp://a.example"',
+  ],
+  [
+    'AUTH_INTROSPECTION_URL',
+    'ftp://a.example',
+    'must be a URL that begins with https:// or http://, without user, password, query or fragment, not "ftp://a.example"',
+  ],
+  ['AUTH_INTROSPECTION_CLIENT_ID', 'ä', 'must be 1 to 256 ASCII characters, not "ä"'],
+  ['AUTH_INTROSPECTION_CLIENT_SECRET', 'hunter2ä', 'must be 1 to 1024 ASCII characters'],
+  ['AUTH_INTROSPECTION_CACHE_SECONDS', '301', 'must be a whole number from 0 to 300 (seconds), not "301"'],
+  ['AUTH_SESSION_SECRET', 'hunter2', 'must be secrets of at least 8 bytes, comma-separated, the newest first'],
+  ['AUTH_SESSION_COOKIE', 'a;b', 'must be the name of a cookie, not "a;b"'],
+  ['AUTH_SESSION_SUBJECT', '.id', 'must be names with dots between them, such as passport.user.id, not ".id"'],
+  [
+    'AUTH_SESSION_REDIS_URL',
+    'http://:hunter2@127.0.0.1',
+    'must be redis:// or rediss://, then [user:password@]host[:port][/database number], the password percent-encoded',
+  ],
+  ['AUTH_SESSION_PREFIX', 'a b', 'must be at most 64 visible characters, not "a b"'],
+  [
+    'AUTH_FORWARD_URL',
+    'ftp://a.example',
+    'must be a URL that begins with https:// or http://, without user, password, query or fragment, not "ftp://a.example"',
+  ],
+  ['AUTH_FORWARD_SUBJECT', 'id.', 'must be names with dots between them, such as passport.user.id, not "id."'],
+  ['AUTH_FORWARD_CACHE_SECONDS', '301', 'must be a whole number from 0 to 300 (seconds), not "301"'],
+  ['AUTH_PROXY_HEADER', 'X User', 'must be the name of an HTTP header, not "X User"'],
+  ['AUTH_API_KEYS_FILE', '/nowhere/keys', 'must be the path of a readable file, not "/nowhere/keys"'],
+  ['AUTH_TIMEOUT_MS', '49', 'must be a whole number from 50 to 60000 (ms), not "49"'],
+  ['MAX_REQUESTS_PER_MINUTE_PER_ADDRESS', '-1', 'must be a whole number from 0 to 1000000, not "-1"'],
+  ['MAX_REQUESTS_PER_MINUTE_PER_SUBJECT', '1000001', 'must be a whole number from 0 to 1000000, not "1000001"'],
+  ['POLICY_FILE', '/nowhere/policy', 'must be the path of a readable file, not "/nowhere/policy"'],
   ['LOG_LEVEL', 'loud', 'must be one of trace, debug, info, warn, error, fatal, silent, not "loud"'],
 ];
 
@@ -88,6 +131,12 @@ const OUT_OF_BOUNDS: ReadonlyArray<readonly [name: string, value: string, fault:
 const TOGETHER = [
   'REDIS_CLUSTER_NODES: must not be set together with REDIS_SENTINELS',
   'UPSTREAM_URL: must not be set: this version has the built-in echo only',
+];
+
+/** What only the ticket service finds wrong with them. */
+const TOGETHER_FOR_TICKETS = [
+  'AUTH_JWKS_URL: must not be set together with AUTH_OIDC_ISSUER, which finds its keys by discovery',
+  'AUTH_JWT_PUBLIC_KEY_FILE: must not be set together with AUTH_JWKS_URL: no token says which of them it is for',
 ];
 
 const environment: Record<string, string> = Object.fromEntries(OUT_OF_BOUNDS.map(([name, value]) => [name, value]));
@@ -112,11 +161,14 @@ describe('a configuration', () => {
     expect(await faultsOf(environment)).toEqual(allFaults);
   });
 
-  test.each(['gateway', 'ticket'] as const)('like that ends the %s with 78, one fault a line', async (name) => {
+  test.each([
+    ['gateway', allFaults],
+    ['ticket', [...allFaults, ...TOGETHER_FOR_TICKETS]],
+  ] as const)('like that ends the %s with 78, one fault a line', async (name, faults) => {
     const { code, stdout, stderr } = await runToEnd(name, environment);
 
     expect(code).toBe(78);
-    expect(stderr).toBe(`${allFaults.join('\n')}\n`);
+    expect(stderr).toBe(`${faults.join('\n')}\n`);
     expect(stdout).toBe('');
     expect(stderr).not.toMatch(/hunter2|thirty-one|key\.pem/);
   });
@@ -146,7 +198,7 @@ describe('a configuration', () => {
     expect([gateway.code, gateway.stderr]).toEqual([78, redis]);
     expect([ticket.code, ticket.stderr]).toEqual([
       78,
-      `${redis}AUTH_USERS_FILE: must be set (or AUTH_JWT_SECRET, or AUTH_JWT_PUBLIC_KEY_FILE): nobody could sign in\n`,
+      `${redis}AUTH_USERS_FILE: must be set (or AUTH_JWT_SECRET, AUTH_JWT_PUBLIC_KEY_FILE, AUTH_OIDC_ISSUER, AUTH_JWKS_URL, AUTH_INTROSPECTION_URL, AUTH_SESSION_SECRET, AUTH_FORWARD_URL, AUTH_PROXY_HEADER, AUTH_API_KEYS_FILE): nobody could sign in\n`,
     ]);
   });
 
@@ -178,6 +230,17 @@ describe('a configuration', () => {
         leaseSeconds: 90,
         drainSeconds: 30,
         bindAddress: false,
+        authJwtSubject: 'sub',
+        authJwtClockToleranceSeconds: 5,
+        authIntrospectionCacheSeconds: 10,
+        authSessionCookie: 'connect.sid',
+        authSessionSubject: 'passport.user.id',
+        authSessionPrefix: 'sess:',
+        authForwardSubject: 'sub',
+        authForwardCacheSeconds: 0,
+        authTimeoutMs: 2000,
+        maxRequestsPerMinutePerAddress: 0,
+        maxRequestsPerMinutePerSubject: 0,
         logLevel: 'info',
       },
     });

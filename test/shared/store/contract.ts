@@ -2,6 +2,7 @@ import { beforeAll, describe } from 'vitest';
 import { bindingContract } from './contract-binding.ts';
 import { consumeContract } from './contract-consume.ts';
 import { controlContract } from './contract-control.ts';
+import { countContract } from './contract-count.ts';
 import { endingContract } from './contract-ending.ts';
 import { issueContract } from './contract-issue.ts';
 import { leaseContract } from './contract-lease.ts';
@@ -26,5 +27,6 @@ export function describeStore(name: string, createHarness: () => Promise<Harness
     leaseContract(current);
     listContract(current);
     controlContract(current);
+    countContract(current);
   });
 }

@@ -17,8 +17,11 @@ export interface Script {
   readonly outcomes: readonly string[];
 }
 
-/** `read` has no outcome of its own: it either finds a record or does not. */
-const READ_OUTCOMES = ['a record', 'no record'] as const;
+/** Scripts whose replies begin with no outcome: they have found something, or have not. */
+export const unnamedOutcomes: Readonly<Record<string, readonly [found: string, notFound: string]>> = {
+  read: ['a record', 'no record'],
+  count: ['a count', 'no count'],
+};
 
 export function parseScript(name: string): Script {
   const source = readFileSync(new URL(`../../../shared/store/scripts/${name}.lua`, import.meta.url), 'utf8');
@@ -34,7 +37,7 @@ export function parseScript(name: string): Script {
     moreKeys: /^ {2}KEYS\[\d+\] +and on:/m.test(header),
     values: numbersOf('ARGV'),
     moreValues: /^ {2}ARGV\[\d+\] +and on:/m.test(header),
-    outcomes: name === 'read' ? READ_OUTCOMES : outcomesIn(returns),
+    outcomes: unnamedOutcomes[name] ?? outcomesIn(returns),
   };
 }
 
@@ -49,6 +52,9 @@ function outcomesIn(returns: string): string[] {
 /** The outcome that a script has returned, in the words of its header. */
 export function outcomeOf(name: ScriptName, reply: Reply): string {
   if (!Array.isArray(reply)) return `not a list: ${String(reply)}`;
-  if (name === 'read') return reply.length > 2 ? READ_OUTCOMES[0] : READ_OUTCOMES[1];
+  const [found, notFound] = unnamedOutcomes[name] ?? [];
+  if (found !== undefined && notFound !== undefined) {
+    return (name === 'read' ? reply.length > 2 : Number(reply[0]) > 0) ? found : notFound;
+  }
   return name === 'lease' && reply[0] === 'ended' ? reply.join(' ') : String(reply[0]);
 }

@@ -5,7 +5,7 @@ import { refusalCodes, refusals } from '../../../shared/refusals.ts';
 import { createKeys } from '../../../shared/store/keys.ts';
 import { type ScriptName, scriptNames, scriptSource } from '../../../shared/store/scripts.ts';
 import { type RedisServer, startRedis } from '../../support/redis.ts';
-import { parseScript } from './lua-header.ts';
+import { parseScript, unnamedOutcomes } from './lua-header.ts';
 import { mint, WRONG_SECRET } from './requests.ts';
 
 // That the contract suite makes every script return everything that its header lists, and touch no key
@@ -67,7 +67,7 @@ for (const name of scriptNames) {
       }
     });
 
-    if (name === 'read') return; // it has none: it returns what there is
+    if (name in unnamedOutcomes) return; // it returns what there is
     test('lists the outcomes that it returns and no other', () => {
       const inBody = [
         ...body.matchAll(/\breturn \{ '(\w+)'/g),
@@ -220,6 +220,30 @@ describe('the raw reply', () => {
     expect(deadline).toBeGreaterThan(now);
     expect(pairs.length % 2).toBe(0);
     expect(pairs).toContain('secret_sha256');
+  });
+
+  test('of count is two whole numbers, both 0 where nothing has been counted', async () => {
+    await redis.client.flushall();
+    const key = keys.rate('address', 'AAAAAAAAAAA');
+    const count = (add: number) => run('count', [key], 60_000, add);
+
+    expect(await count(0)).toStrictEqual([0, 0]);
+    expect(await redis.client.exists(key)).toBe(0);
+    expect(await count(1)).toStrictEqual([1, 60_000]);
+    expect(await redis.client.get(key)).toBe('1');
+    await redis.client.pexpire(key, 5_000);
+    expect(await count(1)).toStrictEqual([2, expect.any(Number)]);
+    expect(await count(0)).toStrictEqual([2, expect.any(Number)]);
+    expect(await redis.client.pttl(key)).toBeLessThanOrEqual(5_000);
+  });
+
+  test.each([0, 1])('of count has an end also where the key has lost its own (%i more)', async (add) => {
+    await redis.client.flushall();
+    const key = keys.rate('name', 'AAAAAAAAAAA');
+    await redis.client.set(key, 7);
+
+    expect(await run('count', [key], 60_000, add)).toStrictEqual([7 + add, 60_000]);
+    expect(await redis.client.pttl(key)).toBeGreaterThan(0);
   });
 
   test('is an error, and nothing is written, where an outcome is not in the table', async () => {

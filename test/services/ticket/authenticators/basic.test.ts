@@ -1,9 +1,16 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, it, test } from 'vitest';
+import type { Authenticator } from '../../../../services/ticket/authenticators/authenticator.ts';
 import { createBasicAuthenticator } from '../../../../services/ticket/authenticators/basic.ts';
+import type { AuthenticationContext } from '../../../../services/ticket/authenticators/configured.ts';
+import { NameThrottle } from '../../../../services/ticket/authenticators/name-throttle.ts';
+import { createMetrics } from '../../../../shared/metrics.ts';
+import { MemoryStore } from '../../../../shared/store/memory-store.ts';
 import { type InProcess, runTicketService } from '../../../support/in-process.ts';
 import { basic, quickHash } from '../../../support/passwords.ts';
+import { CHALLENGE, type Expected, expectAnswer, NO_SECRET, recordOf, signIn } from '../../../support/sign-in.ts';
+import { temporaryFile } from '../../../support/temporary-file.ts';
 import { type Answer, ask } from '../../../support/ticket-client.ts';
 
 const USERS: ReadonlyArray<readonly [name: string, password: string]> = [
@@ -13,11 +20,20 @@ const USERS: ReadonlyArray<readonly [name: string, password: string]> = [
   ['blank', ' '],
 ];
 
+const names = Array.from({ length: 33 }, (_, index) => `user-${index}`);
+const users = new Map([
+  ...USERS.map(([name, password]) => [name, quickHash(password)] as const),
+  ...names.map((name) => [name, quickHash('right')] as const),
+]);
+
+const authenticatorWith = ({ store, metrics }: Pick<AuthenticationContext, 'store' | 'metrics'>): Authenticator =>
+  createBasicAuthenticator({ users, throttle: new NameThrottle(store, metrics), trustProxy: undefined });
+
 let service: InProcess;
 
-beforeAll(async () => {
-  const users = new Map(USERS.map(([name, password]) => [name, quickHash(password)]));
-  service = await runTicketService({}, { authenticators: [createBasicAuthenticator(users)] });
+// One for each test: wrong passwords are counted.
+beforeEach(async () => {
+  service = await runTicketService({}, { authenticators: (context) => [authenticatorWith(context)] });
 });
 
 const issue = (credentials: string): Promise<Answer> => ask(service, '/tickets', { method: 'POST', credentials });
@@ -88,23 +104,61 @@ describe('HTTP Basic', () => {
     );
   });
 
-  test('checks 32 different passwords at once and no more', async () => {
-    const authenticator = createBasicAuthenticator(new Map([['ada', quickHash('right')]]));
-    const authenticate = (password: string) => {
+  test('checks 32 different passwords of one address at once and no more', async () => {
+    const store = new MemoryStore({ retentionMs: 1_000, leaseMs: 1_000 });
+    const authenticator = authenticatorWith({ store, metrics: createMetrics(['ticket']) });
+    const authenticate = (name: string, password: string) => {
       const request = new IncomingMessage(new Socket());
-      request.headers.authorization = basic('ada', password);
+      request.headers.authorization = basic(name, password);
       return authenticator.authenticate(request);
     };
-    const answers = await Promise.all(Array.from({ length: 33 }, (_, index) => authenticate(`wrong ${index}`)));
-    const equal = await Promise.all(Array.from({ length: 100 }, () => authenticate('right')));
+    const answers = await Promise.all(names.map((name) => authenticate(name, 'wrong')));
+    const equal = await Promise.all(Array.from({ length: 100 }, () => authenticate('ada', 'right')));
 
     expect(answers.slice(0, 32)).toEqual(Array.from({ length: 32 }, () => ({ kind: 'invalid' })));
     expect(answers[32]).toEqual({ kind: 'unavailable', code: 'overloaded' });
     expect(equal.every(({ kind }) => kind === 'principal')).toBe(true);
-    expect(await authenticate('wrong 32')).toEqual({ kind: 'invalid' });
+    expect(await authenticate('user-32', 'wrong')).toEqual({ kind: 'invalid' });
   });
 
-  test('never logs a password', () => {
+  test('never logs a password', async () => {
+    for (const password of ['right', 'wrong']) await issue(basic('ada', password));
+
+    expect(service.log.map(({ event }) => event)).toEqual(['listening', 'issue', 'refusal']);
     expect(JSON.stringify(service.log)).not.toMatch(/right|wrong|Basic/);
+  });
+});
+
+describe('HTTP Basic, as a users file configures it', () => {
+  const CHALLENGES = [CHALLENGE.basic, CHALLENGE.bearer];
+  const MISSING: Expected = { status: 401, code: 'credentials_missing', challenges: CHALLENGES };
+  const INVALID: Expected = { status: 401, code: 'credentials_invalid', challenges: CHALLENGES };
+  const FILE = `# people\n\nada:${quickHash('right')}\r\nbob:${quickHash('secret')}\n`;
+
+  it.each<readonly [string, string | undefined, Expected]>([
+    ['good', basic('ada', 'right'), { subject: 'ada' }],
+    ['good, of the last in the file', basic('bob', 'secret'), { subject: 'bob' }],
+    ['missing', undefined, MISSING],
+    ['malformed', 'Basic ada:right', INVALID],
+    ['a wrong password', basic('ada', 'wrong'), INVALID],
+    ['the password of somebody else', basic('ada', 'secret'), INVALID],
+    ['a name that nobody has', basic('eve', 'right'), INVALID],
+    ['of another scheme', 'Digest username="ada"', INVALID],
+  ])('%s', async (_row, authorization, expected) => {
+    const configured = await runTicketService({ AUTH_USERS_FILE: temporaryFile(FILE) });
+    const headers = authorization === undefined ? {} : { Authorization: authorization };
+
+    await expectAnswer(configured, await signIn(configured, headers), expected);
+  });
+
+  it('lets the session be as long as any, because a password does not expire', async () => {
+    const configured = await runTicketService({
+      ...NO_SECRET,
+      AUTH_USERS_FILE: temporaryFile(FILE),
+      MAX_SESSION_SECONDS: '1000',
+    });
+    const record = await recordOf(configured, await signIn(configured, { Authorization: basic('ada', 'right') }));
+
+    expect(record.sessionExpiresAt).toBe(record.issuedAt + 1_000_000);
   });
 });

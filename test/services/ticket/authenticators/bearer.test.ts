@@ -1,11 +1,13 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { exportJWK, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
+import { createBearerAuthenticator } from '../../../../services/ticket/authenticators/bearer.ts';
+import type { JwtRules } from '../../../../services/ticket/authenticators/tokens/jwt.ts';
 import {
-  type BearerOptions,
-  createBearerAuthenticator,
+  createPublicKeyVerifier,
   parsePublicKeys,
-} from '../../../../services/ticket/authenticators/bearer.ts';
+} from '../../../../services/ticket/authenticators/tokens/public-keys.ts';
+import { createSharedSecretVerifier } from '../../../../services/ticket/authenticators/tokens/shared-secret.ts';
 import { runTicketService } from '../../../support/in-process.ts';
 import { ask } from '../../../support/ticket-client.ts';
 
@@ -31,16 +33,23 @@ async function jwksOf(...keys: ReadonlyArray<readonly [kid: string, key: KeyObje
   return JSON.stringify({ keys: await Promise.all(exported) });
 }
 
+interface Trusted {
+  readonly secret?: string;
+  readonly keys?: string;
+  readonly issuer?: string;
+  readonly audience?: string;
+}
+
 /** What a ticket service with these keys answers to a token. */
-async function answerTo(
-  token: string,
-  options: Omit<BearerOptions, 'publicKeys'> & { keys?: string },
-  scheme = 'Bearer',
-) {
-  const { keys, ...rest } = options;
+async function answerTo(token: string, { secret, keys, issuer, audience }: Trusted, scheme = 'Bearer') {
+  const rules: JwtRules = { issuer, audience, clockToleranceSeconds: 0, subjectPath: 'sub', claimNames: [] };
   const publicKeys = keys === undefined ? undefined : parsePublicKeys(keys);
   if (publicKeys === null) throw new Error('no keys');
-  const service = await runTicketService({}, { authenticators: [createBearerAuthenticator({ ...rest, publicKeys })] });
+  const verifiers = [
+    secret === undefined ? undefined : createSharedSecretVerifier(secret, rules),
+    publicKeys && createPublicKeyVerifier(publicKeys, rules),
+  ].filter((verifier) => verifier !== undefined);
+  const service = await runTicketService({}, { authenticators: () => [createBearerAuthenticator(verifiers)] });
   const answer = await ask(service, '/tickets', { method: 'POST', credentials: `${scheme} ${token}` });
   const record = answer.status === 201 ? await service.store.read(String(answer.body.id)) : null;
   return { ...answer, record, log: service.log };

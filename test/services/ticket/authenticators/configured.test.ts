@@ -3,12 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import {
-  authenticationFiles,
-  configuredAuthenticators,
-} from '../../../../services/ticket/authenticators/configured.ts';
+import { configuredAuthenticators } from '../../../../services/ticket/authenticators/configured.ts';
+import { authenticationRules } from '../../../../services/ticket/authenticators/rules.ts';
+import { createMetrics } from '../../../../shared/metrics.ts';
+import { createLogger } from '../../../../shared/process/log.ts';
 import { loadSettings } from '../../../../shared/settings/load.ts';
-import { runTicketService } from '../../../support/in-process.ts';
+import { MemoryStore } from '../../../../shared/store/memory-store.ts';
+import { runTicketService, settingsOf } from '../../../support/in-process.ts';
 import { basic, quickHash } from '../../../support/passwords.ts';
 import { exchange, valuesOf } from '../../../support/raw-socket.ts';
 import { bearer, JWT_SECRET } from '../../../support/services.ts';
@@ -22,7 +23,7 @@ function fileOf(content: string): string {
 }
 
 async function faultsOf(env: Record<string, string>): Promise<readonly string[]> {
-  const loaded = await loadSettings(env, [authenticationFiles]);
+  const loaded = await loadSettings(env, authenticationRules);
   return loaded.ok ? [] : loaded.faults;
 }
 
@@ -67,9 +68,14 @@ describe('a ticket service with two schemes', () => {
 });
 
 test('no scheme is configured by nothing', async () => {
-  const loaded = await loadSettings({}, []);
+  const context = {
+    settings: await settingsOf({}),
+    store: new MemoryStore({ retentionMs: 1_000, leaseMs: 1_000 }),
+    log: createLogger('silent', {}),
+    metrics: createMetrics(['ticket']),
+  };
 
-  expect(loaded.ok && configuredAuthenticators(loaded.settings)).toEqual([]);
+  expect(configuredAuthenticators(context)).toEqual([]);
 });
 
 describe('a users file', () => {

@@ -1,0 +1,10 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { exitCodes } from '../../shared/process/exit-codes.ts';
+
+/** `oncegate check-config`: the ticket service itself says what it would run with, in a process of its own. */
+export function checkConfig(): number {
+  const program = fileURLToPath(new URL('../ticket/check-config.js', import.meta.url));
+  const { status } = spawnSync(process.execPath, [program], { stdio: 'inherit' });
+  return status ?? exitCodes.fault;
+}

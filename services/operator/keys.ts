@@ -1,0 +1,64 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { type ApiKey, formatApiKeys, mintApiKey, parseApiKeys } from '../../shared/api-keys.ts';
+import { exitCodes } from '../../shared/process/exit-codes.ts';
+import { replaceFile } from '../../shared/replace-file.ts';
+import { readEnvironment } from '../../shared/settings/load.ts';
+import { isSubject } from '../../shared/ticket.ts';
+import { UsageError } from './usage-error.ts';
+
+export interface KeyOptions {
+  readonly file?: string | undefined;
+  /** Patterns of the subjects that it may issue for. */
+  readonly subject?: readonly string[] | undefined;
+  /** The only audiences of its tickets. */
+  readonly audience?: readonly string[] | undefined;
+}
+
+/** `oncegate keys add <name>`: makes an API key and shows it, this once. */
+export function addKey(name: string, options: KeyOptions): number {
+  if (!isSubject(name)) throw new UsageError('a name has 1 to 256 characters and no control characters');
+  const { path, keys } = readKeys(options.file);
+  if (keys.some((key) => key.name === name)) throw new Error(`there is a key named ${name} already; revoke it first`);
+  const limits = {
+    ...(options.subject && { subjects: [...options.subject] }),
+    ...(options.audience && { audiences: [...options.audience] }),
+  };
+  const { value, key } = mintApiKey(name, limits, new Date());
+  const content = formatApiKeys([...keys, key]);
+  if (!parseApiKeys(content).ok)
+    throw new UsageError('an audience has 1 to 64 of A-Z a-z 0-9 . _ -, a subject pattern 1 to 256 characters');
+  replaceFile(path, content);
+  process.stdout.write(`${value}\n`);
+  process.stderr.write(
+    `Added ${name} to ${path}. This is the only time that the key is shown. Send it as: Authorization: Bearer <key>\n`,
+  );
+  return exitCodes.ok;
+}
+
+/** `oncegate keys list`: who has a key, and what for. */
+export function listKeys(options: KeyOptions): number {
+  const { keys } = readKeys(options.file);
+  for (const { id, name, created_at: createdAt, subjects = [], audiences } of keys) {
+    const rights = [`for ${[name, ...subjects].join(' ')}`, `audiences ${audiences?.join(' ') ?? 'any'}`];
+    process.stdout.write(`${id}  ${createdAt}  ${name}  (${rights.join('; ')})\n`);
+  }
+  return exitCodes.ok;
+}
+
+/** `oncegate keys revoke <name>`: when this returns, no ticket is issued to the key any more. */
+export function revokeKey(name: string, options: KeyOptions): number {
+  const { path, keys } = readKeys(options.file);
+  const kept = keys.filter((key) => key.name !== name && key.id !== name);
+  if (kept.length === keys.length) throw new Error(`there is no key named ${name} in ${path}`);
+  replaceFile(path, formatApiKeys(kept));
+  process.stdout.write(`Revoked ${name}.\n`);
+  return exitCodes.ok;
+}
+
+function readKeys(file: string | undefined): { path: string; keys: readonly ApiKey[] } {
+  const path = file ?? readEnvironment().AUTH_API_KEYS_FILE;
+  if (!path) throw new UsageError('say which file: --file <path>, or set AUTH_API_KEYS_FILE');
+  const parsed = parseApiKeys(existsSync(path) ? readFileSync(path, 'utf8') : '');
+  if (!parsed.ok) throw new Error(`${path}: ${parsed.faults.join('; ')}; nothing was changed`);
+  return { path, keys: parsed.keys };
+}

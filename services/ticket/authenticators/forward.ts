@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { type Authentication, type Authenticator, isAmbient } from './authenticator.ts';
+import { type IdentityRules, principalOf } from './identity.ts';
+
+export interface ForwardOptions extends IdentityRules {
+  /** An endpoint of the application that says who the caller is. */
+  readonly url: string;
+  readonly timeoutMs: number;
+  /** For how long a 200 is remembered; 0 for not at all. */
+  readonly cacheSeconds: number;
+}
+
+const MAX_ANSWER_BYTES = 65_536;
+const MAX_CHALLENGE_LENGTH = 1_024;
+const MAX_CACHED = 10_000;
+const UNAVAILABLE: Authentication = { kind: 'unavailable', code: 'authentication_unavailable' };
+
+/**
+ * Asks the application itself: the caller's Cookie and Authorization go to an endpoint of it, and
+ * nothing else does. 200 with JSON says who it is, 401 is passed on with its challenge, and anything
+ * else, a redirect to a login page too, is no answer.
+ */
+export function createForwardAuthenticator(options: ForwardOptions): Authenticator {
+  const cache = new Map<string, { readonly answer: Authentication; readonly until: number }>();
+
+  async function ask(cookie: string | undefined, authorization: string | undefined): Promise<Authentication> {
+    try {
+      const response = await fetch(options.url, {
+        headers: {
+          Accept: 'application/json',
+          ...(cookie !== undefined && { Cookie: cookie }),
+          ...(authorization !== undefined && { Authorization: authorization }),
+        },
+        redirect: 'manual',
+        signal: AbortSignal.timeout(options.timeoutMs),
+      });
+      if (response.status === 401) {
+        const challenge = response.headers.get('www-authenticate') ?? '';
+        await response.body?.cancel();
+        return { kind: 'invalid', ...(isChallenge(challenge) && { challenges: [challenge] }) };
+      }
+      const identity = response.status === 200 ? await readJson(response) : undefined;
+      if (identity === undefined) {
+        await response.body?.cancel();
+        return UNAVAILABLE;
+      }
+      const principal = principalOf(identity, options, expiryOf(identity));
+      if (principal === null) return UNAVAILABLE;
+      const ambient = isAmbient(authorization);
+      return { kind: 'principal', principal: { ...principal, ...(ambient && { ambient }) } };
+    } catch {
+      return UNAVAILABLE;
+    }
+  }
+
+  async function remembered(key: string, answer: () => Promise<Authentication>): Promise<Authentication> {
+    const now = Date.now();
+    const cached = cache.get(key);
+    if (cached !== undefined && now < cached.until) return cached.answer;
+    cache.delete(key);
+    const fresh = await answer();
+    if (fresh.kind === 'principal' && options.cacheSeconds > 0) {
+      cache.set(key, { answer: fresh, until: now + options.cacheSeconds * 1000 });
+      const [oldest] = cache.keys();
+      if (cache.size > MAX_CACHED && oldest !== undefined) cache.delete(oldest);
+    }
+    return fresh;
+  }
+
+  return {
+    challenge: () => 'Application realm="oncegate"',
+    async authenticate(request: IncomingMessage) {
+      const { cookie, authorization } = request.headers;
+      if (cookie === undefined && authorization === undefined) return { kind: 'none' };
+      const key = createHash('sha256')
+        .update(JSON.stringify([cookie, authorization]))
+        .digest('base64');
+      return remembered(key, () => ask(cookie, authorization));
+    },
+  };
+}
+
+/** The answer's JSON, or undefined where it is none or too long. */
+async function readJson(response: Response): Promise<unknown> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.byteLength;
+    if (length > MAX_ANSWER_BYTES) return undefined;
+    chunks.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** When the application says that the login ends: `exp`, in Unix seconds as in a JWT (RFC 7519 §4.1.4). */
+function expiryOf(identity: unknown): number | undefined {
+  const exp: unknown = typeof identity === 'object' && identity !== null ? Reflect.get(identity, 'exp') : undefined;
+  return typeof exp === 'number' && Number.isSafeInteger(exp) ? exp * 1000 : undefined;
+}
+
+/** Whether a header of the application may be passed on. */
+function isChallenge(value: string): boolean {
+  return value.length <= MAX_CHALLENGE_LENGTH && /^[A-Za-z][!-~]*( [ -~]*)?$/.test(value);
+}

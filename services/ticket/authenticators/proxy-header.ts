@@ -1,0 +1,27 @@
+import { isTrustedPeer, type Trust } from '../../../shared/http/client-address.ts';
+import { isSubject } from '../../../shared/ticket.ts';
+import type { Authenticator } from './authenticator.ts';
+
+/**
+ * The user that an authenticating proxy names in a header. From anybody else the header is not
+ * ignored but refused: it is a forgery, or a proxy that TRUST_PROXY does not know.
+ *
+ * @param name the header, in lower case
+ */
+export function createProxyHeaderAuthenticator(name: string, trust: Trust): Authenticator {
+  return {
+    challenge: () => 'Proxy realm="oncegate"',
+    async authenticate(request) {
+      // `X_Forwarded_User` becomes the same variable as `X-Forwarded-User` in many servers: it counts as one.
+      const spellings = request.rawHeaders.filter(
+        (header, index) => index % 2 === 0 && header.toLowerCase().replaceAll('_', '-') === name.replaceAll('_', '-'),
+      );
+      if (spellings.length === 0) return { kind: 'none' };
+      const value = request.headers[name];
+      if (spellings.length > 1 || typeof value !== 'string' || !isTrustedPeer(request, trust))
+        return { kind: 'invalid' };
+      const subject = Buffer.from(value, 'latin1').toString('utf8');
+      return isSubject(subject) ? { kind: 'principal', principal: { subject, ambient: true } } : { kind: 'invalid' };
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import { type ApiKey, findApiKey, isApiKey } from '../../../../shared/api-keys.ts';
+import { fitsPattern } from '../../../../shared/pattern.ts';
+import type { Principal, TokenVerifier } from '../authenticator.ts';
+
+/**
+ * API keys of back ends (`ogk_...`).
+ *
+ * @param keys the keys that are in force at the moment of asking
+ */
+export function createApiKeyVerifier(keys: () => readonly ApiKey[]): TokenVerifier {
+  return {
+    async verify(token) {
+      if (!isApiKey(token)) return { kind: 'none' };
+      const key = findApiKey(token, keys());
+      return key === undefined ? { kind: 'invalid' } : { kind: 'principal', principal: principalOfKey(key, keys) };
+    },
+  };
+}
+
+function principalOfKey(key: ApiKey, keys: () => readonly ApiKey[]): Principal {
+  const patterns = key.subjects ?? [];
+  return {
+    subject: key.name,
+    delegation: {
+      mayActFor: (subject) => subject === key.name || patterns.some((pattern) => fitsPattern(subject, pattern)),
+      inForce: () => keys().some(({ id, sha256 }) => id === key.id && sha256 === key.sha256),
+      ...(key.audiences !== undefined && { audiences: key.audiences }),
+    },
+  };
+}

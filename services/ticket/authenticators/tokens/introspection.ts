@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import * as oauth from 'oauth4webapi';
+import type { Authentication, TokenVerifier } from '../authenticator.ts';
+import { authenticated, type IdentityRules, principalOf } from '../identity.ts';
+
+export interface IntrospectionOptions extends IdentityRules {
+  readonly url: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** The audience that a token must be for, where the answer names any. */
+  readonly audience: string | undefined;
+  readonly timeoutMs: number;
+  /** For how long an answer is remembered at the most; never past the token's own expiry. 0 for not at all. */
+  readonly cacheSeconds: number;
+}
+
+const MAX_CACHED = 10_000;
+const UNAVAILABLE: Authentication = { kind: 'unavailable', code: 'authentication_unavailable' };
+
+/** Opaque access tokens, by asking their issuer (RFC 7662). */
+export function createIntrospectionVerifier(options: IntrospectionOptions): TokenVerifier {
+  const { server, client, authentication } = partiesOf(options);
+  const cache = new Map<string, { readonly answer: Authentication; readonly until: number }>();
+
+  async function introspect(token: string): Promise<Authentication> {
+    let answer: oauth.IntrospectionResponse;
+    try {
+      const response = await oauth.introspectionRequest(server, client, authentication, token, requestOptions(options));
+      answer = await oauth.processIntrospectionResponse(server, client, response);
+    } catch {
+      return UNAVAILABLE;
+    }
+    // The library looks at `active` alone, and every comparison with what is no number is false.
+    if (![answer.exp, answer.nbf].every(isTime)) return UNAVAILABLE;
+    return judge(answer, options, Date.now());
+  }
+
+  return {
+    async verify(token) {
+      const key = createHash('sha256').update(token).digest('base64');
+      const now = Date.now();
+      const cached = cache.get(key);
+      if (cached !== undefined && now < cached.until) return cached.answer;
+      cache.delete(key);
+
+      const answer = await introspect(token);
+      if (answer.kind === 'principal' && options.cacheSeconds > 0) {
+        const until = Math.min(
+          now + options.cacheSeconds * 1000,
+          answer.principal.expiresAt ?? Number.POSITIVE_INFINITY,
+        );
+        cache.set(key, { answer, until });
+        const [oldest] = cache.keys();
+        if (cache.size > MAX_CACHED && oldest !== undefined) cache.delete(oldest);
+      }
+      return answer;
+    },
+  };
+}
+
+function partiesOf({ url, clientId, clientSecret }: Pick<IntrospectionOptions, 'url' | 'clientId' | 'clientSecret'>) {
+  const server: oauth.AuthorizationServer = { issuer: new URL(url).origin, introspection_endpoint: url };
+  const client: oauth.Client = { client_id: clientId };
+  return { server, client, authentication: oauth.ClientSecretBasic(clientSecret) };
+}
+
+function requestOptions({
+  url,
+  timeoutMs,
+}: Pick<IntrospectionOptions, 'url' | 'timeoutMs'>): oauth.IntrospectionRequestOptions {
+  return { signal: () => AbortSignal.timeout(timeoutMs), [oauth.allowInsecureRequests]: url.startsWith('http:') };
+}
+
+/** What an introspection answer says of a token at a moment (Unix ms). */
+export function judge(answer: oauth.IntrospectionResponse, rules: IntrospectionOptions, now: number): Authentication {
+  const { active, exp, nbf, aud } = answer;
+  if (active !== true) return { kind: 'invalid' };
+  if (exp !== undefined && now >= exp * 1000) return { kind: 'invalid' };
+  if (nbf !== undefined && now < nbf * 1000) return { kind: 'invalid' };
+  if (rules.audience !== undefined && aud !== undefined && ![aud].flat().includes(rules.audience))
+    return { kind: 'invalid' };
+  return authenticated(principalOf(answer, rules, exp === undefined ? undefined : Math.floor(exp * 1000)));
+}
+
+function isTime(value: unknown): boolean {
+  return value === undefined || Number.isFinite(value);
+}
+
+/** Asks about a token that cannot be good: throws where the endpoint does not answer, or not as it should. */
+export async function checkIntrospection(
+  options: Pick<IntrospectionOptions, 'url' | 'clientId' | 'clientSecret' | 'timeoutMs'>,
+): Promise<void> {
+  const { server, client, authentication } = partiesOf(options);
+  const response = await oauth.introspectionRequest(
+    server,
+    client,
+    authentication,
+    'oncegate-check',
+    requestOptions(options),
+  );
+  await oauth.processIntrospectionResponse(server, client, response);
+}

@@ -1,0 +1,98 @@
+import { createLocalJWKSet, createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose';
+import * as oauth from 'oauth4webapi';
+import { KeysUnavailable } from './jwt.ts';
+
+export type IssuerAddress = { readonly issuer: string } | { readonly jwksUrl: string };
+
+/** No new keys are asked for within this time after the last answer, however many unknown key ids arrive. */
+const COOLDOWN_MS = 30_000;
+
+/** How long known keys are used without looking for changes. */
+const MAX_AGE_MS = 600_000;
+
+/** After a failure the issuer is left alone for this long. */
+const PAUSE_MS = 2_000;
+
+/**
+ * The signing keys of an issuer, looked up when they are needed. While the issuer cannot be reached
+ * the keys that are known keep working; a key that is not known then is a matter of 503, not of 401.
+ */
+export class IssuerKeys {
+  readonly #address: IssuerAddress;
+  readonly #timeoutMs: number;
+  #remote: ReturnType<typeof createRemoteJWKSet> | undefined;
+  #discovery: Promise<URL> | undefined;
+  #pausedUntil = 0;
+
+  constructor(address: IssuerAddress, timeoutMs: number) {
+    this.#address = address;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** The key of a token, for jose. */
+  readonly find: JWTVerifyGetKey = async (header, token) => {
+    if (Date.now() >= this.#pausedUntil) {
+      try {
+        const remote = await this.#found();
+        return await remote(header, token);
+      } catch (error) {
+        if (isAboutTheToken(error)) throw error;
+        this.#pausedUntil = Date.now() + PAUSE_MS;
+      }
+    }
+    const known = this.#remote?.jwks();
+    if (known === undefined) throw new KeysUnavailable();
+    try {
+      return await createLocalJWKSet(known)(header, token);
+    } catch {
+      throw new KeysUnavailable();
+    }
+  };
+
+  /** Asks the issuer for its keys now; throws where it cannot be reached. */
+  async check(): Promise<void> {
+    const remote = await this.#found();
+    await remote.reload();
+  }
+
+  /** One for all, also where many ask before it has been found. */
+  async #found(): Promise<ReturnType<typeof createRemoteJWKSet>> {
+    const url = await this.#jwksUrl();
+    this.#remote ??= createRemoteJWKSet(url, {
+      timeoutDuration: this.#timeoutMs,
+      cooldownDuration: COOLDOWN_MS,
+      cacheMaxAge: MAX_AGE_MS,
+    });
+    return this.#remote;
+  }
+
+  async #jwksUrl(): Promise<URL> {
+    if ('jwksUrl' in this.#address) return new URL(this.#address.jwksUrl);
+    this.#discovery ??= discover(new URL(this.#address.issuer), this.#timeoutMs);
+    try {
+      return await this.#discovery;
+    } catch (error) {
+      this.#discovery = undefined;
+      throw error;
+    }
+  }
+}
+
+/** OpenID Connect Discovery 1.0 §4; the answer has to be that issuer's own. */
+async function discover(issuer: URL, timeoutMs: number): Promise<URL> {
+  const response = await oauth.discoveryRequest(issuer, {
+    signal: () => AbortSignal.timeout(timeoutMs),
+    [oauth.allowInsecureRequests]: issuer.protocol === 'http:',
+  });
+  const { jwks_uri: url } = await oauth.processDiscoveryResponse(issuer, response);
+  if (url === undefined) throw new Error('the issuer announces no jwks_uri');
+  return new URL(url);
+}
+
+function isAboutTheToken(error: unknown): boolean {
+  return (
+    error instanceof errors.JWKSNoMatchingKey ||
+    error instanceof errors.JWKSMultipleMatchingKeys ||
+    error instanceof errors.JOSENotSupported
+  );
+}

@@ -1,0 +1,20 @@
+import type { TokenVerifier } from '../authenticator.ts';
+import type { IssuerKeys } from './issuer-keys.ts';
+import { ASYMMETRIC_ALGORITHMS, type JwtRules, peekJwt, verifyJwt } from './jwt.ts';
+
+/**
+ * JWTs of an OpenID Connect issuer, or of whoever publishes a JWKS. With an issuer only tokens that
+ * say they are its own are looked at.
+ */
+export function createIssuerVerifier(keys: IssuerKeys, rules: JwtRules): TokenVerifier {
+  return {
+    async verify(token) {
+      const peeked = peekJwt(token);
+      if (peeked === null || typeof peeked.alg !== 'string' || !ASYMMETRIC_ALGORITHMS.includes(peeked.alg)) {
+        return { kind: 'none' };
+      }
+      if (rules.issuer !== undefined && peeked.iss !== rules.issuer) return { kind: 'none' };
+      return verifyJwt(token, keys.find, ASYMMETRIC_ALGORITHMS, rules);
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import type { KeyObject } from 'node:crypto';
+import { decodeJwt, decodeProtectedHeader, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose';
+import type { Authentication } from '../authenticator.ts';
+import { authenticated, type IdentityRules, principalOf } from '../identity.ts';
+
+/** What every JWT is held to, whoever signed it (RFC 8725). */
+export interface JwtRules extends IdentityRules {
+  /** The `iss` that a token must have. */
+  readonly issuer: string | undefined;
+  /** The `aud` that a token must have. */
+  readonly audience: string | undefined;
+  /** How far the clocks may be apart, in seconds. */
+  readonly clockToleranceSeconds: number;
+}
+
+export const RSA_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
+export const EDWARDS_ALGORITHMS = ['EdDSA', 'Ed25519'];
+/** By OpenSSL's name of the curve. */
+export const EC_ALGORITHMS: Readonly<Record<string, string>> = {
+  prime256v1: 'ES256',
+  secp384r1: 'ES384',
+  secp521r1: 'ES512',
+};
+export const ASYMMETRIC_ALGORITHMS = [...RSA_ALGORITHMS, ...Object.values(EC_ALGORITHMS), ...EDWARDS_ALGORITHMS];
+
+/** RFC 8725 §3.11: a JWT of another kind (`logout+jwt`, say) is no credential, though the same key signed it. */
+const CREDENTIAL_TYPE = /^(application\/)?(at\+)?jwt$/i;
+
+/** What a token says of itself, before anything of it is believed; null where it is not a JWT. */
+export function peekJwt(token: string): { readonly alg: unknown; readonly iss: unknown } | null {
+  try {
+    return { alg: decodeProtectedHeader(token).alg, iss: decodeJwt(token).iss };
+  } catch {
+    return null;
+  }
+}
+
+/** Thrown by a key source that cannot be asked now. */
+export class KeysUnavailable extends Error {
+  override readonly name = 'KeysUnavailable';
+}
+
+/** Verifies a JWT with one kind of key and the algorithms that belong to it: a token never chooses its own. */
+export async function verifyJwt(
+  token: string,
+  key: KeyObject | JWTVerifyGetKey,
+  algorithms: readonly string[],
+  rules: JwtRules,
+): Promise<Authentication> {
+  const options: JWTVerifyOptions = {
+    algorithms: [...algorithms],
+    clockTolerance: rules.clockToleranceSeconds,
+    ...(rules.issuer !== undefined && { issuer: rules.issuer }),
+    ...(rules.audience !== undefined && { audience: rules.audience }),
+  };
+  try {
+    const { payload, protectedHeader } = await (typeof key === 'function'
+      ? jwtVerify(token, key, options)
+      : jwtVerify(token, key, options));
+    if (protectedHeader.typ !== undefined && !CREDENTIAL_TYPE.test(protectedHeader.typ)) return { kind: 'invalid' };
+    const expiresAt = payload.exp === undefined ? undefined : Math.floor(payload.exp * 1000);
+    // The tolerance is for a token that comes early: with one that has run out the ticket would be dead from the start.
+    if (expiresAt !== undefined && expiresAt <= Date.now()) return { kind: 'invalid' };
+    return authenticated(principalOf(payload, rules, expiresAt));
+  } catch (error) {
+    if (error instanceof KeysUnavailable) return { kind: 'unavailable', code: 'authentication_unavailable' };
+    return { kind: 'invalid' }; // whatever is wrong with it, the answer tells no more
+  }
+}

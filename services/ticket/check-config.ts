@@ -1,0 +1,116 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { exitCodes } from '../../shared/process/exit-codes.ts';
+import { createLogger } from '../../shared/process/log.ts';
+import { loadSettings, readEnvironment, redisIsNeeded } from '../../shared/settings/load.ts';
+import { type SettingName, type Settings, settingNames, settingRow } from '../../shared/settings/table.ts';
+import { createStore } from '../../shared/store/create-store.ts';
+import { introspectionOf, issuerKeysOf, sessionRedisOf } from './authenticators/configured.ts';
+import { authenticationIsNeeded, authenticationRules } from './authenticators/rules.ts';
+import { checkIntrospection } from './authenticators/tokens/introspection.ts';
+import { policyRule } from './policy-file.ts';
+
+/** One counterpart: what it is, and an attempt to reach it that throws where it fails. */
+interface Counterpart {
+  readonly name: string;
+  readonly reach: () => Promise<void>;
+}
+
+const environment = readEnvironment();
+printEffective();
+const loaded = loadSettings(environment, [redisIsNeeded, authenticationIsNeeded, ...authenticationRules, policyRule]);
+if (loaded.ok) {
+  process.exit((await tryAll(counterpartsOf(loaded.settings))) ? exitCodes.ok : exitCodes.unavailable);
+} else {
+  for (const fault of loaded.faults) process.stdout.write(`wrong    ${fault}\n`);
+  process.exit(exitCodes.config);
+}
+
+function printEffective(): void {
+  for (const name of settingNames) {
+    const row = settingRow(name);
+    const written = environment[name];
+    // A URL may hold a password, whatever setting it was put into.
+    const hidden = row.secret || written?.includes('@');
+    const shown = written ? (hidden ? '(set, not shown)' : written) : (row.default ?? row.defaultNote ?? 'none');
+    process.stdout.write(`${written ? 'set     ' : 'default '} ${name}=${shown}\n`);
+  }
+  process.stdout.write('\n');
+}
+
+function counterpartsOf(settings: Settings): Counterpart[] {
+  const counterparts: Counterpart[] = [];
+  const log = createLogger('silent', {});
+  const store = createStore(settings, log);
+  counterparts.push({
+    name: redisSetting(settings),
+    reach: () => untilAnswered(() => store.list('oncegate-check'), settings.authTimeoutMs),
+  });
+  const keys = issuerKeysOf(settings);
+  if (keys !== undefined) {
+    const name = settings.authOidcIssuer === undefined ? 'AUTH_JWKS_URL' : 'AUTH_OIDC_ISSUER';
+    counterparts.push({ name, reach: () => keys.check() });
+  }
+  const introspection = introspectionOf(settings);
+  if (introspection !== undefined) {
+    counterparts.push({ name: 'AUTH_INTROSPECTION_URL', reach: () => checkIntrospection(introspection) });
+  }
+  const sessions = sessionRedisOf(settings);
+  if (sessions !== undefined) {
+    const ping = () => sessions.run((client) => client.ping());
+    counterparts.push({ name: 'AUTH_SESSION_REDIS_URL', reach: () => untilAnswered(ping, settings.authTimeoutMs) });
+  }
+  const { authForwardUrl } = settings;
+  if (authForwardUrl !== undefined) {
+    counterparts.push({ name: 'AUTH_FORWARD_URL', reach: () => checkForward(authForwardUrl, settings.authTimeoutMs) });
+  }
+  return counterparts;
+}
+
+function redisSetting({ redisSentinels, redisClusterNodes }: Settings): SettingName {
+  if (redisClusterNodes !== undefined) return 'REDIS_CLUSTER_NODES';
+  return redisSentinels === undefined ? 'REDIS_URL' : 'REDIS_SENTINELS';
+}
+
+async function tryAll(counterparts: readonly Counterpart[]): Promise<boolean> {
+  let good = true;
+  for (const { name, reach } of counterparts) {
+    try {
+      await reach();
+      process.stdout.write(`reached  ${name}\n`);
+    } catch (error) {
+      good = false;
+      process.stdout.write(`failed   ${name}: ${error instanceof Error ? reasonOf(error) : 'unknown'}\n`);
+    }
+  }
+  process.stdout.write(good ? 'The configuration is good.\n' : 'Some counterparts cannot be reached.\n');
+  return good;
+}
+
+/** fetch says only that it failed, and OAuth that there is an error: why is in the cause, or in the code. */
+function reasonOf(error: Error): string {
+  if ('error' in error && typeof error.error === 'string') return `${error.message}: ${error.error}`;
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}
+
+/** A link to Redis connects by itself; why it does not is in the last failure. */
+async function untilAnswered(ask: () => Promise<unknown>, timeoutMs: number): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    try {
+      await ask();
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await wait(20);
+    }
+  }
+}
+
+/** Nobody is signed in: the application has to say so, and not send to a login page. */
+async function checkForward(url: string, timeoutMs: number): Promise<void> {
+  const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) });
+  await response.body?.cancel();
+  if (response.status !== 401) {
+    throw new Error(`answered ${response.status} to a request without credentials; it has to answer 401`);
+  }
+}

@@ -1,0 +1,89 @@
+import type { NextFunction, Request, Response } from 'express';
+import { clientAddress, forwardedHost, type Trust } from '../../shared/http/client-address.ts';
+import type { Metrics } from '../../shared/metrics.ts';
+import type { Refusal } from '../../shared/refusals.ts';
+import type { TicketStore } from '../../shared/store/store.ts';
+import { authenticate } from './authenticate.ts';
+import type { Authenticator, Principal } from './authenticators/authenticator.ts';
+import { csrfRefusal } from './csrf.ts';
+import { RATE_WINDOW_SECONDS, Rate, type RateState } from './rate.ts';
+
+/** A response whose request has been signed in. */
+export type SignedIn = Response<unknown, { principal: Principal; revoked: Refusal }>;
+
+/** What stands before every route that needs a caller. */
+export type SignIn = (request: Request, response: SignedIn, next: NextFunction) => Promise<void>;
+
+export interface SignInOptions {
+  readonly store: TicketStore;
+  readonly authenticators: readonly Authenticator[];
+  readonly trustProxy: Trust;
+  /** Other origins whose pages may ask for tickets. */
+  readonly allowedOrigins: readonly string[];
+  readonly rates: {
+    /** Requests of one address in a minute; 0 for no limit. */
+    readonly perAddress: number;
+    /** Requests of one subject in a minute; 0 for no limit. */
+    readonly perSubject: number;
+  };
+  readonly metrics: Metrics;
+  readonly refuse: (response: Response, refusal: Refusal, subject?: string) => void;
+}
+
+/** Failed sign-ins of one address in a minute; past it nothing of that address is checked until the minute is over. */
+const MAX_FAILURES_PER_ADDRESS = 100;
+
+/**
+ * Everything that stands before a route: the address's rate, the caller's credentials, cross-site
+ * requests, the subject's rate. The cheapest comes first.
+ */
+export function createSignIn(options: SignInOptions): SignIn {
+  const { store, authenticators, trustProxy, allowedOrigins, rates, metrics, refuse } = options;
+  const address = new Rate({ kind: 'address', quota: rates.perAddress, store, metrics });
+  const subject = new Rate({ kind: 'subject', quota: rates.perSubject, store, metrics });
+  const failures = new Rate({ kind: 'failures', quota: MAX_FAILURES_PER_ADDRESS, store, metrics });
+
+  return async (request, response, next) => {
+    const from = clientAddress(request, trustProxy);
+    const addressState = await address.hit(from);
+    tellRate(response, address, addressState);
+    if (addressState.exceeded) return refuse(response, rateLimited(addressState));
+
+    const failed = hasCredentials(request) ? await failures.look(from) : undefined;
+    if (failed?.exceeded) return refuse(response, rateLimited(failed));
+
+    const caller = await authenticate(request, authenticators);
+    if (!caller.ok) {
+      if (caller.refusal.code === 'credentials_invalid') await failures.hit(from);
+      return refuse(response, caller.refusal);
+    }
+    const { principal } = caller;
+    if (principal.ambient) {
+      const host = forwardedHost(request, trustProxy) ?? request.headers.host ?? '';
+      const refusal = csrfRefusal(request, host, allowedOrigins);
+      if (refusal !== undefined) return refuse(response, refusal, principal.subject);
+    }
+
+    const subjectState = await subject.hit(principal.subject);
+    tellRate(response, subject, subjectState);
+    if (subjectState.exceeded) return refuse(response, rateLimited(subjectState), principal.subject);
+    response.locals.principal = principal;
+    response.locals.revoked = caller.revoked;
+    next();
+  };
+}
+
+function rateLimited({ resetSeconds }: RateState): Refusal {
+  return { code: 'rate_limited', retryAfterSeconds: Math.max(1, resetSeconds) };
+}
+
+function hasCredentials(request: Request): boolean {
+  return request.headers.authorization !== undefined || request.headers.cookie !== undefined;
+}
+
+/** The `RateLimit` fields of draft-ietf-httpapi-ratelimit-headers, one member for each rate that is on. */
+function tellRate(response: Response, rate: Rate, { remaining, resetSeconds }: RateState): void {
+  if (rate.quota === 0) return;
+  response.append('RateLimit-Policy', `"${rate.kind}";q=${rate.quota};w=${RATE_WINDOW_SECONDS}`);
+  response.append('RateLimit', `"${rate.kind}";r=${remaining};t=${resetSeconds}`);
+}

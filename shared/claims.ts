@@ -1,0 +1,29 @@
+const MAX_BYTES = 4_096;
+const MAX_DEPTH = 32;
+
+/** Names with which a careless merge behind the gateway would reach a prototype. */
+const FORBIDDEN_KEYS = ['__proto__', 'constructor', 'prototype'];
+
+/** What keeps a value from being the claims of a ticket, or undefined. */
+export function claimsFault(claims: unknown): string | undefined {
+  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return 'must be a JSON object';
+  if (!withinDepth(claims, MAX_DEPTH)) return `must not be nested deeper than ${MAX_DEPTH} levels`;
+  if (hasForbiddenKey(claims)) return `must not have a key named ${FORBIDDEN_KEYS.join(', ')}`;
+  if (Buffer.byteLength(JSON.stringify(claims)) > MAX_BYTES) return `must be at most ${MAX_BYTES} bytes as JSON`;
+  return undefined;
+}
+
+/** Whether a value may be the claims of a ticket. */
+export function isClaims(value: unknown): value is Readonly<Record<string, unknown>> {
+  return claimsFault(value) === undefined;
+}
+
+function withinDepth(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((item) => withinDepth(item, levels - 1));
+}
+
+function hasForbiddenKey(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([key, item]) => FORBIDDEN_KEYS.includes(key) || hasForbiddenKey(item));
+}

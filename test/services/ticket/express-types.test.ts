@@ -1,0 +1,49 @@
+import type { Request, Router } from 'express';
+import { type EmbeddedTicketRouter, type TicketRouterOptions, ticketRouter } from 'oncegate/express';
+import { describe, expect, expectTypeOf, test } from 'vitest';
+
+// What is said of types here is checked by tsc, on the declarations that the package is published with.
+
+type Authenticate = TicketRouterOptions['authenticate'];
+
+describe('oncegate/express', () => {
+  test('is found by the name of the package', () => {
+    expect(typeof ticketRouter).toBe('function');
+  });
+
+  test('has types that flow', () => {
+    expectTypeOf(ticketRouter).parameters.toEqualTypeOf<[TicketRouterOptions]>();
+    expectTypeOf(ticketRouter).returns.toEqualTypeOf<EmbeddedTicketRouter>();
+    expectTypeOf<EmbeddedTicketRouter>().toExtend<Router>();
+    expectTypeOf<Authenticate>().parameters.toEqualTypeOf<[Request]>();
+    expectTypeOf<EmbeddedTicketRouter['close']>().returns.toEqualTypeOf<Promise<void>>();
+  });
+
+  test('takes an authenticate that answers at once, later, or with nobody', () => {
+    expectTypeOf(() => ({ subject: 'ada' })).toExtend<Authenticate>();
+    expectTypeOf(async () => ({ subject: 'ada', expiresAt: 1, claims: { role: 'guest' } })).toExtend<Authenticate>();
+    expectTypeOf(() => null).toExtend<Authenticate>();
+    expectTypeOf((request: Request) =>
+      request.secure ? { subject: request.ip ?? '' } : undefined,
+    ).toExtend<Authenticate>();
+  });
+
+  test('takes no other', () => {
+    const wrong: unknown[] = [
+      // @ts-expect-error a subject is a string
+      { authenticate: () => ({ subject: 7 }) } satisfies TicketRouterOptions,
+      // @ts-expect-error a principal has a subject
+      { authenticate: async () => ({ claims: {} }) } satisfies TicketRouterOptions,
+      // @ts-expect-error the end of a login is a number
+      { authenticate: () => ({ subject: 'ada', expiresAt: new Date() }) } satisfies TicketRouterOptions,
+      // @ts-expect-error false says nothing about who it is
+      { authenticate: () => false } satisfies TicketRouterOptions,
+      // @ts-expect-error it cannot be left out
+      {} satisfies TicketRouterOptions,
+      // @ts-expect-error settings are texts, as in the environment
+      { authenticate: () => null, settings: { TICKET_TTL_SECONDS: 30 } } satisfies TicketRouterOptions,
+    ];
+
+    expect(wrong).toHaveLength(6);
+  });
+});
