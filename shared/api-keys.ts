@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { nanoid } from 'nanoid';
 import { z } from 'zod';
+import { AUDIENCE } from './audience.ts';
 import { isSubject } from './ticket.ts';
 
 /**
@@ -19,10 +20,7 @@ const keySchema = z.strictObject({
   /** Patterns of the subjects that it may issue for, beside its own name. */
   subjects: z.array(z.string().min(1).max(256)).optional(),
   /** The only audiences of its tickets; any where absent. */
-  audiences: z
-    .array(z.string().regex(/^[A-Za-z0-9._-]{1,64}$/))
-    .min(1)
-    .optional(),
+  audiences: z.array(z.string().regex(AUDIENCE)).min(1).optional(),
 });
 
 const fileSchema = z.strictObject({ keys: z.array(keySchema) });

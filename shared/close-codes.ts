@@ -10,19 +10,21 @@ interface Row {
   /** Whether to come back: `reissue` (with a new ticket at once), `backoff` (wait first), `never`. */
   readonly retry: 'never' | 'reissue' | 'backoff';
   readonly when: string;
+  /** Nothing in this version closes with it: the reason is kept for what is to come. */
+  readonly reserved?: true;
 }
 
 export const closeCodes = {
   going_away: { code: 1001, retry: 'reissue', when: "the gateway's process ends" },
   slow_consumer: { code: 1008, retry: 'backoff', when: 'the client reads more slowly than it is sent to' },
-  message_rate: { code: 1008, retry: 'backoff', when: 'the client sends messages faster than it may' },
+  message_rate: { code: 1008, retry: 'backoff', when: 'the client sends messages faster than it may', reserved: true },
   message_too_big: { code: 1009, retry: 'never', when: 'a message is longer than MAX_MESSAGE_BYTES' },
   draining: {
     code: 1012,
     retry: 'reissue',
     when: 'the gateway drains; come back after a random part of the spread that the reason names (`draining;spread_seconds=30`)',
   },
-  upstream_lost: { code: 1013, retry: 'backoff', when: 'the upstream ended without a close' },
+  upstream_lost: { code: 1013, retry: 'backoff', when: 'the upstream ended without a close', reserved: true },
   session_expired: {
     code: 3000,
     retry: 'never',

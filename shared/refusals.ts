@@ -18,6 +18,8 @@ interface Row {
   readonly detail: string;
   /** Seconds to wait when nothing better is known; rows with it carry `Retry-After`. */
   readonly retryAfterSeconds?: number;
+  /** Nothing in this version answers with it: the code is kept for what is to come. */
+  readonly reserved?: true;
 }
 
 export const refusals = {
@@ -207,18 +209,21 @@ export const refusals = {
     retry: 'backoff',
     title: 'The upstream cannot be reached',
     detail: 'The gateway admitted the ticket, but the backend behind it does not accept connections.',
+    reserved: true,
   },
   upstream_timeout: {
     status: 504,
     retry: 'backoff',
     title: 'The upstream did not answer in time',
     detail: 'The gateway admitted the ticket, but the backend behind it did not finish its handshake.',
+    reserved: true,
   },
   upstream_refused: {
     status: 502,
     retry: 'never',
     title: 'The upstream refused the connection',
     detail: 'The gateway admitted the ticket, but the backend behind it answered something other than 101.',
+    reserved: true,
   },
 } as const satisfies Record<string, Row>;
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AUDIENCE, AUDIENCE_FORM } from '../../shared/audience.ts';
 import { claimsFault } from '../../shared/claims.ts';
 import type { FieldError } from '../../shared/refusals.ts';
 import { isSubject } from '../../shared/ticket.ts';
@@ -37,14 +38,11 @@ export function createWishParser(maxTtlSeconds: number): WishParser {
 
 function wishSchema(maxTtlSeconds: number) {
   const ttl = `must be a whole number from 1 to ${maxTtlSeconds} (seconds)`;
-  const audience = 'must be 1 to 64 of A-Z a-z 0-9 . _ -';
+  const audience = `must be ${AUDIENCE_FORM}`;
   const subject = 'must be 1 to 256 characters without control characters';
   return z.strictObject(
     {
-      audience: z
-        .string({ error: audience })
-        .regex(/^[A-Za-z0-9._-]{1,64}$/, { error: audience })
-        .optional(),
+      audience: z.string({ error: audience }).regex(AUDIENCE, { error: audience }).optional(),
       path: z.string({ error: PATH_ERROR }).refine(isPath, { error: PATH_ERROR }).optional(),
       claims: z.unknown().optional().transform(checkedClaims),
       ttl_seconds: z.int({ error: ttl }).min(1, { error: ttl }).max(maxTtlSeconds, { error: ttl }).optional(),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AUDIENCE } from '../../shared/audience.ts';
 import { claimsFault } from '../../shared/claims.ts';
 import { fitsPattern } from '../../shared/pattern.ts';
 import type { Refusal } from '../../shared/refusals.ts';
@@ -25,7 +26,7 @@ const claims = z.preprocess(
 const ruleSchema = z.strictObject({
   subjects: z.array(subjectPattern).min(1).describe('Whom the rule is for.'),
   audiences: z
-    .array(z.string().regex(/^[A-Za-z0-9._-]{1,64}$/))
+    .array(z.string().regex(AUDIENCE))
     .min(1)
     .optional()
     .describe(

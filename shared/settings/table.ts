@@ -1,3 +1,4 @@
+import { AUDIENCE, AUDIENCE_FORM } from '../audience.ts';
 import { CARRIERS } from '../carriers.ts';
 import {
   choice,
@@ -106,7 +107,7 @@ export const settingsTable = {
     doc: 'Where a ticket may be presented. Who wants no ticket in any URL drops `query`.',
   },
   GATEWAY_AUDIENCE: {
-    type: text('1 to 64 of A-Z a-z 0-9 . _ -', /^[A-Za-z0-9._-]{1,64}$/),
+    type: text(AUDIENCE_FORM, AUDIENCE),
     defaultNote: 'tickets of any audience',
     reader: 'gateway',
     doc: 'The audience that this gateway serves. A ticket for another one, or for none, is refused.',

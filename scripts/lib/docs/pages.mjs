@@ -50,8 +50,9 @@ function refusalsPage() {
 }
 
 function refusalSection(name) {
-  const { status, retry, title, detail } = rowOf(name);
+  const { status, retry, title, detail, reserved } = rowOf(name);
   const facts = [
+    ...(reserved ? ['- reserved: nothing in this version answers with it'] : []),
     `- status ${code(status)}, retry ${code(retry)}`,
     `- type ${code(problemType(name))}`,
     ...ownHeaders(name).map(([header, value]) => `- header ${code(`${header}: ${value}`)}`),
@@ -82,7 +83,7 @@ function closeCodesPage() {
         code(reason),
         closeCodes[reason].code,
         code(closeCodes[reason].retry),
-        prose(closeCodes[reason].when),
+        prose(closeCodes[reason].when) + (closeCodes[reason].reserved ? ' (reserved: not sent in this version)' : ''),
       ]),
     ),
     RETRY,

@@ -1,0 +1,5 @@
+/** What an audience looks like: of a ticket, a gateway, an API key or a policy. */
+export const AUDIENCE = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** The same in words. */
+export const AUDIENCE_FORM = '1 to 64 of A-Z a-z 0-9 . _ -';
