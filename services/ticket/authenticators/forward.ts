@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { AnswerCache } from './answer-cache.ts';
 import { type Authentication, type Authenticator, isAmbient } from './authenticator.ts';
 import { type IdentityRules, principalOf } from './identity.ts';
 
@@ -13,7 +13,6 @@ export interface ForwardOptions extends IdentityRules {
 
 const MAX_ANSWER_BYTES = 65_536;
 const MAX_CHALLENGE_LENGTH = 1_024;
-const MAX_CACHED = 10_000;
 const UNAVAILABLE: Authentication = { kind: 'unavailable', code: 'authentication_unavailable' };
 
 /**
@@ -22,7 +21,7 @@ const UNAVAILABLE: Authentication = { kind: 'unavailable', code: 'authentication
  * else, a redirect to a login page too, is no answer.
  */
 export function createForwardAuthenticator(options: ForwardOptions): Authenticator {
-  const cache = new Map<string, { readonly answer: Authentication; readonly until: number }>();
+  const cache = new AnswerCache(options.cacheSeconds);
 
   async function ask(cookie: string | undefined, authorization: string | undefined): Promise<Authentication> {
     try {
@@ -54,29 +53,12 @@ export function createForwardAuthenticator(options: ForwardOptions): Authenticat
     }
   }
 
-  async function remembered(key: string, answer: () => Promise<Authentication>): Promise<Authentication> {
-    const now = Date.now();
-    const cached = cache.get(key);
-    if (cached !== undefined && now < cached.until) return cached.answer;
-    cache.delete(key);
-    const fresh = await answer();
-    if (fresh.kind === 'principal' && options.cacheSeconds > 0) {
-      cache.set(key, { answer: fresh, until: now + options.cacheSeconds * 1000 });
-      const [oldest] = cache.keys();
-      if (cache.size > MAX_CACHED && oldest !== undefined) cache.delete(oldest);
-    }
-    return fresh;
-  }
-
   return {
     challenge: () => 'Application realm="oncegate"',
     async authenticate(request: IncomingMessage) {
       const { cookie, authorization } = request.headers;
       if (cookie === undefined && authorization === undefined) return { kind: 'none' };
-      const key = createHash('sha256')
-        .update(JSON.stringify([cookie, authorization]))
-        .digest('base64');
-      return remembered(key, () => ask(cookie, authorization));
+      return cache.answer(JSON.stringify([cookie, authorization]), () => ask(cookie, authorization));
     },
   };
 }

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import * as oauth from 'oauth4webapi';
+import { AnswerCache } from '../answer-cache.ts';
 import type { Authentication, TokenVerifier } from '../authenticator.ts';
 import { authenticated, type IdentityRules, principalOf } from '../identity.ts';
 
@@ -14,13 +14,12 @@ export interface IntrospectionOptions extends IdentityRules {
   readonly cacheSeconds: number;
 }
 
-const MAX_CACHED = 10_000;
 const UNAVAILABLE: Authentication = { kind: 'unavailable', code: 'authentication_unavailable' };
 
 /** Opaque access tokens, by asking their issuer (RFC 7662). */
 export function createIntrospectionVerifier(options: IntrospectionOptions): TokenVerifier {
   const { server, client, authentication } = partiesOf(options);
-  const cache = new Map<string, { readonly answer: Authentication; readonly until: number }>();
+  const cache = new AnswerCache(options.cacheSeconds);
 
   async function introspect(token: string): Promise<Authentication> {
     let answer: oauth.IntrospectionResponse;
@@ -35,27 +34,7 @@ export function createIntrospectionVerifier(options: IntrospectionOptions): Toke
     return judge(answer, options, Date.now());
   }
 
-  return {
-    async verify(token) {
-      const key = createHash('sha256').update(token).digest('base64');
-      const now = Date.now();
-      const cached = cache.get(key);
-      if (cached !== undefined && now < cached.until) return cached.answer;
-      cache.delete(key);
-
-      const answer = await introspect(token);
-      if (answer.kind === 'principal' && options.cacheSeconds > 0) {
-        const until = Math.min(
-          now + options.cacheSeconds * 1000,
-          answer.principal.expiresAt ?? Number.POSITIVE_INFINITY,
-        );
-        cache.set(key, { answer, until });
-        const [oldest] = cache.keys();
-        if (cache.size > MAX_CACHED && oldest !== undefined) cache.delete(oldest);
-      }
-      return answer;
-    },
-  };
+  return { verify: (token) => cache.answer(token, () => introspect(token)) };
 }
 
 function partiesOf({ url, clientId, clientSecret }: Pick<IntrospectionOptions, 'url' | 'clientId' | 'clientSecret'>) {
