@@ -25,6 +25,7 @@ if (!soak) {
   say('checking style, types, unused code and generated pages');
   must(bin('biome'), ['check', '--error-on-warnings', '.']);
   must(bin('tsc'), ['-p', 'tsconfig.json']);
+  must(bin('tsc'), ['-p', 'client/tsconfig.json']);
   must(bin('knip'), ['--no-progress']);
   must('node', ['scripts/docs.mjs', '--check']);
 }

@@ -24,6 +24,7 @@ export function pages() {
     'docs/scripts.md': scriptsPage(),
     'docs/metrics.md': metricsPage(),
     'docs/policy.schema.json': policySchemaFile(),
+    'client/generated.ts': clientTables(),
   };
 }
 
@@ -182,4 +183,30 @@ function policySchemaFile() {
   const input = JSON.stringify({ $schema, $comment, title: 'Oncegate ticket policy', ...schema }, null, 2);
   return spawnSync(bin('biome'), ['format', `--stdin-file-path=${path}`], { cwd: root, input, encoding: 'utf8' })
     .stdout;
+}
+
+/** What the client has to know of the two tables, and no more: it is measured by the byte. */
+function clientTables() {
+  const map = (doc, declaration, entries) =>
+    `/** ${doc} */\nexport const ${declaration} = {\n${entries.map(([key, value]) => `  ${key}: ${value},\n`).join('')}};\n`;
+  const advice = refusalCodes
+    .map((name) => [name, rowOf(name)])
+    .filter(([, { retry }]) => retry !== 'never')
+    .map(([name, { retry, retryAfterSeconds }]) => [
+      name,
+      `['${retry}'${retryAfterSeconds === undefined ? '' : `, ${retryAfterSeconds}`}]`,
+    ]);
+  return [
+    "// Generated from shared/refusals.ts and shared/close-codes.ts by `npm run docs`: not to be edited.\n\nimport type { Retry } from '../shared/refusals.ts';\n",
+    map(
+      'After which refusals to try again, and how many seconds later at least. Not the others.',
+      'refusalAdvice: Readonly<Record<string, readonly [retry: Retry, afterSeconds?: number]>>',
+      advice,
+    ),
+    map(
+      'Whether to come back, by the reason for which a gateway closed a connection.',
+      'closeRetry: Readonly<Record<string, Retry>>',
+      closeReasons.map((reason) => [reason, `'${closeCodes[reason].retry}'`]),
+    ),
+  ].join('\n');
 }

@@ -1,0 +1,34 @@
+import type { Retry } from '../shared/refusals.ts';
+
+/** How long to wait between attempts. */
+export interface Backoff {
+  /** The first wait is at most this long, each further one at most twice as long. Milliseconds; default 500. */
+  readonly baseMs?: number;
+  /** No wait is longer, beside what a `Retry-After` asks for. Milliseconds; default 30,000. */
+  readonly maxMs?: number;
+}
+
+/** What a failure says about the next attempt. */
+export interface Advice {
+  readonly retry: Retry;
+  /** Seconds to wait at least. */
+  readonly retryAfter?: number | undefined;
+  /** Seconds of which to wait a random part. */
+  readonly spreadSeconds?: number | undefined;
+}
+
+/**
+ * Milliseconds until the next attempt, or null where there is none: exponential, with full jitter, so
+ * that clients which failed together do not come back together.
+ *
+ * @param failures how many failures went before this one
+ * @param random in [0, 1)
+ */
+export function nextWaitMs(advice: Advice, failures: number, backoff: Backoff, random: number): number | null {
+  const { retry, retryAfter = 0, spreadSeconds = 0 } = advice;
+  const { baseMs = 500, maxMs = 30_000 } = backoff;
+  if (retry === 'never') return null;
+  if (retry === 'reissue' && failures === 0) return 0;
+  const jitterMs = Math.max(Math.min(maxMs, baseMs * 2 ** failures), spreadSeconds * 1000);
+  return retryAfter * 1000 + random * jitterMs;
+}

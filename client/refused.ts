@@ -1,0 +1,63 @@
+import type { RefusalCode, Retry } from '../shared/refusals.ts';
+import { refusalAdvice } from './generated.ts';
+
+/**
+ * What the client finds out by itself, beside the refusals that the services send. The rows of those
+ * are in the table of refusals (docs/refusals.md).
+ */
+export const clientCodes = {
+  /** The handshake failed, and no gateway ever saw the ticket. */
+  not_seen: ['backoff', 'check the network, GATEWAY_URL, that a gateway is up, and that proxies pass Upgrade on'],
+  /** The handshake failed, and the ticket service could not be asked why. */
+  unexplained: ['backoff', 'see cause'],
+  /** The ticket service did not answer: it is down, the network is, or CORS forbids to read the answer. */
+  service_unreachable: ['backoff', 'check its address, the network, and CORS'],
+  /** Something answered that does not speak as a ticket service does. */
+  answer_unreadable: ['never', 'check the address of the ticket service'],
+  /** A gateway admitted the ticket, and the connection broke before the client saw it open. */
+  connection_lost: ['backoff', 'it broke while it opened'],
+} as const satisfies Record<string, readonly [Retry, advice: string]>;
+
+export type ClientCode = keyof typeof clientCodes;
+
+/** Every code that a {@link ConnectRefused} may carry: a `switch` over it is checked by the compiler. */
+export type ConnectCode = RefusalCode | ClientCode;
+
+/** What is known of a refusal beside its code. */
+export interface RefusedDetails {
+  readonly message?: string | undefined;
+  readonly status?: number | undefined;
+  readonly retry?: Retry | undefined;
+  readonly retryAfter?: number | undefined;
+  readonly ticketId?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/** The connection was refused, or never came about. It never opened. Switch on `code`, never on the message. */
+export class ConnectRefused extends Error {
+  declare readonly code: ConnectCode;
+  /** The HTTP status of the refusal, of the gateway's or the ticket service's; undefined where nobody answered. */
+  declare readonly status: number | undefined;
+  /** What may be done: `never` (a person must act), `reissue` (a new ticket at once), `backoff` (wait, then a new ticket). */
+  declare readonly retry: Retry;
+  /** Seconds to wait at least before the next attempt, where that is known. */
+  declare readonly retryAfter: number | undefined;
+  /** Public id of the ticket, for logs and for `GET /tickets/<id>`; undefined where none was issued. */
+  declare readonly ticketId: string | undefined;
+
+  constructor(code: ConnectCode, { message, status, retry, retryAfter, ticketId, cause }: RefusedDetails = {}) {
+    const own: readonly [Retry, string] | undefined = clientCodes[code as ClientCode]; // undefined for the services' codes
+    const [advised, afterSeconds] = refusalAdvice[code] ?? [];
+    super(`${code}: ${message ?? own?.[1] ?? 'the connection was refused'}`, { cause });
+    Object.assign(this, {
+      name: 'ConnectRefused',
+      code,
+      status,
+      // A newer service may send a code that this client has no row of.
+      retry:
+        retry ?? own?.[0] ?? advised ?? (Number(status) > 428 && code !== 'upstream_refused' ? 'backoff' : 'never'),
+      retryAfter: retryAfter ?? afterSeconds,
+      ticketId,
+    });
+  }
+}
