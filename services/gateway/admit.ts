@@ -5,7 +5,7 @@ import type { Refusal, RefusalCode } from '../../shared/refusals.ts';
 import { counted } from '../../shared/store/create-store.ts';
 import { type Admitted, StoreUnavailable, type TicketStore } from '../../shared/store/store.ts';
 import { hashSecret, mintAttemptId, type Ticket } from '../../shared/ticket.ts';
-import { type Handshake, parseHandshake, type UpgradeRequest } from './handshake.ts';
+import { type Handshake, parseHandshake, readRefused, type UpgradeRequest } from './handshake.ts';
 import type { Load } from './load.ts';
 import { originAllowed } from './origin-rule.ts';
 
@@ -28,22 +28,27 @@ export interface Visitor extends UpgradeRequest {
   readonly forwardedHost?: string | undefined;
 }
 
-export type Admission =
-  | {
-      readonly kind: 'admitted';
-      readonly ticketId: string;
-      readonly attemptId: string;
-      readonly admitted: Admitted;
-      readonly handshake: Handshake;
-    }
-  | {
-      readonly kind: 'refused';
-      readonly refusal: Refusal;
-      /** Known only where the ticket was presented with the right secret. */
-      readonly subject?: string | undefined;
-    };
+/** What there is of any request, be it no upgrade at all. */
+export type Presented = Pick<Visitor, 'target' | 'rawHeaders' | 'address'>;
 
-interface Context {
+export type Admission = Refused | AdmittedUpgrade;
+
+export interface AdmittedUpgrade {
+  readonly kind: 'admitted';
+  readonly ticketId: string;
+  readonly attemptId: string;
+  readonly admitted: Admitted;
+  readonly handshake: Handshake;
+}
+
+export interface Refused {
+  readonly kind: 'refused';
+  readonly refusal: Refusal;
+  /** Known only where the ticket was presented with the right secret. */
+  readonly subject?: string | undefined;
+}
+
+export interface AdmissionContext {
   readonly rules: AdmissionRules;
   readonly load: Load;
   readonly store: TicketStore;
@@ -54,22 +59,28 @@ interface Context {
  * What the gateway decides about an upgrade, the cheapest reason first and the store last:
  * syntax, drain and load, origin, ticket syntax, consume. Nothing is written to the client here.
  */
-export async function admit(visitor: Visitor, context: Context): Promise<Admission> {
+export async function admit(visitor: Visitor, context: AdmissionContext): Promise<Admission> {
   const parsed = parseHandshake(visitor, context.rules.carriers);
-  if (!parsed.ok) return { kind: 'refused', refusal: parsed.refusal };
+  if (!parsed.ok) return refuseEarly(parsed.refusal, visitor, context);
   const { handshake } = parsed;
   const { presented } = handshake;
 
   const early = (await context.load.refusal(visitor.address)) ?? originRefusal(visitor, handshake, context.rules);
-  if (early !== undefined) {
-    if (presented.kind !== 'ticket') return { kind: 'refused', refusal: early };
-    const subject = await note(early.code, visitor, handshake, presented.ticket, context);
-    return { kind: 'refused', refusal: { ...early, ticketId: presented.ticket.id }, subject };
-  }
-
-  if (presented.kind === 'missing') return { kind: 'refused', refusal: { code: 'ticket_missing' } };
+  if (early !== undefined) return refuseEarly(early, visitor, context);
+  if (presented.kind === 'missing') return refuseEarly({ code: 'ticket_missing' }, visitor, context);
   if (presented.kind === 'malformed') return { kind: 'refused', refusal: { code: 'ticket_malformed' } };
   return consume(visitor, handshake, presented.ticket, context);
+}
+
+/**
+ * Puts a refusal that was decided before consume on the record of the ticket that came with it, if one
+ * did, and says whose ticket it is.
+ */
+export async function refuseEarly(refusal: Refusal, visitor: Presented, context: AdmissionContext): Promise<Refused> {
+  const { ticket, origin } = readRefused(visitor);
+  if (ticket === undefined) return { kind: 'refused', refusal };
+  const subject = await note(refusal.code, visitor.address, origin, ticket, context);
+  return { kind: 'refused', refusal: { ...refusal, ticketId: ticket.id }, subject };
 }
 
 function originRefusal(visitor: Visitor, handshake: Handshake, rules: AdmissionRules): Refusal | undefined {
@@ -77,7 +88,12 @@ function originRefusal(visitor: Visitor, handshake: Handshake, rules: AdmissionR
   return originAllowed(handshake.origin, host, rules.allowedOrigins) ? undefined : { code: 'origin_refused' };
 }
 
-async function consume(visitor: Visitor, handshake: Handshake, ticket: Ticket, context: Context): Promise<Admission> {
+async function consume(
+  visitor: Visitor,
+  handshake: Handshake,
+  ticket: Ticket,
+  context: AdmissionContext,
+): Promise<Admission> {
   const { rules, store, metrics } = context;
   const attemptId = mintAttemptId();
   const started = performance.now();
@@ -110,32 +126,21 @@ async function consume(visitor: Visitor, handshake: Handshake, ticket: Ticket, c
   }
 }
 
-/**
- * Puts a refusal that was decided before consume on the ticket's record, and says whose ticket it is.
- * Explaining never adds to an overload: then it is the first thing to be dropped.
- */
+/** The subject of the ticket, where the refusal is on its record now. */
 async function note(
   outcome: RefusalCode,
-  visitor: Visitor,
-  handshake: Handshake,
+  address: string,
+  origin: string | undefined,
   ticket: Ticket,
-  { rules, load, store, metrics }: Context,
+  { rules, load, store, metrics }: AdmissionContext,
 ): Promise<string | undefined> {
-  const done = load.mayNote(outcome);
+  const done = await load.mayNote(address);
   if (done === undefined) return undefined;
   try {
-    const noted = await counted(
-      metrics,
-      'note',
-      store.note({
-        id: ticket.id,
-        secretSha256: hashSecret(ticket.secret),
-        outcome,
-        gatewayId: rules.gatewayId,
-        origin: handshake.origin,
-        address: visitor.address,
-      }),
-    );
+    const { id, secret } = ticket;
+    const { gatewayId } = rules;
+    const noting = store.note({ id, secretSha256: hashSecret(secret), outcome, gatewayId, origin, address });
+    const noted = await counted(metrics, 'note', noting);
     return noted.code === 'noted' ? noted.subject : undefined;
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error;

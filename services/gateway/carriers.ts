@@ -29,22 +29,38 @@ const AUTHORIZATION = new RegExp(`^${TICKET_SCHEME} +(\\S+) *$`, 'i');
  * A carrier that is not accepted is emptied all the same, and what was in it does not count.
  */
 export function takeTicket(carriers: Carriers, accepted: readonly Carrier[]): TakenTicket | null {
-  const parameters = carriers.query === '' ? [] : carriers.query.split('&');
-  const inQuery = parameters.filter(isTicketParameter);
+  const values = valuesIn(carriers);
+  if (values.length > 1) return null;
+  return {
+    presented: presentedIn(values.find(([carrier]) => accepted.includes(carrier))?.[1]),
+    query: parametersOf(carriers)
+      .filter((parameter) => !isTicketParameter(parameter))
+      .join('&'),
+    protocols: carriers.protocols.filter((protocol) => !protocol.startsWith(TICKET_PROTOCOL_PREFIX)),
+  };
+}
+
+/** The one ticket in a request that is refused whatever it carries, in any carrier, however often. */
+export function ticketIn(carriers: Carriers): Ticket | undefined {
+  const [value, ...others] = new Set(valuesIn(carriers).map(([, candidate]) => candidate));
+  const presented = presentedIn(others.length === 0 ? value : undefined);
+  return presented.kind === 'ticket' ? presented.ticket : undefined;
+}
+
+function parametersOf({ query }: Carriers): string[] {
+  return query === '' ? [] : query.split('&');
+}
+
+/** Whatever is where a ticket would be. */
+function valuesIn(carriers: Carriers): Array<readonly [Carrier, string]> {
+  const inQuery = parametersOf(carriers).filter(isTicketParameter);
   const inProtocols = carriers.protocols.filter((protocol) => protocol.startsWith(TICKET_PROTOCOL_PREFIX));
   const inAuthorization = SCHEME.test(carriers.authorization ?? '') ? [carriers.authorization ?? ''] : [];
-  if (inQuery.length + inProtocols.length + inAuthorization.length > 1) return null;
-
-  const values: Array<readonly [Carrier, string]> = [
+  return [
     ...inQuery.map((parameter) => ['query', parameter.slice(parameter.indexOf('=') + 1)] as const),
     ...inProtocols.map((protocol) => ['subprotocol', protocol.slice(TICKET_PROTOCOL_PREFIX.length)] as const),
     ...inAuthorization.map((header) => ['authorization', AUTHORIZATION.exec(header)?.[1] ?? ''] as const),
   ];
-  return {
-    presented: presentedIn(values.find(([carrier]) => accepted.includes(carrier))?.[1]),
-    query: parameters.filter((parameter) => !isTicketParameter(parameter)).join('&'),
-    protocols: carriers.protocols.filter((protocol) => !protocol.startsWith(TICKET_PROTOCOL_PREFIX)),
-  };
 }
 
 function presentedIn(value: string | undefined): PresentedTicket {

@@ -28,6 +28,9 @@ export interface ConnectionOptions {
 /** How long a client may take to answer a Close frame before its socket is ended. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
+/** How long before the end of a session its record is looked at once more: the message of a renewal may have been lost. */
+const LAST_LOOK_MS = 2_000;
+
 /**
  * An open connection that a ticket bought: what it knows of itself and what is due when. It has no
  * timer of its own; whoever holds it calls {@link Connection.tick}. Moments are kept as distances
@@ -43,10 +46,10 @@ export class Connection {
   #sessionExpiresAt: number;
   #heardAt: number;
   #pingedAt: number | undefined;
-  #leaseDueAt: number;
+  #leasedAt: number;
   #closing: { readonly reason: CloseReason; readonly terminateAt: number } | undefined;
 
-  constructor(options: ConnectionOptions, leaseEveryMs: number) {
+  constructor(options: ConnectionOptions) {
     this.id = options.id;
     this.attemptId = options.attemptId;
     this.subject = options.subject;
@@ -55,7 +58,7 @@ export class Connection {
     this.#start = options.now;
     this.#sessionExpiresAt = options.sessionExpiresAt;
     this.#heardAt = options.now;
-    this.#leaseDueAt = options.now + leaseEveryMs;
+    this.#leasedAt = options.now;
   }
 
   /** Unix ms by the store's clock. */
@@ -79,12 +82,15 @@ export class Connection {
     this.#pingedAt = undefined;
   }
 
-  leaseDue(now: number): boolean {
-    return this.#closing === undefined && now >= this.#leaseDueAt;
+  leaseDue(now: number, everyMs: number): boolean {
+    if (this.#closing !== undefined) return false;
+    const lastLook = this.#end - LAST_LOOK_MS;
+    return now - this.#leasedAt >= everyMs || (this.#leasedAt < lastLook && now >= lastLook);
   }
 
-  leaseAgainAt(moment: number): void {
-    this.#leaseDueAt = moment;
+  /** The lease was renewed. */
+  leased(now: number): void {
+    this.#leasedAt = now;
   }
 
   /** Closes it for a reason of the table; the first reason stands. */
@@ -98,13 +104,18 @@ export class Connection {
     this.#wire.terminate();
   }
 
+  /** When the session ends, by this machine's monotonic clock. */
+  get #end(): number {
+    return this.#start + this.#sessionExpiresAt - this.openedAt;
+  }
+
   /** Does what is due: a ping, the end of the session, the end of patience. */
   tick(now: number, heartbeatMs: number): void {
     if (this.#closing !== undefined) {
       if (now >= this.#closing.terminateAt) this.#wire.terminate();
       return;
     }
-    if (now - this.#start >= this.#sessionExpiresAt - this.openedAt) {
+    if (now >= this.#end) {
       this.close('session_expired', now);
     } else if (this.#pingedAt !== undefined) {
       if (now - this.#pingedAt >= heartbeatMs)

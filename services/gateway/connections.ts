@@ -56,7 +56,7 @@ export class Connections {
   }
 
   open(options: Omit<ConnectionOptions, 'now'>): Connection {
-    const connection = new Connection({ ...options, now: performance.now() }, this.#leaseEveryMs);
+    const connection = new Connection({ ...options, now: performance.now() });
     this.#open.set(connection.id, connection);
     this.#options.metrics.set('oncegate_connections_open', this.#open.size);
     this.#options.log.info({ event: 'open', ticket_id: connection.id, subject: connection.subject });
@@ -111,7 +111,7 @@ export class Connections {
     const due: Connection[] = [];
     for (const connection of this.#open.values()) {
       connection.tick(now, this.#options.heartbeatMs);
-      if (connection.leaseDue(now)) due.push(connection);
+      if (connection.leaseDue(now, this.#leaseEveryMs)) due.push(connection);
     }
     if (due.length > 0 && !this.#renewing && this.#options.store.ready) {
       this.#renewing = true;
@@ -135,9 +135,11 @@ export class Connections {
       const request = { id, attemptId, gatewayId, subject, openedAt, sessionExpiresAt };
       const outcome = await counted(metrics, 'lease', store.lease(request));
       const now = performance.now();
-      connection.leaseAgainAt(now + this.#leaseEveryMs);
-      if (outcome.code === 'held') connection.renew(outcome.sessionExpiresAt);
-      else if (outcome.code === 'ended') connection.close(outcome.reason, now);
+      connection.leased(now);
+      if (outcome.code === 'held') {
+        // What came over the control channel while the store was asked is newer than its answer.
+        if (connection.sessionExpiresAt === sessionExpiresAt) connection.renew(outcome.sessionExpiresAt);
+      } else if (outcome.code === 'ended') connection.close(outcome.reason, now);
       else log.warn({ event: 'record_restored', ticket_id: id, subject });
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;

@@ -10,7 +10,7 @@ import { Connections } from './connections.ts';
 import { drainConnections } from './drain.ts';
 import { Load } from './load.ts';
 import { Presence } from './presence.ts';
-import { createUpgradeHandler, seeRefusal } from './upgrade.ts';
+import { createPlainRequestHandler, createUpgradeHandler, seeRefusal, type UpgradeContext } from './upgrade.ts';
 import { createUpgradeServer } from './upgrade-server.ts';
 
 export interface GatewayOptions {
@@ -28,12 +28,13 @@ export async function startGateway({ settings, store, log: parentLog }: GatewayO
   const leaseMs = settings.leaseSeconds * 1000;
   const connections = new Connections({ gatewayId, store, log, metrics, heartbeatMs, leaseMs });
   const load = new Load(settings, () => connections.size);
-  const upgrade = createUpgradeHandler({ settings, gatewayId, store, log, metrics, connections, load });
+  const context: UpgradeContext = { settings, gatewayId, store, log, metrics, connections, load };
 
   const server = createUpgradeServer({
     tls: settings.tlsCertFile &&
       settings.tlsKeyFile && { cert: settings.tlsCertFile.content, key: settings.tlsKeyFile.content },
-    onUpgrade: upgrade,
+    onUpgrade: createUpgradeHandler(context),
+    onPlainRequest: createPlainRequestHandler(context),
     onRefused: (refusal) => seeRefusal(refusal, undefined, log, metrics),
     onFault: (error) => log.error({ event: 'fault', message: error instanceof Error ? error.message : 'unknown' }),
   });

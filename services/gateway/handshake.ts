@@ -1,7 +1,7 @@
 import { type Carrier, idSegment } from '../../shared/carriers.ts';
 import type { Refusal } from '../../shared/refusals.ts';
-import { TICKET_ID } from '../../shared/ticket.ts';
-import { type PresentedTicket, takeTicket } from './carriers.ts';
+import { TICKET_ID, type Ticket } from '../../shared/ticket.ts';
+import { type PresentedTicket, takeTicket, ticketIn } from './carriers.ts';
 import { parseSubprotocols } from './subprotocols.ts';
 
 /** An upgrade request as it arrived, before anything is believed. */
@@ -57,8 +57,7 @@ export function parseHandshake(request: UpgradeRequest, carriers: readonly Carri
   if (request.rawHeaders.length > 2 * MAX_HEADERS) return MALFORMED;
 
   const headers = groupHeaders(request.rawHeaders);
-  const only = (name: string): string | undefined =>
-    headers.get(name)?.length === 1 ? headers.get(name)?.[0] : undefined;
+  const only = (name: string): string | undefined => onlyOne(headers, name);
   const atMostOne = (name: string): boolean => (headers.get(name)?.length ?? 0) <= 1;
 
   const host = only('host');
@@ -86,6 +85,27 @@ export function parseHandshake(request: UpgradeRequest, carriers: readonly Carri
   // What follows the segment has to be a path in its own right.
   if (rest !== '' && !PATH.test(rest)) return MALFORMED;
   return { ok: true, handshake: { ...taken, path: rest || '/', host, origin: only('origin') } };
+}
+
+/** What can be read of a request that is refused whatever it is: enough to put the refusal on its ticket's record. */
+export function readRefused({ target, rawHeaders }: Pick<UpgradeRequest, 'target' | 'rawHeaders'>): {
+  readonly ticket: Ticket | undefined;
+  readonly origin: string | undefined;
+} {
+  const headers = groupHeaders(rawHeaders);
+  const [, ...queries] = target.split('?');
+  const protocols = headers.get('sec-websocket-protocol')?.join(',').split(',') ?? [];
+  const ticket = ticketIn({
+    query: queries.join('?'),
+    protocols: protocols.map((protocol) => protocol.trim()),
+    authorization: onlyOne(headers, 'authorization'),
+  });
+  return { ticket, origin: onlyOne(headers, 'origin') };
+}
+
+function onlyOne(headers: ReadonlyMap<string, readonly string[]>, name: string): string | undefined {
+  const values = headers.get(name);
+  return values?.length === 1 ? values[0] : undefined;
 }
 
 function groupHeaders(rawHeaders: readonly string[]): Map<string, string[]> {

@@ -10,7 +10,7 @@ export interface LoadLimits {
   readonly maxFailedHandshakesPerMinute: number;
 }
 
-/** The most refusals that are being noted at once while the gateway is overloaded. */
+/** The most refusals that are being noted at once while the gateway, or one address, is too busy. */
 const MAX_NOTES_UNDER_LOAD = 50;
 
 /** Refusals that say nothing about the client. */
@@ -68,11 +68,8 @@ export class Load {
   /** Why one more upgrade from this address is not taken, if so. The upgrade itself has entered. */
   async refusal(address: string): Promise<Refusal | undefined> {
     if (this.#draining) return { code: 'draining' };
-    const failed = await this.#failures?.get(address);
-    if (failed && failed.consumedPoints >= this.#limits.maxFailedHandshakesPerMinute) {
-      return { code: 'rate_limited', retryAfterSeconds: Math.ceil(failed.msBeforeNext / 1000) };
-    }
-    if (this.#deciding > this.#limits.maxPendingUpgrades) return { code: 'overloaded' };
+    const tooMuch = await this.#tooMuch(address);
+    if (tooMuch !== undefined) return tooMuch;
     const { maxConnections } = this.#limits;
     // Those that are being decided may all be admitted: each has its place reserved.
     if (maxConnections > 0 && this.#connections() + this.#deciding > maxConnections)
@@ -85,13 +82,23 @@ export class Load {
     if (!NOT_THE_CLIENTS_FAULT.includes(code)) await this.#failures?.penalty(address);
   }
 
-  /** Whether a refusal may be noted now: a function to call when that is done, or undefined. */
-  mayNote(code: RefusalCode): (() => void) | undefined {
-    const underLoad = code === 'overloaded' || code === 'rate_limited';
-    if (underLoad && this.#notes >= MAX_NOTES_UNDER_LOAD) return undefined;
+  /**
+   * Whether a refusal, of whatever kind, may be noted now: a function to call when that is done, or
+   * undefined. Explaining never adds to an overload: then it is the first thing to be dropped.
+   */
+  async mayNote(address: string): Promise<(() => void) | undefined> {
+    if (this.#notes >= MAX_NOTES_UNDER_LOAD && (await this.#tooMuch(address)) !== undefined) return undefined;
     this.#notes += 1;
     return () => {
       this.#notes -= 1;
     };
+  }
+
+  async #tooMuch(address: string): Promise<Refusal | undefined> {
+    const failed = await this.#failures?.get(address);
+    if (failed && failed.consumedPoints >= this.#limits.maxFailedHandshakesPerMinute) {
+      return { code: 'rate_limited', retryAfterSeconds: Math.ceil(failed.msBeforeNext / 1000) };
+    }
+    return this.#deciding > this.#limits.maxPendingUpgrades ? { code: 'overloaded' } : undefined;
   }
 }

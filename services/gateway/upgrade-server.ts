@@ -19,7 +19,9 @@ export interface UpgradeServerOptions {
     earlyBytes: number,
     pipelined: boolean,
   ) => Promise<void>;
-  /** Told of every refusal that is written here, of what is not an upgrade at all. */
+  /** Called for every request that is no upgrade, before it is refused: resolves with the refusal as it is to be written. */
+  readonly onPlainRequest: (request: IncomingMessage, refusal: Refusal) => Promise<Refusal>;
+  /** Told of every other refusal that is written here, of what could not be read. */
   readonly onRefused: (refusal: Refusal) => void;
   /** Told of a fault of ours; the socket concerned has been destroyed. */
   readonly onFault: (error: unknown) => void;
@@ -42,27 +44,46 @@ const SERVER_OPTIONS: ServerOptions = {
  * has an `'error'` listener from the first line on, because Node takes its own away on an upgrade and a
  * reset without one would end the process.
  */
-export function createUpgradeServer({ tls, onUpgrade, onRefused, onFault }: UpgradeServerOptions): Server {
-  const answered = new WeakSet<Duplex>();
+export function createUpgradeServer(options: UpgradeServerOptions): Server {
+  const { tls, onUpgrade, onPlainRequest, onRefused, onFault } = options;
+  /** Sockets on which a request was refused, each with the moment at which that was written. */
+  const answered = new WeakMap<Duplex, Promise<void>>();
   const handshakeTimeout = HEADERS_TIMEOUT_MS;
   const server =
     tls === undefined ? createServer(SERVER_OPTIONS) : createTlsServer({ ...SERVER_OPTIONS, ...tls, handshakeTimeout });
 
+  // Node's own switch, of which its documentation says nothing: a client that has closed its side still gets its
+  // answer when that has taken a moment.
+  Object.assign(server, { httpAllowHalfOpen: true });
+
   function refuseRaw(socket: Duplex, refusal: Refusal): void {
-    answered.add(socket);
+    answered.set(socket, Promise.resolve());
     refuseUpgrade(socket, refusal);
     onRefused(refusal);
   }
 
   function refusePlainRequest(request: IncomingMessage, response: ServerResponse): void {
-    answered.add(request.socket);
     const refusal: Refusal =
       request.method === 'GET' || request.method === 'HEAD'
         ? { code: 'upgrade_required' }
         : { code: 'method_not_allowed', allow: ['GET'] };
     response.shouldKeepAlive = false;
-    sendRefusal(response, refusal);
-    onRefused(refusal);
+    refuseNoted(request, refusal, request.socket, (noted) => sendRefusal(response, noted));
+  }
+
+  function refuseNoted(
+    request: IncomingMessage,
+    refusal: Refusal,
+    socket: Duplex,
+    write: (refusal: Refusal) => void,
+  ): void {
+    const written = onPlainRequest(request, refusal)
+      .then(write)
+      .catch((error: unknown) => {
+        socket.destroy();
+        onFault(error);
+      });
+    answered.set(socket, written);
   }
 
   server.on('request', refusePlainRequest);
@@ -72,15 +93,23 @@ export function createUpgradeServer({ tls, onUpgrade, onRefused, onFault }: Upgr
 
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
-    onUpgrade(request, socket, head.length, answered.has(socket)).catch((error: unknown) => {
+    const earlier = answered.get(socket);
+    const pipelined = earlier !== undefined;
+    // What was asked first is answered first.
+    const upgraded = pipelined
+      ? earlier.then(() => onUpgrade(request, socket, head.length, pipelined))
+      : onUpgrade(request, socket, head.length, pipelined);
+    upgraded.catch((error: unknown) => {
       socket.destroy();
       onFault(error);
     });
   });
 
-  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+  server.on('connect', (request: IncomingMessage, socket: Duplex) => {
     socket.on('error', () => socket.destroy());
-    refuseRaw(socket, { code: 'method_not_allowed', allow: ['GET'] });
+    refuseNoted(request, { code: 'method_not_allowed', allow: ['GET'] }, socket, (noted) => {
+      refuseUpgrade(socket, noted);
+    });
   });
 
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {

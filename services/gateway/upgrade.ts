@@ -9,13 +9,11 @@ import type { Refusal } from '../../shared/refusals.ts';
 import type { Settings } from '../../shared/settings/table.ts';
 import { counted } from '../../shared/store/create-store.ts';
 import type { TicketStore } from '../../shared/store/store.ts';
-import { type Admission, type AdmissionRules, admit } from './admit.ts';
+import { type AdmissionContext, type AdmittedUpgrade, admit, refuseEarly } from './admit.ts';
 import type { Connections } from './connections.ts';
 import { Echo } from './echo.ts';
 import type { Load } from './load.ts';
 import { refuseUpgrade } from './refuse.ts';
-
-type AdmittedUpgrade = Extract<Admission, { kind: 'admitted' }>;
 
 export interface UpgradeContext {
   readonly settings: Settings;
@@ -27,11 +25,9 @@ export interface UpgradeContext {
   readonly load: Load;
 }
 
-/** What happens to one upgrade: admitted and opened, or refused. */
-export function createUpgradeHandler(context: UpgradeContext) {
-  const { settings, gatewayId, store, log, metrics, connections, load } = context;
-  const echo = new Echo(settings.maxMessageBytes);
-  const rules: AdmissionRules = {
+/** What a gateway admits by, and with. */
+function admissionContext({ settings, gatewayId, store, metrics, load }: UpgradeContext): AdmissionContext {
+  const rules = {
     gatewayId,
     audience: settings.gatewayAudience,
     carriers: settings.ticketCarriers,
@@ -40,6 +36,33 @@ export function createUpgradeHandler(context: UpgradeContext) {
     maxConnectionsPerSubject: settings.maxConnectionsPerSubject,
     limitPolicy: settings.connectionLimitPolicy,
   };
+  return { rules, load, store, metrics };
+}
+
+/** What happens to a request that is no upgrade, as a proxy makes them of upgrades: its ticket's record says so. */
+export function createPlainRequestHandler(context: UpgradeContext) {
+  const { settings, log, metrics, load } = context;
+  const admissions = admissionContext(context);
+
+  return async (request: IncomingMessage, refusal: Refusal): Promise<Refusal> => {
+    const address = clientAddress(request, settings.trustProxy);
+    const leave = load.enter();
+    try {
+      const presented = { target: request.url ?? '', rawHeaders: request.rawHeaders, address };
+      const refused = await refuseEarly(refusal, presented, admissions);
+      seeRefusal(refused.refusal, refused.subject, log, metrics);
+      return refused.refusal;
+    } finally {
+      leave();
+    }
+  };
+}
+
+/** What happens to one upgrade: admitted and opened, or refused. */
+export function createUpgradeHandler(context: UpgradeContext) {
+  const { settings, log, metrics, connections, load } = context;
+  const echo = new Echo(settings.maxMessageBytes);
+  const admissions = admissionContext(context);
 
   return async (request: IncomingMessage, socket: Duplex, earlyBytes: number, pipelined: boolean): Promise<void> => {
     const address = clientAddress(request, settings.trustProxy);
@@ -56,7 +79,7 @@ export function createUpgradeHandler(context: UpgradeContext) {
           address,
           forwardedHost: forwardedHost(request, settings.trustProxy),
         },
-        { rules, load, store, metrics },
+        admissions,
       );
       if (admission.kind === 'refused') {
         refuseUpgrade(socket, admission.refusal, request.method);

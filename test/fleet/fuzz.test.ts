@@ -83,7 +83,7 @@ describe.skipIf(isMissing('redis'))(`a gateway that is sent ${REQUESTS} malforme
       }
     }
 
-    expect(await recordInRedis(redis, id)).toMatchObject({ state: 'issued', attempts: '0' });
+    expect(await recordInRedis(redis, id)).toMatchObject({ state: 'issued' });
     const client = await RawClient.send(gateway.port, upgradeRequest({ ticket }));
     expect((await client.outcome).kind).toBe('open');
   });

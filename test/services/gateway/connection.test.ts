@@ -24,19 +24,16 @@ class Recorder implements Wire {
 
 function open(options: Partial<ConnectionOptions> = {}) {
   const wire = new Recorder();
-  const connection = new Connection(
-    {
-      id: 'AbCdEfGhIjKlMnOpQrStUv',
-      attemptId: 'attempt',
-      subject: 'ada',
-      openedAt: OPENED_AT,
-      sessionExpiresAt: OPENED_AT + 3_600_000,
-      wire,
-      now: START,
-      ...options,
-    },
-    LEASE_EVERY,
-  );
+  const connection = new Connection({
+    id: 'AbCdEfGhIjKlMnOpQrStUv',
+    attemptId: 'attempt',
+    subject: 'ada',
+    openedAt: OPENED_AT,
+    sessionExpiresAt: OPENED_AT + 3_600_000,
+    wire,
+    now: START,
+    ...options,
+  });
   return { connection, wire, told: wire.told, at: (ms: number) => connection.tick(START + ms, HEARTBEAT) };
 }
 
@@ -181,18 +178,30 @@ describe('a close', () => {
 });
 
 describe('a lease', () => {
-  test('is due a while after the opening, and again when it was said to be', () => {
+  test('is due a while after the opening, and again as long after it was renewed', () => {
     const { connection } = open();
-    expect(connection.leaseDue(START + 299)).toBe(false);
-    expect(connection.leaseDue(START + 300)).toBe(true);
-    connection.leaseAgainAt(START + 1_000);
-    expect(connection.leaseDue(START + 999)).toBe(false);
-    expect(connection.leaseDue(START + 1_000)).toBe(true);
+    expect(connection.leaseDue(START + 299, LEASE_EVERY)).toBe(false);
+    expect(connection.leaseDue(START + 300, LEASE_EVERY)).toBe(true);
+    connection.leased(START + 700);
+    expect(connection.leaseDue(START + 999, LEASE_EVERY)).toBe(false);
+    expect(connection.leaseDue(START + 1_000, LEASE_EVERY)).toBe(true);
+  });
+
+  test('is due once more two seconds before the session ends, which may have been renewed', () => {
+    const { connection } = open({ sessionExpiresAt: OPENED_AT + 10_000 });
+    const due = (ms: number) => connection.leaseDue(START + ms, 60_000);
+    expect(due(7_999)).toBe(false);
+    expect(due(8_000)).toBe(true);
+    connection.leased(START + 8_100);
+    expect(due(9_999)).toBe(false);
+    connection.renew(OPENED_AT + 20_000);
+    expect(due(17_999)).toBe(false);
+    expect(due(18_000)).toBe(true);
   });
 
   test('is not renewed for a connection that is being closed', () => {
     const { connection } = open();
     connection.close('draining', START);
-    expect(connection.leaseDue(START + 10_000)).toBe(false);
+    expect(connection.leaseDue(START + 10_000, LEASE_EVERY)).toBe(false);
   });
 });

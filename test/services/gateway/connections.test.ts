@@ -344,8 +344,11 @@ describe('a session', () => {
     await until(() => client.messages.includes('still here'));
   });
 
-  test('that is renewed goes on where the message is lost', async () => {
-    const gateway = await start({ LEASE_SECONDS: '1' });
+  test.each([
+    ['often', '1'],
+    ['rarely', NEVER],
+  ])('that is renewed goes on where the message is lost, and leases are renewed %s', async (_name, leaseSeconds) => {
+    const gateway = await start({ LEASE_SECONDS: leaseSeconds });
     const ticket = await storeTicket(gateway.store, { maxSessionMs: 2_500 });
     const client = await openWithTicket(gateway.port, ticket.value);
     const oldEnd = Number((await recordOf(ticket.id)).session_expires_at);

@@ -91,14 +91,43 @@ describe('a gateway', () => {
     expect(counted).toEqual(refusalCodes.filter((code) => !innocent.includes(code)));
   });
 
-  test.each(['overloaded', 'rate_limited'] as const)('notes at most 50 refusals at once while it is %s', (code) => {
-    const load = loadOf();
-    const done = Array.from({ length: 50 }, () => load.mayNote(code));
+  const busy = [
+    {
+      how: 'decides about too many upgrades',
+      async make(load: Load) {
+        for (let upgrade = 0; upgrade < 3; upgrade += 1) load.enter();
+      },
+    },
+    {
+      how: 'drains and decides about too many upgrades',
+      async make(load: Load) {
+        load.drain();
+        for (let upgrade = 0; upgrade < 3; upgrade += 1) load.enter();
+      },
+    },
+    {
+      how: 'hears too much from an address',
+      make: (load: Load) => load.failed('192.0.2.1', 'ticket_unknown'),
+    },
+  ];
+
+  test.each(busy)('notes at most 50 refusals at once while it $how', async ({ make }) => {
+    const load = loadOf({ maxPendingUpgrades: 2, maxFailedHandshakesPerMinute: 1 });
+    const mayNote = () => load.mayNote('192.0.2.1');
+    await make(load);
+    const done = await Promise.all(Array.from({ length: 50 }, mayNote));
 
     expect(done).not.toContain(undefined);
-    expect(load.mayNote(code)).toBeUndefined();
-    expect(load.mayNote('draining')).toBeTypeOf('function');
-    for (const end of done) end?.();
-    expect(load.mayNote(code)).toBeTypeOf('function');
+    expect(await mayNote()).toBeUndefined();
+    done[0]?.();
+    expect(await mayNote()).toBeTypeOf('function');
+    expect(await mayNote()).toBeUndefined();
+  });
+
+  test('notes every refusal while it is not too busy', async () => {
+    const load = loadOf();
+    const done = await Promise.all(Array.from({ length: 200 }, () => load.mayNote('192.0.2.1')));
+
+    expect(done).not.toContain(undefined);
   });
 });

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type { RefusalCode } from '../../../shared/refusals.ts';
 import type { IssueRequest } from '../../../shared/store/store.ts';
 import { hashSecret } from '../../../shared/ticket.ts';
-import type { Gate } from '../../support/gate.ts';
 import { type Environment, type InProcess, type StoredTicket, storeTicket } from '../../support/in-process.ts';
 import {
   clientFrame,
@@ -11,17 +10,8 @@ import {
   type UpgradeRequestOptions,
   upgradeRequest,
 } from '../../support/raw-socket.ts';
-import type { RedisServer } from '../../support/redis.ts';
 import { until } from '../../support/wait.ts';
-
-/** What a case may use to bring about its situation. */
-export interface Stage {
-  readonly gateway: InProcess;
-  readonly redis: RedisServer;
-  /** Between the gateway and Redis. */
-  readonly gate: Gate;
-  readonly ticket: StoredTicket;
-}
+import { type Stage, turn } from './stage.ts';
 
 export interface RefusalCase {
   readonly name: string;
@@ -52,11 +42,6 @@ const withHeaders =
   (ticket: StoredTicket): string =>
     good(ticket, { headers });
 
-/** The way of a request to a gateway in this process and back: what was sent before has been read by then. */
-async function turn({ gateway }: Stage): Promise<void> {
-  await (await fetch(`http://127.0.0.1:${gateway.adminPort}/livez`)).text();
-}
-
 /** Opens a connection that answers nothing, not even a Close frame. */
 async function openMute(port: number, ticket: StoredTicket): Promise<void> {
   const client = await openRaw(port);
@@ -64,7 +49,11 @@ async function openMute(port: number, ticket: StoredTicket): Promise<void> {
   await until(() => client.received().includes('hello'), { what: 'the hello' });
 }
 
-const broken: ReadonlyArray<Omit<RefusalCase, 'code' | 'record'>> = [
+/** A refused request has its refusal noted, unless it says otherwise: wherever a ticket can be read. */
+type Broken<Given extends keyof RefusalCase> = Omit<RefusalCase, Given | 'record'> &
+  Partial<Pick<RefusalCase, 'record'>>;
+
+const broken: ReadonlyArray<Broken<'code'>> = [
   {
     name: 'tickets in the query and in Authorization',
     bytes: (ticket) => good(ticket, { headers: { Authorization: `Ticket ${ticket.value}` } }),
@@ -90,6 +79,11 @@ const broken: ReadonlyArray<Omit<RefusalCase, 'code' | 'record'>> = [
   {
     name: 'a second ticket under a percent-encoded name',
     bytes: (ticket) => upgradeRequest({ target: `/?ticket=${ticket.value}&%74icket=${ticket.value}` }),
+  },
+  {
+    name: "two tickets, of which one may be somebody else's",
+    bytes: (ticket) => upgradeRequest({ target: `/?ticket=${ticket.value}&ticket=ogt_${ticket.id}.${'x'.repeat(32)}` }),
+    record: 'untouched',
   },
   {
     name: 'a ticket in a carrier that is not accepted beside one that is',
@@ -149,12 +143,17 @@ const broken: ReadonlyArray<Omit<RefusalCase, 'code' | 'record'>> = [
   {
     name: 'a head that is larger than any that Node reads',
     bytes: (ticket) => good(ticket, { headers: { 'X-Padding': 'x'.repeat(20_000) } }),
+    record: 'untouched',
   },
-  { name: 'bytes that are no HTTP', bytes: () => '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03' },
+  {
+    name: 'bytes that are no HTTP',
+    bytes: () => '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
+    record: 'untouched',
+  },
 ];
-const malformed = broken.map((row): RefusalCase => ({ ...row, code: 'handshake_malformed', record: 'untouched' }));
+const malformed = broken.map((row): RefusalCase => ({ record: 'noted', ...row, code: 'handshake_malformed' }));
 
-const notAnUpgrade: ReadonlyArray<Omit<RefusalCase, 'record'>> = [
+const notAnUpgrade: ReadonlyArray<Broken<never>> = [
   { name: 'version 8', code: 'upgrade_required', bytes: withHeaders({ 'Sec-WebSocket-Version': '8' }) },
   { name: 'version 14', code: 'upgrade_required', bytes: withHeaders({ 'Sec-WebSocket-Version': '14' }) },
   { name: 'an upgrade to something else', code: 'upgrade_required', bytes: withHeaders({ Upgrade: 'h2c' }) },
@@ -162,6 +161,26 @@ const notAnUpgrade: ReadonlyArray<Omit<RefusalCase, 'record'>> = [
     name: 'a plain GET',
     code: 'upgrade_required',
     bytes: withHeaders({ Upgrade: null, Connection: 'keep-alive' }),
+  },
+  {
+    name: 'what a proxy makes of an upgrade that it does not pass on',
+    code: 'upgrade_required',
+    bytes: (ticket) =>
+      upgradeRequest({
+        target: `/~${ticket.id}/`,
+        version: 'HTTP/1.0',
+        headers: {
+          Upgrade: null,
+          Connection: 'close',
+          'Sec-WebSocket-Protocol': `oncegate.v1, oncegate.ticket.${ticket.value}`,
+        },
+      }),
+  },
+  {
+    name: 'a plain GET without a ticket',
+    code: 'upgrade_required',
+    bytes: () => upgradeRequest({ headers: { Upgrade: null } }),
+    record: 'untouched',
   },
   { name: 'an upgrade by POST', code: 'method_not_allowed', bytes: (ticket) => good(ticket, { method: 'POST' }) },
   {
@@ -173,9 +192,16 @@ const notAnUpgrade: ReadonlyArray<Omit<RefusalCase, 'record'>> = [
     name: 'a CONNECT',
     code: 'method_not_allowed',
     bytes: () => 'CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n',
+    record: 'untouched',
+  },
+  {
+    name: 'a CONNECT with a ticket',
+    code: 'method_not_allowed',
+    bytes: ({ value }) =>
+      `CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\nAuthorization: Ticket ${value}\r\n\r\n`,
   },
 ];
-const syntax = notAnUpgrade.map((row): RefusalCase => ({ ...row, record: 'untouched' }));
+const syntax = notAnUpgrade.map((row): RefusalCase => ({ record: 'noted', ...row }));
 
 const tickets: RefusalCase[] = [
   { name: 'no ticket', code: 'ticket_missing', bytes: () => upgradeRequest(), record: 'untouched' },
@@ -184,21 +210,21 @@ const tickets: RefusalCase[] = [
     code: 'ticket_missing',
     env: { TICKET_CARRIERS: 'subprotocol,authorization' },
     bytes: (ticket) => good(ticket),
-    record: 'untouched',
+    record: 'noted',
   },
   {
     name: 'a ticket in the subprotocol where it is not accepted there',
     code: 'ticket_missing',
     env: { TICKET_CARRIERS: 'query,authorization' },
     bytes: (ticket) => upgradeRequest({ headers: { 'Sec-WebSocket-Protocol': `oncegate.ticket.${ticket.value}` } }),
-    record: 'untouched',
+    record: 'noted',
   },
   {
     name: 'a ticket in Authorization where it is not accepted there',
     code: 'ticket_missing',
     env: { TICKET_CARRIERS: 'query,subprotocol' },
     bytes: (ticket) => upgradeRequest({ headers: { Authorization: `Ticket ${ticket.value}` } }),
-    record: 'untouched',
+    record: 'noted',
   },
   {
     name: 'a ticket that lacks a character',

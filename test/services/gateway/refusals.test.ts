@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type RefusalCode, refusalCodes, rowOf } from '../../../shared/refusals.ts';
-import { startGate } from '../../support/gate.ts';
-import { type InProcess, runGateway, type StoredTicket, storeTicket } from '../../support/in-process.ts';
+import { recordInRedis } from '../../support/fleet.ts';
+import type { InProcess, StoredTicket } from '../../support/in-process.ts';
 import {
   exchange,
   openRaw,
@@ -13,7 +13,8 @@ import {
 import { type RedisServer, startRedis } from '../../support/redis.ts';
 import { until } from '../../support/wait.ts';
 import { ticketRefusals } from '../ticket/refusal-cases.ts';
-import { gatewayRefusals, type RefusalCase, type Stage } from './refusal-cases.ts';
+import { gatewayRefusals, type RefusalCase } from './refusal-cases.ts';
+import { setStage } from './stage.ts';
 
 interface Answer {
   readonly status: number;
@@ -22,7 +23,7 @@ interface Answer {
   readonly retryAfter?: number;
   /** Besides those that every refusal has. */
   readonly headers?: Readonly<Record<string, readonly string[]>>;
-  /** Whether the answer names the ticket. */
+  /** Whether the answer names the ticket even where nothing was noted. */
   readonly ticketId?: true;
 }
 
@@ -72,26 +73,18 @@ beforeAll(async () => {
   redis = await startRedis();
 });
 
-async function setStage({ env = {}, issue = {} }: Pick<RefusalCase, 'env' | 'issue'>): Promise<Stage> {
-  await redis.call('FLUSHALL');
-  const gate = await startGate(redis);
-  const gateway = await runGateway({
-    REDIS_URL: `redis://127.0.0.1:${gate.port}`,
-    GATEWAY_ID: 'gateway-1',
-    ...env,
-  });
-  return { gateway, redis, gate, ticket: await storeTicket(gateway.store, issue) };
-}
-
-const recordOf = ({ id }: StoredTicket): Promise<Record<string, string>> =>
-  redis.client.hgetall(`oncegate:ticket:{${id.slice(0, 11)}}${id.slice(11)}`);
+const recordOf = ({ id }: StoredTicket): Promise<Record<string, string>> => recordInRedis(redis, id);
 
 const refusalLines = ({ log }: InProcess) => log.filter(({ event }) => event === 'refusal' || event === 'replay');
 
-function expectAnswer(response: RawResponse, code: RefusalCode, ticket: StoredTicket): void {
+/** Whether the answer names the ticket: it does wherever one could be read. */
+const isNamed = ({ code, record }: RefusalCase): boolean => answers[code]?.ticketId === true || record === 'noted';
+
+function expectAnswer(response: RawResponse, row: RefusalCase, ticket: StoredTicket): void {
+  const { code } = row;
   const answer = answers[code];
   if (answer === undefined) throw new Error(`no answer is written down for ${code}`);
-  const { status, phrase, retry, retryAfter, headers = {}, ticketId } = answer;
+  const { status, phrase, retry, retryAfter, headers = {} } = answer;
 
   expect(response.statusLine).toBe(`HTTP/1.1 ${status} ${phrase}`);
   const expected = {
@@ -116,7 +109,7 @@ function expectAnswer(response: RawResponse, code: RefusalCode, ticket: StoredTi
     detail: expect.stringMatching(/\S/),
     retry,
     ...(retryAfter !== undefined && { retry_after: Number(valuesOf(response, 'retry-after')[0]) }),
-    ...(ticketId && { ticket_id: ticket.id }),
+    ...(isNamed(row) && { ticket_id: ticket.id }),
   });
   if (code === 'rate_limited') {
     expect(body.retry_after).toBeGreaterThanOrEqual(1);
@@ -152,7 +145,7 @@ function expectRecord(after: Record<string, string>, before: Record<string, stri
 
 describe('a gateway refuses', () => {
   test.each(gatewayRefusals.map((row) => [row.name, row.code, row] as const))('%s: %s', async (_name, _code, row) => {
-    const stage = await setStage(row);
+    const stage = await setStage(redis, row);
     const { gateway, ticket } = stage;
     const before = await recordOf(ticket);
     await row.before?.(stage);
@@ -170,7 +163,7 @@ describe('a gateway refuses', () => {
     const [response, ...more] = parseResponses(client.received());
     expect(more).toEqual([]);
     if (response === undefined) throw new Error('no response');
-    expectAnswer(response, row.code, ticket);
+    expectAnswer(response, row, ticket);
 
     await until(async () => {
       expectRecord(await recordOf(ticket), situation, row);
@@ -187,7 +180,7 @@ describe('a gateway refuses', () => {
     const replayed = row.code === 'ticket_consumed';
     expect(await gateway.metric('oncegate_replays_total')).toBe(replays + (replayed ? 1 : 0));
 
-    const named = answers[row.code]?.ticketId === true;
+    const named = isNamed(row);
     const known = named && row.subject !== null;
     expect(refusalLines(gateway).slice(logged)).toEqual([
       {
@@ -205,7 +198,7 @@ describe('a gateway refuses', () => {
   });
 
   test('a wrong secret exactly as it refuses a ticket that was never issued', async () => {
-    const { gateway, ticket } = await setStage({});
+    const { gateway, ticket } = await setStage(redis);
     const never = `${ticket.id.slice(0, 21)}${ticket.id.endsWith('A') ? 'B' : 'A'}`;
     const answer = async (id: string) => {
       const target = `/?ticket=ogt_${id}.${'x'.repeat(32)}`;
@@ -217,20 +210,30 @@ describe('a gateway refuses', () => {
     expect(await answer(ticket.id)).toEqual(await answer(never));
   });
 
-  test('an upgrade that is pipelined behind a plain request, with the ticket unspent', async () => {
-    const { gateway, ticket } = await setStage({});
-    const before = await recordOf(ticket);
-    const plain = 'GET / HTTP/1.1\r\nHost: gateway.example\r\n\r\n';
-    const responses = await exchange(gateway.port, plain + upgradeRequest({ target: `/?ticket=${ticket.value}` }));
+  test.each([
+    ['without a ticket', () => '/', '1'],
+    ['with the same ticket', ({ value }: StoredTicket) => `/?ticket=${value}`, '2'],
+  ])(
+    'an upgrade that is pipelined behind a plain request %s, with the ticket unspent',
+    async (_name, target, attempts) => {
+      const { gateway, ticket } = await setStage(redis);
+      const before = await recordOf(ticket);
+      const plain = `GET ${target(ticket)} HTTP/1.1\r\nHost: gateway.example\r\n\r\n`;
+      const responses = await exchange(gateway.port, plain + upgradeRequest({ target: `/?ticket=${ticket.value}` }));
 
-    expect(responses[0]?.statusLine).toBe('HTTP/1.1 426 Upgrade Required');
-    expect(responses.slice(1).map(({ statusLine }) => statusLine)).not.toContain('HTTP/1.1 101 Switching Protocols');
-    expect(await recordOf(ticket)).toEqual(before);
-    expect(await gateway.metric('oncegate_handshakes_total{outcome="admitted"}')).toBe(0);
-  });
+      expect(responses[0]?.statusLine).toBe('HTTP/1.1 426 Upgrade Required');
+      expect(responses.slice(1).map(({ statusLine }) => statusLine)).not.toContain('HTTP/1.1 101 Switching Protocols');
+      expect(await recordOf(ticket)).toMatchObject({
+        ...before,
+        attempts,
+        last_attempt_outcome: 'handshake_malformed',
+      });
+      expect(await gateway.metric('oncegate_handshakes_total{outcome="admitted"}')).toBe(0);
+    },
+  );
 
   test('a HEAD with the headers of a GET and no body', async () => {
-    const { gateway } = await setStage({});
+    const { gateway } = await setStage(redis);
     const client = await openRaw(gateway.port);
     client.send('HEAD / HTTP/1.1\r\nHost: gateway.example\r\n\r\n');
     await client.closed;
@@ -238,14 +241,17 @@ describe('a gateway refuses', () => {
     expect(client.received().toString()).toMatch(/^HTTP\/1\.1 426 [\s\S]*Content-Length: \d+[\s\S]*\r\n\r\n$/);
   });
 
-  test('an upgrade whose client has closed its own side already, with a complete answer', async () => {
-    const { gateway } = await setStage({});
+  test.each([
+    ['an upgrade', '401 Unauthorized', {}],
+    ['a plain request', '426 Upgrade Required', { Upgrade: null }],
+  ])('%s whose client has closed its own side already, with a complete answer', async (_name, status, headers) => {
+    const { gateway, ticket } = await setStage(redis);
     const client = await openRaw(gateway.port);
-    client.socket.end(upgradeRequest());
+    client.socket.end(upgradeRequest({ target: `/?ticket=ogt_${ticket.id}.${'x'.repeat(32)}`, headers }));
     await client.closed;
     const [response] = parseResponses(client.received());
 
-    expect(response?.statusLine).toBe('HTTP/1.1 401 Unauthorized');
+    expect(response?.statusLine).toBe(`HTTP/1.1 ${status}`);
   });
 });
 
