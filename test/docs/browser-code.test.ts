@@ -9,13 +9,13 @@ import { codeBlocks, readText } from './pages.ts';
 type Connect = (path: string, authorization: string) => Promise<WebSocket>;
 
 /**
- * The function of README.md, in a page that is served by `origin` and whose site has the ticket service.
+ * The function of docs/protocol.md, in a page that is served by `origin` and whose site has the ticket service.
  *
  * @param requests how many requests the network carries before it is gone
  */
-function connectOfReadme(site: string, origin: string, requests = Number.POSITIVE_INFINITY): Connect {
+function connectByHand(site: string, origin: string, requests = Number.POSITIVE_INFINITY): Connect {
   let left = requests;
-  const [code = ''] = codeBlocks(readText('README.md'), 'js');
+  const [code = ''] = codeBlocks(readText('docs/protocol.md'), 'js');
   const fetchOfPage = async (path: string, init: RequestInit): Promise<Response> => {
     left -= 1;
     if (left < 0) throw new TypeError('the network is gone');
@@ -39,36 +39,36 @@ async function startSite(): Promise<string> {
   return `http://127.0.0.1:${tickets.port}`;
 }
 
-test('the browser code of the README opens a WebSocket', async () => {
+test('the browser code of the protocol opens a WebSocket', async () => {
   const site = await startSite();
-  const socket = await connectOfReadme(site, site)('/room/7', await bearer('ada'));
+  const socket = await connectByHand(site, site)('/room/7', await bearer('ada'));
   expect(socket.readyState).toBe(WebSocket.OPEN);
   expect(socket.protocol).toBe('oncegate.v1');
   socket.terminate();
 });
 
-test('the browser code of the README rejects with the reason why a handshake was refused', async () => {
+test('the browser code of the protocol rejects with the reason why a handshake was refused', async () => {
   const site = await startSite();
-  const connect = connectOfReadme(site, 'https://evil.example');
+  const connect = connectByHand(site, 'https://evil.example');
   await expect(connect('/', await bearer('ada'))).rejects.toThrow('origin_refused');
 });
 
-test('the browser code of the README rejects when no gateway was reached', async () => {
+test('the browser code of the protocol rejects when no gateway was reached', async () => {
   const store = createStore(await settingsOf({}), pino({ level: 'silent' }));
   const tickets = await runTicketService({ GATEWAY_URL: 'ws://127.0.0.1:1' }, { store });
   const site = `http://127.0.0.1:${tickets.port}`;
-  await expect(connectOfReadme(site, site)('/', await bearer('ada'))).rejects.toThrow('not_seen');
+  await expect(connectByHand(site, site)('/', await bearer('ada'))).rejects.toThrow('not_seen');
 });
 
-test('the browser code of the README rejects when it cannot ask why', async () => {
+test('the browser code of the protocol rejects when it cannot ask why', async () => {
   const store = createStore(await settingsOf({}), pino({ level: 'silent' }));
   const tickets = await runTicketService({ GATEWAY_URL: 'ws://127.0.0.1:1' }, { store });
   const site = `http://127.0.0.1:${tickets.port}`;
-  const refused = connectOfReadme(site, site, 1)('/', await bearer('ada'));
+  const refused = connectByHand(site, site, 1)('/', await bearer('ada'));
   await expect(refused).rejects.toThrow('the network is gone');
 });
 
-test('the browser code of the README rejects with the code of the ticket service', async () => {
+test('the browser code of the protocol rejects with the code of the ticket service', async () => {
   const site = await startSite();
-  await expect(connectOfReadme(site, site)('/', 'Bearer none')).rejects.toThrow('credentials_invalid');
+  await expect(connectByHand(site, site)('/', 'Bearer none')).rejects.toThrow('credentials_invalid');
 });

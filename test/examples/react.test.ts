@@ -1,0 +1,136 @@
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { startChromium } from '../support/chromium.ts';
+import { startCommand } from '../support/command-line.ts';
+import { isMissing } from '../support/fleet.ts';
+import { freePort } from '../support/free-port.ts';
+import { atEnd } from '../support/teardown.ts';
+import { until } from '../support/wait.ts';
+import { connectionsOf, openPage, type Site, say, signIn, startSite, stateIs } from './site.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+
+let site: Site;
+let ports: Record<'preview' | 'dev', number>;
+
+beforeAll(async () => {
+  ports = { preview: await freePort(), dev: await freePort() };
+  site = await startSite(originOf('preview'), originOf('dev'));
+  const built = vite('build');
+  expect([await built.exited, built.stderr()]).toEqual([0, '']);
+}, 60_000);
+
+/** Vite with the arguments of the README, from the root of a clone that was built. */
+function vite(command: string, ...args: string[]) {
+  return startCommand(process.execPath, ['node_modules/vite/bin/vite.js', command, 'examples/react', ...args], {
+    cwd: root,
+    env: { TICKET_SERVICE: `http://localhost:${site.ticket.port}`, NO_COLOR: '1' },
+  });
+}
+
+function originOf(command: 'preview' | 'dev'): string {
+  return `http://localhost:${ports[command]}`;
+}
+
+/** Serves the page: as it was built, or as one works on it. */
+async function serve(command: 'preview' | 'dev'): Promise<void> {
+  const server = vite(command, '--port', String(ports[command]), '--strictPort');
+  await until(() => server.stdout().includes(originOf(command)), {
+    timeoutMs: 30_000,
+    what: `vite ${command} listens`,
+  });
+}
+
+/** What is said about the state. */
+async function reasonOf(page: Page): Promise<string> {
+  return (await page.locator('small').textContent()) ?? '';
+}
+
+describe.skipIf(isMissing('chromium'))('the page', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await startChromium();
+  }, 60_000);
+
+  describe('as one works on it', () => {
+    beforeAll(() => serve('dev'), 60_000);
+
+    test('asks once and opens one connection, although StrictMode mounts the component twice', async () => {
+      const page = await browser.newPage();
+      atEnd(() => page.close());
+      const asked: string[] = [];
+      page.on('request', (request) => {
+        if (request.url() === `${originOf('dev')}/tickets`) asked.push(request.method());
+      });
+      await page.goto(originOf('dev'));
+      await stateIs(page, 'signing in');
+      expect(asked).toEqual(['POST']);
+      await signIn(page);
+      await stateIs(page, 'open');
+      await say(page, 'only once');
+
+      await page.getByText('← only once').waitFor();
+      expect(asked).toEqual(['POST', 'POST']);
+      expect(await connectionsOf(page)).toHaveLength(1);
+    });
+  });
+
+  describe('as it was built', () => {
+    beforeAll(() => serve('preview'), 60_000);
+
+    test('has the user sign in, opens, and shows what comes back', async () => {
+      const { page, faults } = await openPage(browser, originOf('preview'));
+      await stateIs(page, 'signing in');
+      expect(await reasonOf(page)).toMatch(/^credentials_missing: /);
+      await signIn(page);
+      await stateIs(page, 'open');
+      expect(await page.getByLabel('Name').count()).toBe(0);
+      await say(page, 'hello, you');
+
+      await page.getByText('← hello, you').waitFor();
+      expect(await connectionsOf(page)).toHaveLength(1);
+      expect(faults).toEqual([]);
+    });
+
+    test('says that a password was wrong, and takes the right one afterwards', async () => {
+      const { page } = await openPage(browser, originOf('preview'));
+      await signIn(page, 'wrong');
+      await stateIs(page, 'closed');
+      expect(await reasonOf(page)).toMatch(/^credentials_invalid: /);
+
+      await page.getByRole('button', { name: 'Connect' }).click();
+      await signIn(page);
+      await stateIs(page, 'open');
+    });
+
+    test('says why a gateway refused it, and gets in when there is room', async () => {
+      const { page: first } = await openPage(browser, originOf('preview'));
+      await signIn(first);
+      await stateIs(first, 'open');
+      const { page: second } = await openPage(browser, originOf('preview'));
+      await signIn(second);
+      await stateIs(second, 'waiting, next attempt in');
+      expect(await reasonOf(second)).toMatch(/^connection_limit: /);
+      expect(await connectionsOf(second)).toEqual([]);
+
+      await first.close();
+      await stateIs(second, 'open');
+      expect(await reasonOf(second)).toMatch(/^before that: connection_limit: /);
+    });
+
+    // The last one: the new gateway ends with it.
+    test('comes back after the gateway was restarted, with another ticket', async () => {
+      const { page, faults } = await openPage(browser, originOf('preview'));
+      await signIn(page);
+      await stateIs(page, 'open');
+      await site.restartGateway(() => page.locator('small', { hasText: 'not_seen' }).waitFor());
+      await stateIs(page, 'open');
+      await say(page, 'there again');
+
+      await page.getByText('← there again').waitFor();
+      expect(await connectionsOf(page)).toHaveLength(2);
+      expect(faults).toEqual([]);
+    });
+  });
+});
