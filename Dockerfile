@@ -12,6 +12,8 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY scripts scripts
 COPY shared shared
 COPY services services
+COPY client client
+COPY playground playground
 RUN npm run build
 
 FROM node:20-bookworm-slim AS packages

@@ -26,6 +26,9 @@ if (!soak) {
   must(bin('biome'), ['check', '--error-on-warnings', '.']);
   must(bin('tsc'), ['-p', 'tsconfig.json']);
   must(bin('tsc'), ['-p', 'client/tsconfig.json']);
+  must(bin('tsc'), ['-p', 'playground/tsconfig.json']);
+  must(bin('tsc'), ['-p', 'examples/react/tsconfig.json']);
+  must(bin('tsc'), ['-p', 'test/client/tsconfig.json']);
   must(bin('knip'), ['--no-progress']);
   must('node', ['scripts/docs.mjs', '--check']);
 }

@@ -123,8 +123,17 @@ describe('imports', () => {
     expect(strays.map(shown)).toStrictEqual([]);
   });
 
+  test('of playground/ go to itself, to the client as it is published, and to the two tables', () => {
+    const allowed = [join('client', 'index.ts'), join('shared', 'refusals.ts'), join('shared', 'close-codes.ts')];
+    const imports = importsUnder('playground');
+    const strays = imports.filter(({ to }) => !isUnder('playground', to) && !allowed.includes(to ?? ''));
+
+    expect(imports.length).toBeGreaterThan(0);
+    expect(strays.map(shown)).toStrictEqual([]);
+  });
+
   test('are by path inside the house, never by the name of the package or an absolute path', () => {
-    const strays = ['services', 'shared', 'client']
+    const strays = ['services', 'shared', 'client', 'playground']
       .flatMap(importsUnder)
       .filter(({ specifier }) => /^(?:oncegate(?:\/|$)|[/#]|file:)/.test(specifier));
 

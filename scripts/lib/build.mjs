@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bin, must, root } from './run.mjs';
 
@@ -13,6 +13,24 @@ export function build() {
     ...['--file', 'dist/client/oncegate.min.js', '--format', 'esm', '--platform', 'browser', '--minify'],
     ...['--log-level', 'silent'],
   ]);
+  buildPlayground();
   cpSync(join(root, 'shared/store/scripts'), join(root, 'dist/shared/store/scripts'), { recursive: true });
   chmodSync(join(root, 'dist/services/operator/cli.js'), 0o755);
+}
+
+/** The page: a module, the script of its frame, which no module could be, and what goes with them as it is. */
+function buildPlayground() {
+  for (const [name, format] of [
+    ['page', 'esm'],
+    ['frame', 'iife'],
+  ]) {
+    must(bin('rolldown'), [
+      `playground/${name}.ts`,
+      ...['--file', `dist/playground/${name}.js`, '--format', format, '--platform', 'browser', '--minify'],
+      ...['--log-level', 'silent'],
+    ]);
+  }
+  for (const name of readdirSync(join(root, 'playground')).filter((file) => /\.(?:html|css|svg)$/.test(file))) {
+    cpSync(join(root, 'playground', name), join(root, 'dist/playground', name));
+  }
 }

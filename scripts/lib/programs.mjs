@@ -10,6 +10,7 @@ export const programs = [
   { name: 'nginx', commands: ['nginx'], apt: 'nginx-light', brew: 'nginx' },
   { name: 'curl', commands: ['curl'], apt: 'curl', brew: 'curl' },
   { name: 'chromium', commands: ['chromium', 'chromium-browser', 'google-chrome'], apt: 'chromium', brew: 'chromium' },
+  { name: 'firefox', commands: ['firefox-esr', 'firefox'], apt: 'firefox-esr', brew: 'firefox' },
   { name: 'docker-compose', commands: ['docker-compose'], apt: 'docker-compose', brew: 'docker-compose' },
 ];
 

@@ -9,6 +9,7 @@ import { NameThrottle } from '../ticket/authenticators/name-throttle.ts';
 import { authenticationRules, hasAuthenticator } from '../ticket/authenticators/rules.ts';
 import { policyRule } from '../ticket/policy-file.ts';
 import { startTicketService } from '../ticket/ticket-service.ts';
+import { SimulatedStore } from './simulated-store.ts';
 import { welcome } from './welcome.ts';
 
 const DEMO_USER = 'demo';
@@ -18,7 +19,7 @@ await runService({
   name: 'standalone',
   rules: [...authenticationRules, policyRule],
   async start(settings, log) {
-    const store = createStore(settings, log);
+    const store = new SimulatedStore(createStore(settings, log));
     const demo = hasAuthenticator(settings) ? undefined : { name: DEMO_USER, password: nanoid(16) };
     const users = demo && new Map([[demo.name, await hashPassword(demo.password)]]);
 
@@ -29,6 +30,7 @@ await runService({
       store,
       log,
       announcement,
+      playground: { demoUser: demo?.name, simulations: store },
       ...(users && {
         authenticators: ({ metrics }) => [
           createBasicAuthenticator({
@@ -47,6 +49,7 @@ await runService({
         inMemory: !usesRedis(settings),
         ttlSeconds: settings.ticketTtlSeconds,
         demo,
+        playground: settings.playground ?? true,
       }),
     );
     return {

@@ -5,16 +5,21 @@ export interface WelcomeOptions {
   readonly inMemory: boolean;
   readonly ttlSeconds: number;
   readonly demo: { readonly name: string; readonly password: string } | undefined;
+  /** Whether there is a page to try it on. */
+  readonly playground: boolean;
 }
 
 /** What a person reads first: where things are, and two lines to paste into a shell. */
-export function welcome({ scheme, ticketPort, gatewayUrl, inMemory, ttlSeconds, demo }: WelcomeOptions): string {
+export function welcome(options: WelcomeOptions): string {
+  const { scheme, ticketPort, gatewayUrl, inMemory, ttlSeconds, demo, playground } = options;
   const tickets = `${scheme}://localhost:${ticketPort}`;
   const insecure = scheme === 'https' ? ' --insecure' : '';
   const credentials = demo ? `-u ${demo.name}:${demo.password}` : "-H 'Authorization: <your credentials>'";
   const lines = [
     `Oncegate is running${inMemory ? ', in memory: nothing outlives this process' : ''}.`,
     '',
+    // A fragment is sent to nobody: the page fills its form from it and takes it out of the address.
+    ...(playground ? [`  try it           ${tickets}/${demo ? `#${demo.name}:${demo.password}` : ''}`] : []),
     `  ticket service   ${tickets}`,
     `  gateway          ${gatewayUrl}`,
     ...(demo ? [`  demo user        ${demo.name}`, `  password         ${demo.password}   (made for this run)`] : []),

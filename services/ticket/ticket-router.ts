@@ -5,6 +5,7 @@ import { sendRefusal } from '../../shared/http/send-refusal.ts';
 import type { Refusal } from '../../shared/refusals.ts';
 import type { Settings } from '../../shared/settings/table.ts';
 import { StoreUnavailable } from '../../shared/store/store.ts';
+import { createPlaygroundRoutes, type Playground } from './playground.ts';
 import { createProblemRoutes, PROBLEM_PAGE_STYLE } from './problems.ts';
 import { createSignIn, type SignInOptions } from './sign-in.ts';
 import { createTicketRoutes, type TicketRoutesOptions } from './tickets.ts';
@@ -14,6 +15,8 @@ export interface TicketRouterOptions
     Omit<SignInOptions, 'refuse' | 'allowedOrigins'> {
   /** Pages that may ask for tickets beside those of the service's own origin; `*` for any, without credentials. */
   readonly allowedOrigins: readonly string[] | undefined;
+  /** The page to try it on; absent where there is none. */
+  readonly playground?: Playground | undefined;
   /** Whether every request of the application is for this router, so that it answers unknown paths too. Default: false. */
   readonly wholeApplication?: boolean;
 }
@@ -43,7 +46,7 @@ const PREFLIGHT_SECONDS = 7_200;
 
 /** The routes of the ticket service, with all that stands before and behind them. */
 export function createTicketRouter(options: TicketRouterOptions): Router {
-  const { log, metrics, allowedOrigins = [], wholeApplication = false } = options;
+  const { log, metrics, allowedOrigins = [], wholeApplication = false, playground } = options;
 
   function refuse(response: Response, refusal: Refusal, subject?: string): void {
     metrics.count('oncegate_requests_refused_total', refusal.code);
@@ -94,6 +97,7 @@ export function createTicketRouter(options: TicketRouterOptions): Router {
   const signIn = createSignIn({ ...options, allowedOrigins, refuse });
   router.use(createTicketRoutes({ ...options, signIn, refuse }));
   router.use(createProblemRoutes(refuse));
+  if (playground !== undefined) router.use(createPlaygroundRoutes({ ...options, ...playground, signIn, refuse }));
   if (wholeApplication) {
     router.use((_request: Request, response: Response) => refuse(response, { code: 'not_found' }));
   }

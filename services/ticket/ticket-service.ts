@@ -11,6 +11,7 @@ import type { TicketStore } from '../../shared/store/store.ts';
 import { type Announcement, announcementOf } from './announce.ts';
 import type { Authenticator } from './authenticators/authenticator.ts';
 import { type AuthenticationContext, configuredAuthenticators } from './authenticators/configured.ts';
+import type { Playground } from './playground.ts';
 import { watchPolicy } from './policy-file.ts';
 import { createTicketRouter, routerSettings } from './ticket-router.ts';
 
@@ -22,6 +23,8 @@ export interface TicketServiceOptions {
   readonly log: Logger;
   /** What tickets tell of the gateways; what the settings say, unless given. */
   readonly announcement?: Announcement;
+  /** With it the page to try it on is there, unless `PLAYGROUND` says otherwise; without it the other way round. */
+  readonly playground?: Playground;
 }
 
 /** Slowloris: a request must be complete by then. */
@@ -30,7 +33,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
 /** Starts the ticket service: its public port and its admin port. */
 export async function startTicketService(options: TicketServiceOptions): Promise<RunningService> {
   const { settings, store, log, announcement = announcementOf(settings) } = options;
-  const { authenticators = configuredAuthenticators } = options;
+  const { authenticators = configuredAuthenticators, playground } = options;
   const metrics = createMetrics(['ticket']);
   const policy = watchPolicy(settings, log);
   let draining = false;
@@ -46,6 +49,7 @@ export async function startTicketService(options: TicketServiceOptions): Promise
       metrics,
       policy: policy.current,
       ...routerSettings(settings),
+      playground: (settings.playground ?? playground !== undefined) ? (playground ?? {}) : undefined,
       wholeApplication: true,
     }),
   );

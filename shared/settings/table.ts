@@ -375,6 +375,12 @@ export const settingsTable = {
     reader: 'ticket',
     doc: 'JSON file that says who may get which tickets (docs/policy.md). Without it: any audience, any path. Read again on SIGHUP.',
   },
+  PLAYGROUND: {
+    type: flag,
+    defaultNote: '`true` in standalone, else `false`',
+    reader: 'ticket',
+    doc: 'Whether `GET /` is a page to try it on, and to see what refusals look like. Whoever is signed in may shorten sessions of their own there; in standalone also cap their own connections, and have the store fail for themselves.',
+  },
   LOG_LEVEL: {
     type: choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     default: 'info',

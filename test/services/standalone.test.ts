@@ -43,6 +43,7 @@ describe('standalone', () => {
 
     expect(output).toContain(`ticket service   http://localhost:${ticketPort}\n`);
     expect(output).toContain(`gateway          ws://localhost:${gatewayPort}\n`);
+    expect(output).toContain(`try it           http://localhost:${ticketPort}/#demo:${demo?.password}\n`);
     expect(output).toContain('in memory: nothing outlives this process');
     expect(demo).toEqual({ name: 'demo', password: expect.stringMatching(/^[A-Za-z0-9_-]{16}$/) });
     expect(linesToPaste(service)).toEqual([
@@ -50,6 +51,22 @@ describe('standalone', () => {
       '  npx oncegate connect ticket.json',
     ]);
     expect(JSON.stringify(service.log)).not.toContain(String(demo?.password));
+  });
+
+  test('has a page to try it on, unless PLAYGROUND is false', async () => {
+    const [on, off] = [await start(), await start({ PLAYGROUND: 'false' })];
+    const page = await ask({ port: on.ticketPort }, '/', { credentials: null });
+    const facts = await ask({ port: on.ticketPort }, '/playground/facts', { credentials: null });
+
+    expect(page.text).toMatch(/^<!doctype html>/);
+    expect(facts.body).toEqual({
+      gateway_url: `ws://localhost:${on.gatewayPort}`,
+      ttl_seconds: 30,
+      demo_user: 'demo',
+      simulations: ['session', 'limit', 'store'],
+    });
+    expect((await ask({ port: off.ticketPort }, '/', { credentials: null })).status).toBe(404);
+    expect(off.service.output()).not.toContain('try it');
   });
 
   test('makes another password for each run', async () => {

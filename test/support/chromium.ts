@@ -1,13 +1,11 @@
-import { spawnSync } from 'node:child_process';
 import { type Browser, chromium } from 'playwright-core';
+import { executableOf } from './executable.ts';
 import { atEnd } from './teardown.ts';
-
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
 /** A real Chromium with a profile of its own that knows no host but this machine. It ends with the test file. */
 export async function startChromium(): Promise<Browser> {
   const browser = await chromium.launch({
-    executablePath: pathOf(NAMES),
+    executablePath: executableOf('chromium', 'chromium-browser', 'google-chrome'),
     args: [
       '--no-sandbox',
       '--disable-background-networking',
@@ -20,12 +18,4 @@ export async function startChromium(): Promise<Browser> {
   });
   atEnd(() => browser.close());
   return browser;
-}
-
-function pathOf(names: readonly string[]): string {
-  for (const name of names) {
-    const { status, stdout } = spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' });
-    if (status === 0) return stdout.trim();
-  }
-  throw new Error(`none of ${names.join(', ')} is installed`);
 }

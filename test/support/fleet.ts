@@ -6,7 +6,7 @@ import { type Fleet, metric, type ServiceProcess } from './services.ts';
 const keys = createKeys('oncegate:');
 
 /** Programs that this machine lacks, by the word of whoever runs the tests. */
-export function isMissing(program: 'redis' | 'nginx' | 'curl' | 'chromium' | 'docker-compose'): boolean {
+export function isMissing(program: 'redis' | 'nginx' | 'curl' | 'chromium' | 'firefox' | 'docker-compose'): boolean {
   return (process.env.ONCEGATE_MISSING ?? '').split(',').includes(program);
 }
 

@@ -43,11 +43,17 @@ export function runGateway(env: Environment = {}, options: Options = {}): Promis
 /** Starts a ticket service that accepts {@link JWT_SECRET}, unless its authenticators are given. */
 export function runTicketService(
   env: Environment = {},
-  options: Options & Pick<TicketServiceOptions, 'authenticators'> = {},
+  options: Options & Pick<TicketServiceOptions, 'authenticators' | 'playground'> = {},
 ): Promise<InProcess> {
-  const { authenticators } = options;
+  const { authenticators, playground } = options;
   return run({ AUTH_JWT_SECRET: JWT_SECRET, ...env }, options, (settings, store, log) =>
-    startTicketService({ settings, store, log, ...(authenticators && { authenticators }) }),
+    startTicketService({
+      settings,
+      store,
+      log,
+      ...(authenticators && { authenticators }),
+      ...(playground && { playground }),
+    }),
   );
 }
 

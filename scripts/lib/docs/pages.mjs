@@ -191,7 +191,7 @@ function clientTables() {
     `/** ${doc} */\nexport const ${declaration} = {\n${entries.map(([key, value]) => `  ${key}: ${value},\n`).join('')}};\n`;
   const advice = refusalCodes
     .map((name) => [name, rowOf(name)])
-    .filter(([, { retry }]) => retry !== 'never')
+    .filter(([, { retry, status }]) => retry !== 'never' || status > 428)
     .map(([name, { retry, retryAfterSeconds }]) => [
       name,
       `['${retry}'${retryAfterSeconds === undefined ? '' : `, ${retryAfterSeconds}`}]`,
@@ -199,7 +199,7 @@ function clientTables() {
   return [
     "// Generated from shared/refusals.ts and shared/close-codes.ts by `npm run docs`: not to be edited.\n\nimport type { Retry } from '../shared/refusals.ts';\n",
     map(
-      'After which refusals to try again, and how many seconds later at least. Not the others.',
+      'After which refusals to try again, and how many seconds later at least. Not after others with a status below 429.',
       'refusalAdvice: Readonly<Record<string, readonly [retry: Retry, afterSeconds?: number]>>',
       advice,
     ),

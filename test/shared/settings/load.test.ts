@@ -124,6 +124,7 @@ const OUT_OF_BOUNDS: ReadonlyArray<readonly [name: string, value: string, fault:
   ['MAX_REQUESTS_PER_MINUTE_PER_ADDRESS', '-1', 'must be a whole number from 0 to 1000000, not "-1"'],
   ['MAX_REQUESTS_PER_MINUTE_PER_SUBJECT', '1000001', 'must be a whole number from 0 to 1000000, not "1000001"'],
   ['POLICY_FILE', '/nowhere/policy', 'must be the path of a readable file, not "/nowhere/policy"'],
+  ['PLAYGROUND', 'yes', 'must be true or false, not "yes"'],
   ['LOG_LEVEL', 'loud', 'must be one of trace, debug, info, warn, error, fatal, silent, not "loud"'],
 ];
 

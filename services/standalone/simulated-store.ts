@@ -1,0 +1,92 @@
+import {
+  type CloseRequest,
+  type ConsumeRequest,
+  type CountRequest,
+  type GatewayCommand,
+  type GatewayStatus,
+  type IssueRequest,
+  type LeaseRequest,
+  type NoteRequest,
+  type RenewRequest,
+  type RevokeRequest,
+  StoreUnavailable,
+  type TicketStore,
+} from '../../shared/store/store.ts';
+import { splitTicketId, subjectDigest } from '../../shared/ticket.ts';
+import type { Simulations } from '../ticket/playground.ts';
+
+/** A cap that nobody takes back ends by itself. Milliseconds. */
+const LIMIT_MS = 60_000;
+
+interface Limit {
+  readonly connections: number;
+  /** Unix ms. */
+  readonly until: number;
+}
+
+/**
+ * A store that can be made to fail for one subject, so that a page can show what that looks like. What
+ * a subject asks for concerns its own tickets alone: everybody else's go to the store behind it as they are.
+ */
+export class SimulatedStore implements TicketStore, Simulations {
+  readonly #inner: TicketStore;
+  readonly #now: () => number;
+  /** By the digest of the subject: until when nothing is answered, Unix ms. */
+  readonly #stopped = new Map<string, number>();
+  readonly #limits = new Map<string, Limit>();
+
+  /** @param now the clock, Unix ms; the machine's unless a test says otherwise */
+  constructor(inner: TicketStore, now: () => number = Date.now) {
+    this.#inner = inner;
+    this.#now = now;
+  }
+
+  stopStore(subject: string, seconds: number): void {
+    const now = this.#now();
+    for (const [digest, until] of this.#stopped) if (until <= now) this.#stopped.delete(digest);
+    this.#stopped.set(subjectDigest(subject), now + seconds * 1000);
+  }
+
+  limitConnections(subject: string, connections: number): void {
+    const now = this.#now();
+    for (const [digest, { until }] of this.#limits) if (until <= now) this.#limits.delete(digest);
+    const digest = subjectDigest(subject);
+    if (connections === 0) this.#limits.delete(digest);
+    else this.#limits.set(digest, { connections, until: now + LIMIT_MS });
+  }
+
+  get ready(): boolean {
+    return this.#inner.ready;
+  }
+
+  issue = (request: IssueRequest) => this.#ask(request.id, () => this.#inner.issue(request));
+  consume = (request: ConsumeRequest) => this.#ask(request.id, () => this.#inner.consume(this.#limited(request)));
+  note = (request: NoteRequest) => this.#ask(request.id, () => this.#inner.note(request));
+  close = (request: CloseRequest) => this.#ask(request.id, () => this.#inner.close(request));
+  revoke = (request: RevokeRequest) => this.#ask(request.id, () => this.#inner.revoke(request));
+  renew = (request: RenewRequest) => this.#ask(request.id, () => this.#inner.renew(request));
+  lease = (request: LeaseRequest) => this.#ask(request.id, () => this.#inner.lease(request));
+  read = (id: string) => this.#ask(id, () => this.#inner.read(id));
+  list = (subject: string) => this.#ask(subjectDigest(subject), () => this.#inner.list(subject));
+
+  // These are about no subject's tickets.
+  count = (request: CountRequest) => this.#inner.count(request);
+  announce = (gateway: GatewayStatus) => this.#inner.announce(gateway);
+  withdraw = (gatewayId: string) => this.#inner.withdraw(gatewayId);
+  command = (gatewayId: string, command: GatewayCommand) => this.#inner.command(gatewayId, command);
+  listen = (gatewayId: string, listener: (command: GatewayCommand) => void) => this.#inner.listen(gatewayId, listener);
+  end = () => this.#inner.end();
+
+  /** @param id a ticket id, or the digest that it begins with */
+  async #ask<T>(id: string, ask: () => Promise<T>): Promise<T> {
+    const until = this.#stopped.get(splitTicketId(id).digest);
+    if (until !== undefined && this.#now() < until) throw new StoreUnavailable('stopped on the page');
+    return ask();
+  }
+
+  #limited(request: ConsumeRequest): ConsumeRequest {
+    const limit = this.#limits.get(splitTicketId(request.id).digest);
+    if (limit === undefined || this.#now() >= limit.until) return request;
+    return { ...request, maxConnections: limit.connections, limitPolicy: 'refuse' };
+  }
+}

@@ -1,0 +1,281 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import axe from 'axe-core';
+import { pino } from 'pino';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { createStore } from '../../shared/store/create-store.ts';
+import { startChromium } from '../support/chromium.ts';
+import { isMissing } from '../support/fleet.ts';
+import { runGateway, runTicketService, settingsOf } from '../support/in-process.ts';
+import { bearer, type ServiceProcess, startService } from '../support/services.ts';
+import { atEnd } from '../support/teardown.ts';
+import { until } from '../support/wait.ts';
+
+const artefacts = join(import.meta.dirname, '../artefacts');
+
+/** Each button, what the browser says at last, what Oncegate says, and the stops of the ticket's life. */
+const scenarios = [
+  ['twice', '1006', 'ticket_consumed', 'HTTP 401', 'issued presented opened presented again closed'],
+  ['expire', '1006', 'ticket_expired', 'HTTP 401', 'issued expired presented opened closed'],
+  ['password', '1006', 'credentials_invalid', 'HTTP 401', 'issued presented opened closed'],
+  ['origin', '1006', 'origin_refused', 'HTTP 403', 'issued presented opened closed'],
+  ['limit', '1006', 'connection_limit', 'HTTP 429', 'issued presented opened closed'],
+  ['kick', '3003', 'revoked', 'close 3003', 'issued presented opened closed'],
+  ['session', '3000', 'session_expired', 'close 3000', 'issued presented opened closed'],
+  ['store', '1006', 'store_unavailable', 'HTTP 503', 'issued presented opened closed'],
+] as const;
+
+const looks = [
+  ['light', { viewport: { width: 1366, height: 860 }, colorScheme: 'light' }],
+  ['dark', { viewport: { width: 1366, height: 860 }, colorScheme: 'dark' }],
+  ['phone', { viewport: { width: 360, height: 740 }, colorScheme: 'light', hasTouch: true, isMobile: true }],
+] as const satisfies ReadonlyArray<readonly [string, BrowserContextOptions]>;
+
+/** What the page writes to the console beside the failed requests that it is about. */
+type Complaints = string[];
+
+async function open(browser: Browser, address: string, options: BrowserContextOptions = {}) {
+  const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
+  atEnd(() => context.close());
+  const page = await context.newPage();
+  const complaints: Complaints = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    const expected = /Failed to load resource: the server responded|WebSocket connection to/;
+    if (!expected.test(message.text())) complaints.push(message.text());
+  });
+  await page.goto(address);
+  await page.locator('.scenario').first().waitFor();
+  return { page, complaints };
+}
+
+async function signIn(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign out' }).waitFor();
+}
+
+/** Presses the button of a scenario, and waits until its result is printed on it. */
+async function press(page: Page, id: string): Promise<void> {
+  await page.locator(`#try-${id}`).click();
+  await page.locator(`#try-${id}[data-done]:not([aria-disabled="true"])`).waitFor();
+}
+
+async function textOf(page: Page, selector: string): Promise<string> {
+  return (await page.locator(selector).allInnerTexts()).join(' ').replace(/\s+/g, ' ').trim();
+}
+
+/** The rules that the page violates as it stands (WCAG 2.2 A and AA, and good practice), with the first element of each. */
+async function violationsOf(page: Page): Promise<unknown> {
+  await page.evaluate(axe.source); // through the debugger: the page's own policy would not load it
+  return page.evaluate(`axe.run(document, { iframes: false }).then(({ violations }) =>
+    violations.map(({ id, nodes }) => [id, nodes[0].html, nodes[0].failureSummary]))`);
+}
+
+async function keep(page: Page, name: string): Promise<void> {
+  mkdirSync(artefacts, { recursive: true });
+  await page.screenshot({ path: join(artefacts, `playground-${name}.png`), fullPage: true });
+}
+
+describe.skipIf(isMissing('chromium'))('the page in a real browser', { timeout: 60_000 }, () => {
+  let browser: Browser;
+  let standalone: ServiceProcess;
+  /** As it is printed, with the demo user's password. */
+  let address: string;
+
+  beforeAll(async () => {
+    browser = await startChromium();
+    standalone = await startService('standalone', {});
+    address = String(await until(() => / {2}try it +(\S+)\n/.exec(standalone.output())?.[1]));
+  }, 60_000);
+
+  test('takes the password out of the address at once, and signs in when it is told to', async () => {
+    const { page } = await open(browser, address);
+
+    expect(new URL(page.url()).hash).toBe('');
+    expect(await page.evaluate('history.length')).toBe(2); // about:blank was the first
+    expect(await page.getByLabel('Name').inputValue()).toBe('demo');
+    expect(address.endsWith(await page.getByLabel('Password').inputValue())).toBe(true);
+    await signIn(page);
+    expect(await textOf(page, '#signed-in')).toContain('as demo');
+  });
+
+  test('says why nobody is signed in, and asks for credentials in no window of the browser', async () => {
+    const { page } = await open(browser, address.replace(/:[^:]*$/, ':wrong'));
+    await page.getByRole('button', { name: 'Sign in' }).click();
+
+    await page.getByText('credentials_invalid (HTTP 401)').waitFor();
+    expect(await page.evaluate('document.activeElement.id')).toBe('password');
+  });
+
+  test('tells whoever has not signed in that credentials are missing', async () => {
+    const { page } = await open(browser, new URL('/', address).href);
+    await press(page, 'twice');
+
+    expect(await textOf(page, '.told-code')).toBe('credentials_missing');
+    expect(await textOf(page, '#events')).toBe('no socket');
+    await page.locator('#connect').click();
+    await page.locator('.told-code').waitFor();
+    expect(await textOf(page, '#talk-state')).toBe('not connected');
+    expect(await textOf(page, '.told-code')).toBe('credentials_missing');
+  });
+
+  test('connects, talks to the echo, and shows how the connection ends', async () => {
+    const { page } = await open(browser, address);
+    await signIn(page);
+    await page.getByRole('button', { name: 'Connect with a ticket' }).click();
+    await page.getByLabel('Message to the echo').fill('hello there');
+    await page.keyboard.press('Enter');
+    await page.locator('#echo [data-direction="in"]', { hasText: 'hello there' }).waitFor();
+
+    expect(await textOf(page, '#talk-state')).toBe('open');
+    expect(await textOf(page, '.told-code')).toBe('admitted');
+    await page.locator('.stop[data-state="reached"]', { hasText: 'opened' }).waitFor();
+    await page.getByRole('button', { name: 'Disconnect' }).click();
+    await page.locator('.stop[data-state="reached"]', { hasText: 'closed' }).waitFor();
+    expect(await textOf(page, '#talk-state')).toBe('not connected');
+    expect(await textOf(page, '#stamp')).toBe('closed');
+  });
+
+  test('follows the record: what another client does to the ticket is shown too', async () => {
+    const { page } = await open(browser, address);
+    await signIn(page);
+    await page.getByRole('button', { name: 'Connect with a ticket' }).click();
+    await page.locator('#stamp', { hasText: 'open' }).waitFor();
+    const id = await textOf(page, '#ticket-id');
+    const { hash, origin } = new URL(address);
+    const answer = await fetch(`${origin}/tickets/${id}`, {
+      method: 'DELETE',
+      headers: { Authorization: `Basic ${btoa(hash.slice(1))}` },
+    });
+
+    expect(answer.status).toBe(204);
+    await page.locator('.stop[data-state="failed"]', { hasText: '3003 revoked' }).waitFor();
+    expect(await textOf(page, '#stamp')).toBe('revoked');
+    expect(await textOf(page, '.told-code')).toBe('revoked');
+  });
+
+  test('is worked with the keyboard alone', async () => {
+    const { page } = await open(browser, address);
+    const reach = async (id: string): Promise<void> => {
+      for (let presses = 0; (await page.evaluate('document.activeElement.id')) !== id; presses += 1) {
+        if (presses > 40) throw new Error(`#${id} is not reached`);
+        await page.keyboard.press('Tab');
+      }
+    };
+    await reach('password');
+    await page.keyboard.press('Enter');
+    await page.locator('#signed-in').waitFor();
+    expect(await page.evaluate('document.activeElement.id')).toBe('connect');
+    await reach('try-kick');
+    expect(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle')).toBe('solid');
+    await page.keyboard.press('Space');
+    await page.locator('#try-kick[data-done]').waitFor();
+
+    expect(await page.evaluate('document.activeElement.id')).toBe('try-kick');
+    expect(await textOf(page, '[role="status"]#step')).toContain('Oncegate says: revoked, close 3003.');
+  });
+
+  test('does one thing at a time', async () => {
+    const { page } = await open(browser, address);
+    await signIn(page);
+    await page.locator('#try-session').click();
+    await page.locator('#try-twice[aria-disabled="true"]').waitFor();
+    await page.locator('#try-twice').click({ force: true }); // a person does not wait until it is enabled
+    await page.locator('#try-session[data-done]').waitFor();
+
+    expect(await textOf(page, '.told-code')).toBe('session_expired');
+    expect(await page.locator('#try-twice[data-done]').count()).toBe(0);
+  });
+
+  describe.each(looks)('in %s', (look, options) => {
+    let page: Page;
+    let complaints: Complaints;
+    beforeAll(async () => {
+      ({ page, complaints } = await open(browser, address, options));
+    });
+
+    test('is accessible and fits before anything has happened', async () => {
+      await keep(page, `${look}-0-start`);
+
+      expect(await violationsOf(page)).toEqual([]);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(options.viewport.width);
+    });
+
+    test('is accessible and fits while a connection is open', async () => {
+      await signIn(page);
+      await page.getByRole('button', { name: 'Connect with a ticket' }).click();
+      await page.locator('#stamp', { hasText: 'open' }).waitFor();
+      await page.getByLabel('Message to the echo').fill('hello there');
+      await page.keyboard.press('Enter');
+      await page.locator('#echo [data-direction="in"]', { hasText: 'hello there' }).waitFor();
+      await keep(page, `${look}-1-open`);
+
+      expect(await violationsOf(page)).toEqual([]);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(options.viewport.width);
+      await page.getByRole('button', { name: 'Disconnect' }).click();
+      await page.locator('#stamp', { hasText: 'closed' }).waitFor();
+    });
+
+    test.each(scenarios)('shows both accounts side by side: %s', async (id, closeCode, code, where, stops) => {
+      await press(page, id);
+      await until(async () => (await textOf(page, '.stop-name')) === stops, { what: `the stops ${stops}` });
+      await until(async () => (await textOf(page, '#line-note')) === '', { what: 'the record can be read' });
+      await keep(page, `${look}-2-${id}`);
+
+      expect(await textOf(page, '.told-code')).toBe(code);
+      expect(await textOf(page, '.told-where')).toBe(where);
+      expect(await textOf(page, '.event:last-child')).toContain(`close code ${closeCode}`);
+      const refused = where.startsWith('HTTP');
+      const opened = ['twice', 'kick', 'session'].includes(id);
+      expect(await page.locator('.event', { hasText: /^error/ }).count()).toBe(refused ? 1 : 0);
+      expect(await page.locator('.stop[data-state="reached"]', { hasText: 'opened' }).count()).toBe(opened ? 1 : 0);
+      const links = page.locator('.told a');
+      expect(await links.count()).toBe(refused ? 1 : 0);
+      if (refused) expect(await links.getAttribute('href')).toBe(`/problems/${code}`);
+      expect(await violationsOf(page)).toEqual([]);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(options.viewport.width);
+    });
+
+    test('breaks no policy of its own, and moves nothing for whoever wants less motion', async () => {
+      expect(complaints).toEqual([]);
+      expect(await page.evaluate('document.getAnimations().length')).toBe(0);
+    });
+  });
+});
+
+describe.skipIf(isMissing('chromium'))(
+  'the page of a ticket service that can simulate little',
+  { timeout: 60_000 },
+  () => {
+    async function startSite(): Promise<string> {
+      const store = createStore(await settingsOf({}), pino({ level: 'silent' }));
+      const gateway = await runGateway({}, { store });
+      const env = { PLAYGROUND: 'true', GATEWAY_URL: `ws://localhost:${gateway.port}` };
+      return `http://localhost:${(await runTicketService(env, { store })).port}/`;
+    }
+
+    test('signs in with a token, and says what to do by hand', async () => {
+      const { page } = await open(await startChromium(), await startSite());
+      await page.getByText('With a token instead').click();
+      await page.getByLabel('Bearer token or API key').fill((await bearer('ada')).replace('Bearer ', ''));
+      await signIn(page);
+      await press(page, 'kick');
+      expect(await textOf(page, '.told-code')).toBe('revoked');
+
+      await page.locator('#try-limit').click();
+      await page.locator('#told', { hasText: 'MAX_CONNECTIONS_PER_SUBJECT=1' }).waitFor();
+      await page.locator('#try-store').click();
+      await page.locator('#told', { hasText: 'stop Redis' }).waitFor();
+      expect(await violationsOf(page)).toEqual([]);
+    });
+
+    test('says where to go where the gateway would refuse its origin', async () => {
+      const site = await startSite();
+      const { page } = await open(await startChromium(), site.replace('localhost', '127.0.0.1'));
+
+      expect(await page.locator('#there').getAttribute('href')).toBe(site);
+      await page.locator('#there').waitFor();
+    });
+  },
+);
