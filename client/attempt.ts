@@ -1,80 +1,92 @@
 import { explain } from './explain.ts';
-import { type ConnectOptions, provided } from './options.ts';
-import { ConnectRefused } from './refused.ts';
-import { type TicketService, timeoutOf } from './ticket-service.ts';
+import { type ConnectOptions, type IssuedTicket, provided, TIMEOUT_MS } from './options.ts';
+import { type ConnectCode, ConnectRefused } from './refused.ts';
+import type { Ask, TicketRecord } from './ticket-service.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
-export interface Opened<Socket> {
-  readonly socket: Socket;
-  readonly ticketId: string;
-}
-
-/** What the client uses of a WebSocket. */
-export type Wire = Pick<WebSocket, 'close'> & {
+/** What the client uses of a WebSocket. `pause` and `resume` are those of ws. */
+type Wire = Pick<WebSocket, 'close' | 'readyState'> & {
   addEventListener(type: string, listener: (event: never) => void): void;
+  pause?(): void;
+  resume?(): void;
 };
+
+/** `readyState` of a socket that is over. */
+const CLOSED = 3;
 
 /** One attempt: a fresh ticket, one socket, and where that fails, the reason. Rejects with {@link ConnectRefused}. */
 export async function attempt<Socket>(
   options: ConnectOptions<Socket>,
-  service: TicketService,
+  ask: Ask,
   signal: AbortSignal,
-  onTicket: (id: string) => void = () => {},
-): Promise<Opened<Socket>> {
-  const [audience, target = '/', claims] = await Promise.all([
-    provided(options.audience),
-    provided(options.path),
-    provided(options.claims),
-  ]);
-  const path = options.path === undefined ? undefined : target.split('?', 1)[0];
-  const { id, url, protocols } = await service.issue({ audience, path, claims });
-  signal.throwIfAborted();
-  onTicket(id);
+  onState: (state: 'connecting', why: { readonly ticketId: string }) => void,
+): Promise<Socket> {
+  const target = await provided(options.path, signal);
+  const { id, url, protocols } = await ask<IssuedTicket>('', {
+    audience: await provided(options.audience, signal),
+    path: target?.split('?', 1)[0],
+    claims: await provided(options.claims, signal),
+  });
+  onState('connecting', { ticketId: id });
 
   // A path of its own for each attempt: Firefox delays attempts by host, port and path after failures.
-  const address = `${url}/~${id}${target}`;
-  const offered = [options.protocols ?? []].flat().concat(protocols);
+  const address = `${url}/~${id}${target ?? '/'}`;
+  const offered = [options.protocols ?? [], protocols].flat();
   const socket = await open(options, address, offered, signal);
-  if (socket !== undefined) return { socket, ticketId: id };
-  throw await reason(service, id, signal);
+  if (socket) return socket;
+  throw await reason(ask, id, typeof options.tickets !== 'function');
 }
 
 /** The socket once it is open; undefined where it never opens, which is all that a browser tells. */
-function open<Socket>(
-  options: ConnectOptions<Socket>,
+async function open<Socket>(
+  { WebSocket: Given, timeoutMs = TIMEOUT_MS }: ConnectOptions<Socket>,
   address: string,
   protocols: string[],
   signal: AbortSignal,
 ): Promise<Socket | undefined> {
-  const Class = options.WebSocket ?? (globalThis.WebSocket as unknown as typeof options.WebSocket); // Socket is WebSocket then
-  if (!Class) throw new TypeError('There is no WebSocket here: pass a class as the option WebSocket');
+  const Class = Given ?? (globalThis.WebSocket as unknown as typeof Given); // Socket is WebSocket then
+  if (!Class) throw new TypeError('Pass a WebSocket class as an option');
   const socket = new Class(address, protocols);
-  const wire = socket as Wire & { pause?(): void; resume?(): void };
-  const stop = () => wire.close();
-  const timer = setTimeout(stop, timeoutOf(options));
-  signal.addEventListener('abort', stop);
-  return new Promise<Socket | undefined>((resolve, reject) => {
+  const wire = socket as Wire;
+  let opened: Socket | undefined;
+  const decided = new Promise<void>((resolve) => {
     wire.addEventListener('open', () => {
       // ws may read a first message before those who wait for this promise have had their turn.
       wire.pause?.();
       setTimeout(() => wire.resume?.());
-      resolve(socket);
+      opened = socket;
+      resolve();
     });
-    // It stays: ws throws an error that nobody listens to.
-    wire.addEventListener('error', () => {});
-    wire.addEventListener('close', () => (signal.aborted ? reject(signal.reason) : resolve(undefined)));
-  }).finally(() => {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', stop);
+    // It stays: ws throws an error that nobody listens to. Where a page's policy (`connect-src`) forbids the
+    // address, Chromium fires no close.
+    wire.addEventListener('error', () => wire.readyState === CLOSED && resolve());
+    wire.addEventListener('close', () => resolve());
   });
+  const timer = setTimeout(() => wire.close(), timeoutMs);
+  await unlessAborted(signal, decided).finally(() => {
+    clearTimeout(timer);
+    if (!opened || signal.aborted) wire.close();
+  });
+  return opened;
 }
 
-/** Asks once what became of the ticket. */
-async function reason(service: TicketService, ticketId: string, signal: AbortSignal): Promise<ConnectRefused> {
+/**
+ * Asks once what became of the ticket.
+ *
+ * @param own whether who asks is sure to be who the ticket was issued to
+ */
+async function reason(ask: Ask, ticketId: string, own: boolean): Promise<ConnectRefused> {
   try {
-    return explain(await service.read(ticketId));
+    return explain(await ask<TicketRecord>(`/${ticketId}`));
   } catch (cause) {
-    signal.throwIfAborted();
-    const code = cause instanceof ConnectRefused && cause.code === 'store_unavailable' ? cause.code : 'unexplained';
-    return new ConnectRefused(code, { status: code === 'unexplained' ? undefined : 503, ticketId, cause });
+    if (!(cause instanceof ConnectRefused)) throw cause;
+    const { code: answered, retryAfter } = cause;
+    const [code, status]: [ConnectCode, number?] =
+      answered === 'store_unavailable'
+        ? [answered, 503]
+        : answered === 'not_found' && own // the store has lost it, so a gateway knew as little of it
+          ? ['ticket_unknown', 401]
+          : ['unexplained'];
+    return new ConnectRefused(code, { status, retryAfter, ticketId, cause });
   }
 }

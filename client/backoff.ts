@@ -2,9 +2,12 @@ import type { Retry } from '../shared/refusals.ts';
 
 /** How long to wait between attempts. */
 export interface Backoff {
-  /** The first wait is at most this long, each further one at most twice as long. Milliseconds; default 500. */
+  /**
+   * The wait after a first refusal is at most this long, after each further failure at most twice as long as
+   * before. That a connection ended is a first failure. Milliseconds; default 500.
+   */
   readonly baseMs?: number;
-  /** No wait is longer, beside what a `Retry-After` asks for. Milliseconds; default 30,000. */
+  /** No wait is longer, beside what a `Retry-After` or a draining gateway asks for. Milliseconds; default 30,000. */
   readonly maxMs?: number;
 }
 
@@ -28,7 +31,6 @@ export function nextWaitMs(advice: Advice, failures: number, backoff: Backoff, r
   const { retry, retryAfter = 0, spreadSeconds = 0 } = advice;
   const { baseMs = 500, maxMs = 30_000 } = backoff;
   if (retry === 'never') return null;
-  if (retry === 'reissue' && failures === 0) return 0;
-  const jitterMs = Math.max(Math.min(maxMs, baseMs * 2 ** failures), spreadSeconds * 1000);
-  return retryAfter * 1000 + random * jitterMs;
+  const backoffMs = retry === 'reissue' && failures === 0 ? 0 : Math.min(maxMs, baseMs * 2 ** failures);
+  return retryAfter * 1000 + random * Math.max(backoffMs, spreadSeconds * 1000);
 }

@@ -1,18 +1,13 @@
-import { Connector } from './connector.ts';
+import { createConnector } from './connector.ts';
 import type { ConnectOptions } from './options.ts';
 
 /**
- * Opens a WebSocket with a fresh ticket for every attempt, and resolves with it once it is **open**.
+ * Opens a WebSocket with a fresh ticket for every attempt, and resolves with it once it is **open**. While the
+ * browser is offline, no attempt is made: it waits.
  *
  * @throws {ConnectRefused} with the true reason. The signal's reason where that was aborted.
  */
 export async function connect<Socket = WebSocket>(options: ConnectOptions<Socket> = {}): Promise<Socket> {
-  const done = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, done.signal]) : done.signal;
-  try {
-    const { socket } = await new Connector(options, signal).open(options.attempts ?? 1);
-    return socket;
-  } finally {
-    done.abort();
-  }
+  const { attempts = 1, signal = new AbortController().signal } = options;
+  return createConnector(options, signal).open(attempts);
 }

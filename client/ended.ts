@@ -17,13 +17,14 @@ export class ConnectionEnded extends Error {
   declare readonly spreadSeconds: number | undefined;
 
   constructor(closeCode: number, reason: string) {
-    const [word = '', spread] = reason.split(';spread_seconds=');
+    const [word, spread] = reason.split(';spread_seconds=') as [string, string?]; // a split has a first part
+    const known = Object.hasOwn(closeRetry, word);
     super(`The connection ended: ${closeCode} ${reason}`);
     Object.assign(this, {
       name: 'ConnectionEnded',
-      code: word in closeRetry ? word : 'closed',
+      code: known ? word : 'closed',
       closeCode,
-      retry: closeRetry[word] ?? (BROKEN.includes(closeCode) ? 'backoff' : 'never'),
+      retry: known ? closeRetry[word] : BROKEN.includes(closeCode) ? 'backoff' : 'never',
       spreadSeconds: Number(spread) || undefined,
     });
   }

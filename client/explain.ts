@@ -2,16 +2,11 @@ import { type ConnectCode, ConnectRefused } from './refused.ts';
 import type { TicketRecord } from './ticket-service.ts';
 
 /** Why the handshake with this ticket failed, by the ticket's record. */
-export function explain({ id: ticketId, state, close, last_attempt: attempt }: TicketRecord): ConnectRefused {
-  if (attempt === null) {
-    return new ConnectRefused(state === 'revoked' ? 'ticket_revoked' : 'not_seen', { ticketId });
+export function explain({ id: ticketId, close, last_attempt: attempt }: TicketRecord): ConnectRefused {
+  let { outcome: code, status } = attempt ?? { outcome: 'not_seen' };
+  if (code === 'admitted') {
+    [code, status] = close?.reason === 'store_unavailable' ? [close.reason, 503] : ['connection_lost'];
   }
-  if (attempt.outcome !== 'admitted') {
-    // The record's outcomes are codes of the table of refusals.
-    return new ConnectRefused(attempt.outcome as ConnectCode, { status: attempt.status, ticketId });
-  }
-  if (close?.reason === 'store_unavailable') {
-    return new ConnectRefused('store_unavailable', { status: 503, ticketId });
-  }
-  return new ConnectRefused('connection_lost', { ticketId });
+  // The record's outcomes are codes of the table of refusals.
+  return new ConnectRefused(code as ConnectCode, { status, ticketId });
 }

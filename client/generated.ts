@@ -2,7 +2,7 @@
 
 import type { Retry } from '../shared/refusals.ts';
 
-/** After which refusals to try again, and how many seconds later at least. Not the others. */
+/** After which refusals to try again, and how many seconds later at least. Not after others with a status below 429. */
 export const refusalAdvice: Readonly<Record<string, readonly [retry: Retry, afterSeconds?: number]>> = {
   rate_limited: ['backoff', 10],
   pending_limit: ['backoff', 5],
@@ -19,6 +19,7 @@ export const refusalAdvice: Readonly<Record<string, readonly [retry: Retry, afte
   authentication_unavailable: ['backoff', 2],
   upstream_unreachable: ['backoff'],
   upstream_timeout: ['backoff'],
+  upstream_refused: ['never'],
 };
 
 /** Whether to come back, by the reason for which a gateway closed a connection. */

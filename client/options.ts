@@ -1,12 +1,17 @@
 import type { Backoff } from './backoff.ts';
 import type { ConnectRefused } from './refused.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 /** A value, or a function that is asked for it anew with every attempt. */
 export type Provider<T> = T | (() => T | Promise<T>);
 
-export async function provided<T>(provider: Provider<T>): Promise<T> {
-  return typeof provider === 'function' ? (provider as () => T | Promise<T>)() : provider; // T is never a function here
+export function provided<T>(provider: Provider<T>, signal: AbortSignal): Promise<T> {
+  const ask = async () => (typeof provider === 'function' ? (provider as () => T | Promise<T>)() : provider); // T is never a function here
+  return unlessAborted(signal, ask());
 }
+
+/** How long the ticket service, and a socket that opens, are waited for. */
+export const TIMEOUT_MS = 10_000;
 
 /** What is asked of the ticket service: the body of `POST /tickets`. */
 export interface TicketWish {

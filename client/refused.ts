@@ -7,15 +7,18 @@ import { refusalAdvice } from './generated.ts';
  */
 export const clientCodes = {
   /** The handshake failed, and no gateway ever saw the ticket. */
-  not_seen: ['backoff', 'check the network, GATEWAY_URL, that a gateway is up, and that proxies pass Upgrade on'],
+  not_seen: ['backoff', 'check the network, GATEWAY_URL, the gateway, and that proxies pass Upgrade on'],
   /** The handshake failed, and the ticket service could not be asked why. */
   unexplained: ['backoff', 'see cause'],
-  /** The ticket service did not answer: it is down, the network is, or CORS forbids to read the answer. */
-  service_unreachable: ['backoff', 'check its address, the network, and CORS'],
+  /**
+   * The ticket service did not answer: it is down, the network is, or CORS forbids to read the answer. Or the
+   * application's own `tickets` or `headers` failed, which is the `cause` then.
+   */
+  service_unreachable: ['backoff', 'check the address of the ticket service, the network, and CORS; see cause'],
   /** Something answered that does not speak as a ticket service does. */
   answer_unreadable: ['never', 'check the address of the ticket service'],
   /** A gateway admitted the ticket, and the connection broke before the client saw it open. */
-  connection_lost: ['backoff', 'it broke while it opened'],
+  connection_lost: ['backoff', 'it broke while opening'],
 } as const satisfies Record<string, readonly [Retry, advice: string]>;
 
 export type ClientCode = keyof typeof clientCodes;
@@ -48,14 +51,13 @@ export class ConnectRefused extends Error {
   constructor(code: ConnectCode, { message, status, retry, retryAfter, ticketId, cause }: RefusedDetails = {}) {
     const own: readonly [Retry, string] | undefined = clientCodes[code as ClientCode]; // undefined for the services' codes
     const [advised, afterSeconds] = refusalAdvice[code] ?? [];
-    super(`${code}: ${message ?? own?.[1] ?? 'the connection was refused'}`, { cause });
+    super(`${code}: ${message ?? own?.[1] ?? 'refused'}`, { cause });
     Object.assign(this, {
       name: 'ConnectRefused',
       code,
       status,
-      // A newer service may send a code that this client has no row of.
-      retry:
-        retry ?? own?.[0] ?? advised ?? (Number(status) > 428 && code !== 'upstream_refused' ? 'backoff' : 'never'),
+      // A proxy's 429 or 5xx passes, and so does that of a newer service, whose code has no row here.
+      retry: retry ?? advised ?? (Number(status) > 428 ? 'backoff' : (own?.[0] ?? 'never')),
       retryAfter: retryAfter ?? afterSeconds,
       ticketId,
     });

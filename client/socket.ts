@@ -1,12 +1,15 @@
-import { Connector, type ConnectorState, type StateReason } from './connector.ts';
+import { type Connector, type ConnectorState, createConnector, type StateReason } from './connector.ts';
 import { ConnectionEnded } from './ended.ts';
-import { closeEvent, defineHandlers, errorEvent, StateChange } from './events.ts';
+import { closeEvent, eventWith, type StateChange } from './events.ts';
 import type { ConnectOptions } from './options.ts';
-import { bytesOf, Outbox, type Sendable } from './outbox.ts';
 import { keepRenewed } from './renewal.ts';
+import { bytesOf, copyOf, type Sendable } from './sendable.ts';
 
-export interface OncegateSocketOptions extends ConnectOptions {
-  /** Seconds before the end of the session at which it is renewed over HTTP. Default: it is not renewed. */
+export interface OncegateSocketOptions extends ConnectOptions<unknown> {
+  /**
+   * Seconds before the end of the session at which it is renewed over HTTP; a session that is no longer than that,
+   * at half of it. Default: it is not renewed.
+   */
   readonly renewBefore?: number;
   /** How many bytes of messages may wait while the connection is down. Default: 0, so that `send` throws then. */
   readonly bufferBytes?: number;
@@ -74,18 +77,19 @@ export class OncegateSocket extends EventTarget {
 
   readonly #options: OncegateSocketOptions;
   readonly #stop = new AbortController();
-  readonly #outbox: Outbox;
   #socket: WebSocket | undefined;
+  #handlers: Record<string, unknown> = {};
   #readyState = CONNECTING;
   #state: SocketState = 'issuing';
   #binaryType: BinaryType = 'blob';
-  #discarded = 0;
+  #waiting: Sendable[] = [];
+  /** Bytes of messages that were given to no connection. */
+  #unsentBytes = 0;
   #ticketId: string | undefined;
 
   constructor(options: OncegateSocketOptions = {}) {
     super();
     this.#options = options;
-    this.#outbox = new Outbox(options.bufferBytes ?? 0);
     options.signal?.addEventListener('abort', () => this.close(), { signal: this.#stop.signal });
     // Whoever makes it has this turn to listen.
     queueMicrotask(() => this.#run());
@@ -104,7 +108,7 @@ export class OncegateSocket extends EventTarget {
     return this.#readyState;
   }
   get bufferedAmount(): number {
-    return (this.#socket?.bufferedAmount ?? 0) + this.#outbox.bytes + this.#discarded;
+    return (this.#socket?.bufferedAmount ?? 0) + this.#unsentBytes;
   }
   get binaryType(): BinaryType {
     return this.#binaryType;
@@ -129,9 +133,15 @@ export class OncegateSocket extends EventTarget {
    * @throws {DOMException} `InvalidStateError` while it is down and the buffer full, or none
    */
   send(data: Sendable): void {
-    if (this.#readyState === OPEN) this.#socket?.send(data);
-    else if (this.#readyState === CONNECTING) this.#outbox.put(data);
-    else this.#discarded += bytesOf(data);
+    if (this.#readyState === OPEN) return this.#socket?.send(data);
+    const bytes = bytesOf(data);
+    if (this.#readyState === CONNECTING) {
+      if (this.#unsentBytes + bytes > (this.#options.bufferBytes || -1)) {
+        throw new DOMException('not open, and bufferBytes used up', 'InvalidStateError');
+      }
+      this.#waiting.push(copyOf(data));
+    }
+    this.#unsentBytes += bytes;
   }
 
   /**
@@ -141,29 +151,34 @@ export class OncegateSocket extends EventTarget {
    * @param reason at most 123 bytes in UTF-8
    */
   close(code?: number, reason?: string): void {
-    if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
-      throw new DOMException(`${code} is not 1000, or 3000 to 4999`, 'InvalidAccessError');
+    const number = code === undefined ? 1000 : +code;
+    // Fractions too: they are rounded, and of two integers the even one is the nearer (Web IDL, `[Clamp]`).
+    if (!((number >= 999.5 && number <= 1000.5) || (number >= 2999.5 && number < 4999.5))) {
+      throw new DOMException('code is not 1000, or 3000 to 4999', 'InvalidAccessError');
     }
-    if (reason !== undefined && bytesOf(`${reason}`) > MAX_REASON_BYTES) {
-      throw new DOMException(`The reason is longer than ${MAX_REASON_BYTES} bytes`, 'SyntaxError');
+    if (bytesOf(reason ?? '') > MAX_REASON_BYTES) {
+      throw new DOMException('reason is longer than 123 bytes', 'SyntaxError');
     }
     if (this.#readyState >= CLOSING) return;
-    const open = this.#readyState === OPEN;
+    // As they were given: to Chromium an empty reason is another one than none.
+    if (this.#readyState === OPEN) this.#socket?.close(code, reason);
+    else this.#stop.abort(this.#options.signal?.reason);
     this.#readyState = CLOSING;
     this.#enter('closing');
-    if (open) this.#socket?.close(code, reason);
-    else this.#stop.abort();
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#stop;
-    const { attempts = Number.POSITIVE_INFINITY, shouldReconnect = ({ retry }) => retry !== 'never' } = this.#options;
-    const connector = new Connector<WebSocket>(this.#options, signal, (state, why) => this.#enter(state, why));
+    const options = this.#options as OncegateSocketOptions & ConnectOptions; // what its class makes is used as a WebSocket
+    const { attempts = Infinity, shouldReconnect = ({ retry }) => retry !== 'never' } = options;
+    const connector = createConnector(options, signal, (state, why) => {
+      // An open one is as open as before while a renewal has the user sign in; a closing one stays that.
+      if (this.#readyState === CONNECTING) this.#enter(state, why);
+    });
     try {
-      if (this.#options.signal?.aborted) this.close();
+      if (options.signal?.aborted) this.close();
       for (;;) {
-        const { socket, ticketId } = await connector.open(attempts);
-        const event = await this.#use(socket, ticketId, connector);
+        const event = await this.#use(await connector.open(attempts), connector);
         const ended = new ConnectionEnded(event.code, event.reason);
         if (this.#readyState !== OPEN || !shouldReconnect(ended)) return this.#end(event, ended);
         this.#readyState = CONNECTING;
@@ -175,44 +190,67 @@ export class OncegateSocket extends EventTarget {
   }
 
   /** Passes on what comes from an open connection, until it is closed. */
-  async #use(socket: WebSocket, ticketId: string, connector: Connector<WebSocket>): Promise<CloseEvent> {
+  async #use(socket: WebSocket, connector: Connector): Promise<CloseEvent> {
     const over = new AbortController();
     const closed = new Promise<CloseEvent>((resolve) => socket.addEventListener('close', resolve));
     socket.binaryType = this.#binaryType;
     socket.addEventListener('message', ({ data, origin }) => {
-      this.dispatchEvent(new MessageEvent('message', { data, origin: origin ?? '' }));
+      if (this.#readyState === OPEN) this.dispatchEvent(new MessageEvent('message', { data, origin }));
     });
     this.#socket = socket;
-    this.#readyState = OPEN;
-    this.#outbox.empty(socket);
-    this.#enter('open');
-    this.dispatchEvent(new Event('open'));
-    const { renewBefore } = this.#options;
-    if (renewBefore !== undefined)
-      keepRenewed(connector, ticketId, renewBefore, Date.now(), over.signal).catch(() => {});
+    if (this.#readyState === CLOSING)
+      socket.close(); // it was opened at the very moment
+    else {
+      this.#readyState = OPEN;
+      for (const message of this.#waiting.splice(0)) socket.send(message);
+      this.#unsentBytes = 0;
+      this.#enter('open');
+      if (this.#readyState === OPEN) this.dispatchEvent(new Event('open'));
+      const { renewBefore } = this.#options;
+      if (renewBefore) keepRenewed(connector, this.#ticketId, renewBefore, over.signal).catch(() => {});
+    }
     return closed.finally(() => over.abort());
   }
 
   #end(event: Pick<CloseEvent, 'code' | 'reason' | 'wasClean'>, reason: unknown): void {
-    const { code, wasClean } = event;
     this.#stop.abort();
     this.#readyState = CLOSED;
     this.#enter('closed', { reason });
-    if (!wasClean) this.dispatchEvent(errorEvent(reason));
-    this.dispatchEvent(closeEvent({ code, reason: event.reason, wasClean }));
+    if (!event.wasClean) this.dispatchEvent(eventWith('error', { error: reason }));
+    this.dispatchEvent(closeEvent(event));
   }
 
   #enter(state: SocketState, why: StateReason = {}): void {
     this.#state = state;
     this.#ticketId = why.ticketId ?? this.#ticketId;
-    this.dispatchEvent(new StateChange(state, why));
+    this.dispatchEvent(eventWith('statechange', { ...why, state }));
   }
-}
 
-// As Web IDL has constants: on the class and on its prototype, enumerable and read-only.
-for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSING, CLOSED })) {
-  for (const target of [OncegateSocket, OncegateSocket.prototype]) {
-    Object.defineProperty(target, name, { value, enumerable: true });
+  /** Calls the event handler of an event. */
+  #handle(event: Event): void {
+    const handler = this.#handlers[event.type];
+    if (typeof handler === 'function') handler.call(this, event);
+  }
+
+  static {
+    // Constants of Web IDL: on the class and on its prototype, enumerable and read-only.
+    for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSING, CLOSED })) {
+      for (const target of [this, this.prototype]) Object.defineProperty(target, name, { value, enumerable: true });
+    }
+    // Event handler attributes (HTML standard §8.1.8.1): null or an object, which is called where it can be.
+    for (const type of ['open', 'message', 'error', 'close', 'statechange']) {
+      Object.defineProperty(this.prototype, `on${type}`, {
+        enumerable: true,
+        configurable: true,
+        get(this: OncegateSocket) {
+          return this.#handlers[type] ?? null;
+        },
+        set(this: OncegateSocket, handler: unknown) {
+          const isObject = Object(handler) === handler;
+          this.#handlers[type] = isObject ? handler : null;
+          this[isObject ? 'addEventListener' : 'removeEventListener'](type, this.#handle);
+        },
+      });
+    }
   }
 }
-defineHandlers(OncegateSocket.prototype, ['open', 'message', 'error', 'close', 'statechange']);

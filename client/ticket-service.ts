@@ -1,88 +1,80 @@
-import { type ConnectOptions, type IssuedTicket, provided, type TicketWish } from './options.ts';
+import type { Retry } from '../shared/refusals.ts';
+import { type ConnectOptions, provided, TIMEOUT_MS } from './options.ts';
 import { type ConnectCode, ConnectRefused } from './refused.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 /** What the client needs of `GET /tickets/<id>`. */
 export interface TicketRecord {
   readonly id: string;
   readonly state: 'issued' | 'open' | 'closed' | 'refused' | 'expired' | 'revoked';
-  readonly opened_at: string | null;
-  readonly session_expires_at: string | null;
   readonly close: { readonly code: number; readonly reason: string } | null;
-  readonly last_attempt: { readonly outcome: string; readonly status: number } | null;
+  readonly last_attempt: { readonly outcome: string; readonly status?: number | undefined } | null;
 }
 
 const TICKETS = '/tickets';
-const TIMEOUT_MS = 10_000;
 
-export function timeoutOf({ timeoutMs = TIMEOUT_MS }: Pick<ConnectOptions, 'timeoutMs'>): number {
-  return timeoutMs;
+/** A problem document of the service, as far as a client reads it (RFC 9457). */
+interface Problem {
+  readonly detail: string;
+  readonly retry: Retry;
+  readonly retry_after: number;
+  readonly ticket_id: string;
 }
 
-/** The ticket service, as far as a client asks it. Every failure is a {@link ConnectRefused}, or the signal's reason. */
-export class TicketService {
-  readonly #options: ConnectOptions<unknown>;
-  readonly #signal: AbortSignal;
-  readonly #records: string | URL;
+/**
+ * Asks the ticket service: `''` is for a ticket, `/<id>` is one's record, `/<id>/renew` renews its session. What has
+ * a body is sent by POST. Every failure is a {@link ConnectRefused}, or the signal's reason.
+ */
+export type Ask = <Answer>(path: string, body?: object) => Promise<Answer>;
 
-  constructor(options: ConnectOptions<unknown>, signal: AbortSignal) {
-    const { tickets, records = typeof tickets === 'function' ? undefined : tickets } = options;
-    this.#options = options;
-    this.#signal = signal;
-    this.#records = records ?? TICKETS;
-  }
+export function ticketService(options: ConnectOptions<unknown>, signal: AbortSignal, onGranted: () => void): Ask {
+  const { tickets = TICKETS, records = typeof tickets === 'function' ? TICKETS : tickets } = options;
+  const { headers: given, credentials = 'same-origin', timeoutMs = TIMEOUT_MS } = options;
 
-  /** `POST /tickets` */
-  async issue(wish: TicketWish): Promise<IssuedTicket> {
-    const { tickets = TICKETS } = this.#options;
-    if (typeof tickets !== 'function') return this.#ask('POST', tickets, wish);
-    const made = await tickets(wish);
-    return made instanceof Response ? read(made) : made;
-  }
-
-  /** `GET /tickets/<id>` */
-  read(id: string): Promise<TicketRecord> {
-    return this.#ask('GET', `${this.#records}/${id}`);
-  }
-
-  /** `POST /tickets/<id>/renew` */
-  renew(id: string): Promise<{ readonly session_expires_at: string }> {
-    return this.#ask('POST', `${this.#records}/${id}/renew`, {});
-  }
-
-  async #ask<Answer>(method: string, address: string | URL, body?: object): Promise<Answer> {
-    const { credentials = 'same-origin' } = this.#options;
-    const headers = new Headers(await provided(this.#options.headers));
-    if (body) headers.set('Content-Type', 'application/json');
-    let response: Response;
-    try {
-      response = await fetch(address, {
-        method,
+  return async (path, body) => {
+    const inTime = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const answer = async () => {
+      const to = path ? records + path : tickets;
+      if (typeof to === 'function') return to(body ?? {});
+      const headers = new Headers(await provided(given, inTime));
+      if (body) headers.set('Content-Type', 'application/json');
+      return fetch(to, {
+        method: body ? 'POST' : 'GET',
         headers,
         credentials,
-        signal: AbortSignal.any([this.#signal, AbortSignal.timeout(timeoutOf(this.#options))]),
-        ...(body && { body: JSON.stringify(body) }),
+        signal: inTime,
+        body: JSON.stringify(body),
       });
+    };
+    try {
+      // The application's own requests take of the same time.
+      const read = await unlessAborted(inTime, answer().then(content));
+      onGranted();
+      return read;
     } catch (cause) {
-      this.#signal.throwIfAborted();
-      throw new ConnectRefused('service_unreachable', { cause });
+      signal.throwIfAborted();
+      throw cause instanceof ConnectRefused ? cause : new ConnectRefused('service_unreachable', { cause });
     }
-    return read(response);
-  }
+  };
 }
 
-/** The JSON of an answer, or the refusal that it is (RFC 9457). */
-async function read<Answer>(response: Response): Promise<Answer> {
-  const { ok, status, headers } = response;
-  // What is not JSON is not the service's: some proxy's page, an application's own 404.
-  const body = await response.json().catch(() => undefined);
-  if (ok && body) return body;
-  const code: ConnectCode = body?.code ?? (status === 401 ? 'credentials_missing' : 'answer_unreadable');
-  const retryAfter = body?.retry_after ?? (Number(headers.get('Retry-After')) || undefined);
-  throw new ConnectRefused(code, {
-    message: body?.detail,
+/** The JSON of an answer, or the refusal that it is. */
+async function content(answer: Response | object) {
+  if (!(answer instanceof Response)) return answer; // it was issued otherwise
+  const { ok, status, headers } = answer;
+  const body = await answer.json().catch((cause) => {
+    // What is not JSON is some proxy's page. An answer that breaks off is none at all.
+    if (!(cause instanceof SyntaxError)) throw cause;
+  });
+  if (ok && body?.id) return body;
+  // A problem of others may have fields of the same names: an application's own 404, for one.
+  const [, code] = `${body?.type}`.split('urn:oncegate:problem:');
+  const { detail, retry, retry_after, ticket_id }: Partial<Problem> = code ? body : {};
+  throw new ConnectRefused((code ?? (status === 401 ? 'credentials_missing' : 'answer_unreadable')) as ConnectCode, {
+    message: detail,
     status,
-    retry: body?.retry ?? (status === 429 || status > 499 ? 'backoff' : undefined),
-    retryAfter,
-    ticketId: body?.ticket_id,
+    retry,
+    retryAfter: retry_after ?? (Number(headers.get('Retry-After')) || undefined),
+    ticketId: ticket_id,
   });
 }

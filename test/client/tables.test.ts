@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest';
+import { ConnectionEnded } from '../../client/ended.ts';
+import { closeRetry, refusalAdvice } from '../../client/generated.ts';
+import { ConnectRefused, clientCodes } from '../../client/refused.ts';
+import { closeCodes, closeReasons } from '../../shared/close-codes.ts';
+import { refusalCodes, rowOf } from '../../shared/refusals.ts';
+
+describe('a refusal of the table', () => {
+  test.each(refusalCodes)('%s is what its row says', (code) => {
+    const { status, retry, retryAfterSeconds } = rowOf(code);
+    expect(new ConnectRefused(code, { status })).toMatchObject({ code, status, retry, retryAfter: retryAfterSeconds });
+  });
+
+  test('that the upstream decided about is final with every status of its own', () => {
+    for (const status of [400, 401, 429, 502]) {
+      expect(new ConnectRefused('upstream_refused', { status }).retry).toBe('never');
+    }
+  });
+
+  test('is one that the client has advice for, or none', () => {
+    expect(refusalCodes).toEqual(expect.arrayContaining(Object.keys(refusalAdvice)));
+  });
+});
+
+describe('a refusal that the client finds out by itself', () => {
+  test.each(Object.entries(clientCodes))('%s is what its row says', (code, [retry, advice]) => {
+    const refused = new ConnectRefused(code as keyof typeof clientCodes); // a key of that object
+    expect(refused).toMatchObject({ code, status: undefined, retry, retryAfter: undefined, ticketId: undefined });
+    expect(refused.message).toBe(`${code}: ${advice}`);
+  });
+
+  test('has a name that no row of the table has', () => {
+    expect(refusalCodes.filter((code) => code in clientCodes)).toEqual([]);
+  });
+});
+
+test('what the service says of one refusal stands above the table', () => {
+  const details = { status: 503, retry: 'never', retryAfter: 77, message: 'closed for the day' } as const;
+  expect(new ConnectRefused('draining', details)).toMatchObject({
+    retry: 'never',
+    retryAfter: 77,
+    message: 'draining: closed for the day',
+  });
+});
+
+describe('an end of the table', () => {
+  test.each(closeReasons)('%s is what its row says', (reason) => {
+    const { code, retry } = closeCodes[reason];
+    expect(new ConnectionEnded(code, reason)).toMatchObject({ code: reason, closeCode: code, retry });
+  });
+
+  test('is known to the client, and no other', () => {
+    expect(Object.keys(closeRetry)).toEqual(closeReasons);
+  });
+});
