@@ -12,7 +12,6 @@ type Wire = Pick<WebSocket, 'close' | 'readyState'> & {
 };
 
 /** `readyState` of a socket that is over. */
-const CLOSED = 3;
 
 /** One attempt: a fresh ticket, one socket, and where that fails, the reason. Rejects with {@link ConnectRefused}. */
 export async function attempt<Socket>(
@@ -57,9 +56,9 @@ async function open<Socket>(
       opened = socket;
       resolve();
     });
-    // It stays: ws throws an error that nobody listens to. Where a page's policy (`connect-src`) forbids the
-    // address, Chromium fires no close.
-    wire.addEventListener('error', () => wire.readyState === CLOSED && resolve());
+    // They stay: ws throws an error that nobody listens to. Where a page's policy (`connect-src`) forbids the
+    // address, Chromium fires an error and no close.
+    wire.addEventListener('error', () => resolve());
     wire.addEventListener('close', () => resolve());
   });
   const timer = setTimeout(() => wire.close(), timeoutMs);

@@ -2,24 +2,26 @@
 
 import type { Retry } from '../shared/refusals.ts';
 
-/** After which refusals to try again, and how many seconds later at least. Not after others with a status below 429. */
-export const refusalAdvice: Readonly<Record<string, readonly [retry: Retry, afterSeconds?: number]>> = {
-  rate_limited: ['backoff', 10],
-  pending_limit: ['backoff', 5],
-  ticket_missing: ['reissue'],
-  ticket_malformed: ['reissue'],
-  ticket_unknown: ['reissue'],
-  ticket_expired: ['reissue'],
-  ticket_consumed: ['reissue'],
-  ticket_revoked: ['reissue'],
-  connection_limit: ['backoff', 5],
-  draining: ['backoff', 2],
-  overloaded: ['backoff', 5],
-  store_unavailable: ['backoff', 2],
-  authentication_unavailable: ['backoff', 2],
-  upstream_unreachable: ['backoff'],
-  upstream_timeout: ['backoff'],
-  upstream_refused: ['never'],
+/** After which refusals how many seconds to wait at least. */
+export const retryAfterSeconds: Readonly<Record<string, number>> = {
+  rate_limited: 10,
+  pending_limit: 5,
+  connection_limit: 5,
+  draining: 2,
+  overloaded: 5,
+  store_unavailable: 2,
+  authentication_unavailable: 2,
+};
+
+/** Refusals that are not what their status lets expect: `backoff` from 429 on, `never` below. */
+export const unlikeStatus: Readonly<Record<string, Retry>> = {
+  ticket_missing: 'reissue',
+  ticket_malformed: 'reissue',
+  ticket_unknown: 'reissue',
+  ticket_expired: 'reissue',
+  ticket_consumed: 'reissue',
+  ticket_revoked: 'reissue',
+  upstream_refused: 'never',
 };
 
 /** Whether to come back, by the reason for which a gateway closed a connection. */

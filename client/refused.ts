@@ -1,5 +1,5 @@
 import type { RefusalCode, Retry } from '../shared/refusals.ts';
-import { refusalAdvice } from './generated.ts';
+import { retryAfterSeconds, unlikeStatus } from './generated.ts';
 
 /**
  * What the client finds out by itself, beside the refusals that the services send. The rows of those
@@ -50,15 +50,14 @@ export class ConnectRefused extends Error {
 
   constructor(code: ConnectCode, { message, status, retry, retryAfter, ticketId, cause }: RefusedDetails = {}) {
     const own: readonly [Retry, string] | undefined = clientCodes[code as ClientCode]; // undefined for the services' codes
-    const [advised, afterSeconds] = refusalAdvice[code] ?? [];
     super(`${code}: ${message ?? own?.[1] ?? 'refused'}`, { cause });
     Object.assign(this, {
       name: 'ConnectRefused',
       code,
       status,
-      // A proxy's 429 or 5xx passes, and so does that of a newer service, whose code has no row here.
-      retry: retry ?? advised ?? (Number(status) > 428 ? 'backoff' : (own?.[0] ?? 'never')),
-      retryAfter: retryAfter ?? afterSeconds,
+      // So a proxy's 429 or 5xx passes, and that of a newer service, whose code is not known here.
+      retry: retry ?? unlikeStatus[code] ?? (Number(status) > 428 ? 'backoff' : (own?.[0] ?? 'never')),
+      retryAfter: retryAfter ?? retryAfterSeconds[code],
       ticketId,
     });
   }

@@ -46,9 +46,6 @@ const OPEN = 1;
 const CLOSING = 2;
 const CLOSED = 3;
 
-/** The longest reason of a Close frame (RFC 6455 §5.5). */
-const MAX_REASON_BYTES = 123;
-
 /**
  * A WebSocket that comes back: the standard's events, properties and constants over one connection after
  * another, each with a ticket of its own. `close` and `error` are fired once, when it has ended for good;
@@ -79,7 +76,7 @@ export class OncegateSocket extends EventTarget {
   readonly #stop = new AbortController();
   #socket: WebSocket | undefined;
   #handlers: Record<string, unknown> = {};
-  #readyState = CONNECTING;
+  #readyState: 0 | 1 | 2 | 3 = CONNECTING;
   #state: SocketState = 'issuing';
   #binaryType: BinaryType = 'blob';
   #waiting: Sendable[] = [];
@@ -104,7 +101,7 @@ export class OncegateSocket extends EventTarget {
   get extensions(): string {
     return this.#socket?.extensions ?? '';
   }
-  get readyState(): number {
+  get readyState(): 0 | 1 | 2 | 3 {
     return this.#readyState;
   }
   get bufferedAmount(): number {
@@ -150,19 +147,20 @@ export class OncegateSocket extends EventTarget {
    * @param code 1000, or 3000 to 4999
    * @param reason at most 123 bytes in UTF-8
    */
-  close(code?: number, reason?: string): void {
-    const number = code === undefined ? 1000 : +code;
-    // Fractions too: they are rounded, and of two integers the even one is the nearer (Web IDL, `[Clamp]`).
-    if (!((number >= 999.5 && number <= 1000.5) || (number >= 2999.5 && number < 4999.5))) {
+  close(code?: number, reason = ''): void {
+    // The nearest integer, and the even one of two (Web IDL, `[Clamp]`): so are sums of this size rounded (IEEE 754).
+    const number = code === undefined ? 1000 : +code + 5e15 - 5e15;
+    const text = `${reason}`;
+    if (number !== 1000 && !(number >= 3000 && number <= 4999)) {
       throw new DOMException('code is not 1000, or 3000 to 4999', 'InvalidAccessError');
     }
-    if (bytesOf(reason ?? '') > MAX_REASON_BYTES) {
-      throw new DOMException('reason is longer than 123 bytes', 'SyntaxError');
-    }
+    // RFC 6455 §5.5
+    if (bytesOf(text) > 123) throw new DOMException('reason is longer than 123 bytes', 'SyntaxError');
     if (this.#readyState >= CLOSING) return;
-    // As they were given: to Chromium an empty reason is another one than none.
-    if (this.#readyState === OPEN) this.#socket?.close(code, reason);
-    else this.#stop.abort(this.#options.signal?.reason);
+    // Without either, the Close frame is empty: to Chromium even an empty reason is a sign of a code.
+    if (this.#readyState === CONNECTING) this.#stop.abort(this.#options.signal?.reason);
+    else if (code === undefined && !text) this.#socket?.close();
+    else this.#socket?.close(number, text);
     this.#readyState = CLOSING;
     this.#enter('closing');
   }
@@ -235,11 +233,12 @@ export class OncegateSocket extends EventTarget {
   static {
     // Constants of Web IDL: on the class and on its prototype, enumerable and read-only.
     for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSING, CLOSED })) {
-      for (const target of [this, this.prototype]) Object.defineProperty(target, name, { value, enumerable: true });
+      for (const target of [OncegateSocket, OncegateSocket.prototype])
+        Object.defineProperty(target, name, { value, enumerable: true });
     }
     // Event handler attributes (HTML standard §8.1.8.1): null or an object, which is called where it can be.
     for (const type of ['open', 'message', 'error', 'close', 'statechange']) {
-      Object.defineProperty(this.prototype, `on${type}`, {
+      Object.defineProperty(OncegateSocket.prototype, `on${type}`, {
         enumerable: true,
         configurable: true,
         get(this: OncegateSocket) {

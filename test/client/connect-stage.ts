@@ -1,7 +1,9 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { pino } from 'pino';
 import { WebSocket } from 'ws';
+import { connect } from '../../client/connect.ts';
 import type { ConnectOptions } from '../../client/options.ts';
+import { ConnectRefused } from '../../client/refused.ts';
 import { createStore } from '../../shared/store/create-store.ts';
 import { type Gate, startGate } from '../support/gate.ts';
 import { type Environment, type InProcess, runGateway, runTicketService, settingsOf } from '../support/in-process.ts';
@@ -75,4 +77,27 @@ export function problem(
 ): Response {
   const body = { type: `urn:oncegate:problem:${fields.code}`, title: 'A refusal', status, ...fields };
   return new Response(JSON.stringify(body), { status, headers: { 'Content-Type': 'application/problem+json' } });
+}
+
+/** Options with which nobody waits for the backoff. */
+export const SOON = { backoff: { baseMs: 1, maxMs: 1 } };
+
+/** Connects; the socket is ended with the test. */
+export async function open(options: ConnectOptions<WebSocket>): Promise<WebSocket> {
+  const socket = await connect(options);
+  atEnd(async () => socket.terminate());
+  return socket;
+}
+
+/** What connect rejects with. */
+export async function refusalOf(options: ConnectOptions<WebSocket>): Promise<ConnectRefused> {
+  const error = await open(options).catch((reason: unknown) => reason);
+  if (error instanceof ConnectRefused) return error;
+  throw new Error('it was not refused', { cause: error });
+}
+
+export function nextMessage(socket: WebSocket): Promise<string> {
+  return new Promise((resolve) =>
+    socket.addEventListener('message', ({ data }) => resolve(String(data)), { once: true }),
+  );
 }

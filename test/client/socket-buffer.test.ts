@@ -1,9 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { OncegateSocket, type OncegateSocketOptions } from '../../client/socket.ts';
 import { until } from '../support/wait.ts';
-import { setStage } from './connect-stage.ts';
-
-const SOON = { backoff: { baseMs: 1, maxMs: 1 } };
+import { SOON, setStage } from './connect-stage.ts';
 
 async function make(options: Partial<OncegateSocketOptions> = {}) {
   const stage = await setStage();

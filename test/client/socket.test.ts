@@ -7,7 +7,7 @@ import { OncegateSocket, type OncegateSocketOptions } from '../../client/socket.
 import { freePort } from '../support/free-port.ts';
 import { ask } from '../support/ticket-client.ts';
 import { until } from '../support/wait.ts';
-import { type Stage, setStage } from './connect-stage.ts';
+import { SOON, type Stage, setStage } from './connect-stage.ts';
 
 interface Watched {
   readonly socket: OncegateSocket;
@@ -44,9 +44,6 @@ function watch(options: OncegateSocketOptions): Watched {
 }
 
 const statesOf = ({ changes }: Watched) => changes.map(({ state }) => state);
-
-/** So that nobody waits for the backoff. */
-const SOON = { backoff: { baseMs: 1, maxMs: 1 } };
 
 const halfOfWhatIsRandom = () => {
   const random = vi.spyOn(Math, 'random').mockReturnValue(0.5);

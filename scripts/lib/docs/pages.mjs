@@ -189,19 +189,23 @@ function policySchemaFile() {
 function clientTables() {
   const map = (doc, declaration, entries) =>
     `/** ${doc} */\nexport const ${declaration} = {\n${entries.map(([key, value]) => `  ${key}: ${value},\n`).join('')}};\n`;
-  const advice = refusalCodes
-    .map((name) => [name, rowOf(name)])
-    .filter(([, { retry, status }]) => retry !== 'never' || status > 428)
-    .map(([name, { retry, retryAfterSeconds }]) => [
-      name,
-      `['${retry}'${retryAfterSeconds === undefined ? '' : `, ${retryAfterSeconds}`}]`,
-    ]);
+  const rows = refusalCodes.map((name) => [name, rowOf(name)]);
+  const expected = (status) => (status > 428 ? 'backoff' : 'never');
   return [
     "// Generated from shared/refusals.ts and shared/close-codes.ts by `npm run docs`: not to be edited.\n\nimport type { Retry } from '../shared/refusals.ts';\n",
     map(
-      'After which refusals to try again, and how many seconds later at least. Not after others with a status below 429.',
-      'refusalAdvice: Readonly<Record<string, readonly [retry: Retry, afterSeconds?: number]>>',
-      advice,
+      'After which refusals how many seconds to wait at least.',
+      'retryAfterSeconds: Readonly<Record<string, number>>',
+      rows
+        .filter(([, { retryAfterSeconds }]) => retryAfterSeconds !== undefined)
+        .map(([name, { retryAfterSeconds }]) => [name, retryAfterSeconds]),
+    ),
+    map(
+      'Refusals that are not what their status lets expect: `backoff` from 429 on, `never` below.',
+      'unlikeStatus: Readonly<Record<string, Retry>>',
+      rows
+        .filter(([, { retry, status }]) => retry !== expected(status))
+        .map(([name, { retry }]) => [name, `'${retry}'`]),
     ),
     map(
       'Whether to come back, by the reason for which a gateway closed a connection.',
