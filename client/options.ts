@@ -52,11 +52,17 @@ export interface ConnectOptions<Socket = WebSocket> {
   readonly claims?: Provider<Readonly<Record<string, unknown>> | undefined>;
   /** The application's own subprotocols (RFC 6455 §1.9). */
   readonly protocols?: string | readonly string[];
-  /** How many attempts are made, the first included. Default: 1 for `connect`, no limit for `OncegateSocket`. */
+  /**
+   * How many attempts are made, the first included; by an `OncegateSocket` each time that it is down. Default: 1 for
+   * `connect`, no limit for `OncegateSocket`.
+   */
   readonly attempts?: number;
   /** How long to wait between attempts. */
   readonly backoff?: Backoff;
-  /** How long an answer of the ticket service, and the opening of the socket, are each waited for. Milliseconds; default 10,000. */
+  /**
+   * How long an answer of the ticket service, and the opening of the socket, are each waited for. What the
+   * application's own `tickets` and `headers` do towards an answer is part of it. Milliseconds; default 10,000.
+   */
   readonly timeoutMs?: number;
   /** Ends it: `connect` rejects with the signal's reason, an `OncegateSocket` closes. */
   readonly signal?: AbortSignal;

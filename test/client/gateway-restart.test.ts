@@ -118,7 +118,10 @@ function expectWaits(member: Member, { ended }: Restart): void {
       expect(waitMs).toBeLessThan(Math.max(jitterMs, (ended.spreadSeconds ?? 0) * 1000));
     } else {
       if (!(reason instanceof ConnectRefused)) throw reason;
-      expect(['draining', 'not_seen', 'connection_lost', 'store_unavailable']).toContain(reason.code);
+      // On a busy machine the ticket service may be late as well.
+      expect(['draining', 'not_seen', 'connection_lost', 'store_unavailable', 'service_unreachable']).toContain(
+        reason.code,
+      );
       const leastMs = (reason.retryAfter ?? 0) * 1000;
       expect(waitMs).toBeGreaterThanOrEqual(leastMs);
       expect(waitMs).toBeLessThan(leastMs + jitterMs);

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { ConnectionEnded } from '../../client/ended.ts';
@@ -14,7 +15,7 @@ interface Watched {
   /** Every change of state. */
   readonly changes: readonly StateChange[];
   /** The types of all other events, in their order. */
-  readonly events: readonly string[];
+  readonly events: string[];
   readonly messages: readonly unknown[];
   /** Resolves with the next change to a state. */
   next(state: StateChange['state']): Promise<StateChange | undefined>;
@@ -101,23 +102,49 @@ describe('an OncegateSocket', () => {
     expect(issued()).toEqual([]);
   });
 
-  test('fires no open event when it was closed before anybody could be told', async () => {
-    const stage = await setStage();
-    const made: { socket?: OncegateSocket } = {};
-    class Eager extends WebSocket {
-      constructor(url: string, protocols: string[]) {
-        super(url, protocols);
-        this.addEventListener('open', () => queueMicrotask(() => made.socket?.close()));
+  test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])(
+    'fires no open event once it is closed, %i turns after the connection has opened',
+    async (turns) => {
+      const stage = await setStage();
+      let opening = () => {};
+      class Observed extends WebSocket {
+        constructor(url: string, protocols: string[]) {
+          super(url, protocols);
+          this.addEventListener('open', () => opening());
+        }
       }
-    }
-    const watched = watch({ ...stage.options, WebSocket: Eager });
-    made.socket = watched.socket;
-    await watched.next('closed');
-    expect(statesOf(watched)).toEqual(['issuing', 'connecting', 'closing', 'closed']);
-    expect(watched.events).not.toContain('open');
-    expect(stage.opened()).toBe(1);
-    await until(async () => (await stage.gateway.metric('oncegate_connections_open')) === 0);
-  });
+      const watched = watch({ ...stage.options, WebSocket: Observed });
+      const { socket, events } = watched;
+      opening = async () => {
+        for (let turn = 0; turn < turns; turn += 1) await null;
+        socket.close();
+        events.splice(0);
+      };
+      await watched.next('closed');
+      expect(statesOf(watched).slice(-2)).toEqual(['closing', 'closed']);
+      expect(events).not.toContain('open');
+      expect(stage.opened()).toBe(1);
+      await until(async () => (await stage.gateway.metric('oncegate_connections_open')) === 0);
+    },
+  );
+
+  test.each(['issuing', 'connecting', 'signing_in', 'waiting'] as const)(
+    'ends at once where it is closed as it is %s',
+    async (state) => {
+      const stage = await setStage({ tickets: { GATEWAY_URL: `ws://127.0.0.1:${await freePort()}` } });
+      const watched = watch({
+        ...stage.options,
+        ...(state === 'signing_in' && { headers: {}, onUnauthenticated: () => new Promise<void>(() => {}) }),
+        backoff: { baseMs: 3_600_000, maxMs: 3_600_000 },
+      });
+      watched.socket.addEventListener('statechange', (change) => {
+        if (change.state === state) watched.socket.close();
+      });
+      await watched.next('closed');
+      expect(statesOf(watched).slice(-3)).toEqual([state, 'closing', 'closed']);
+      expect(watched.events).toEqual(['error', 'close']);
+    },
+  );
 
   test('fires no open event, and no message, after a listener has closed it', async () => {
     const stage = await setStage();
@@ -222,13 +249,15 @@ describe('a connection that ends', () => {
 
   test('for good is told with its code and reason', async () => {
     const stage = await setStage();
-    const watched = await opened(stage);
+    const { signal } = new AbortController();
+    const watched = await opened(stage, { signal });
     const closed = new Promise<CloseEvent>((resolve) => watched.socket.addEventListener('close', resolve));
     await ask(stage.tickets, `/tickets/${watched.socket.ticketId}`, { method: 'DELETE' });
     expect(await closed).toMatchObject({ type: 'close', code: 3003, reason: 'revoked', wasClean: true });
     expect(watched.changes.at(-1)).toMatchObject({ state: 'closed', reason: { code: 'revoked', retry: 'never' } });
     expect(watched.events).toEqual(['open', 'close']);
     expect(stage.issued()).toHaveLength(1);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   test('is come back from, or not, as the application says', async () => {
