@@ -14,12 +14,10 @@ export function describeRefusals(name: string, start: () => Promise<Runtime>, is
     let sibling: PageServer;
 
     beforeAll(async () => {
-      [runtime, redis, site, sibling] = await Promise.all([
-        start(),
-        startRedis(),
-        startPageServer(),
-        startPageServer(),
-      ]);
+      site = await startPageServer();
+      sibling = await startPageServer();
+      redis = await startRedis();
+      runtime = await start();
     }, 120_000);
 
     test('opens where nothing is in the way', async () => {
