@@ -24,7 +24,7 @@ export const closeCodes = {
     retry: 'reissue',
     when: 'the gateway drains; come back after a random part of the spread that the reason names (`draining;spread_seconds=30`)',
   },
-  upstream_lost: { code: 1013, retry: 'backoff', when: 'the upstream ended without a close', reserved: true },
+  upstream_lost: { code: 1013, retry: 'backoff', when: 'the upstream ended without a close' },
   session_expired: {
     code: 3000,
     retry: 'never',
@@ -43,6 +43,7 @@ export const closeReasons = Object.keys(closeCodes) as CloseReason[]; // the key
 /** Reasons on the record of a connection that ended without a Close frame. Never sent. */
 export const recordedReasons = {
   client_gone: 'the client went away before it was answered with 101',
+  handed_over: 'a proxy was told to let it pass (forward-auth): it is open behind that, where no gateway sees it',
   store_unavailable: 'the store admitted it too late: the upgrade had been refused by then',
 } as const;
 
@@ -50,3 +51,6 @@ export type RecordedReason = keyof typeof recordedReasons;
 
 /** RFC 6455 §7.1.5: the connection ended without a Close frame. Never sent, only recorded. */
 export const ABNORMAL_CLOSURE = 1006;
+
+/** RFC 6455 §7.1.5: nothing is known of how the connection ended. Never sent, only recorded. */
+export const NO_STATUS = 1005;

@@ -1,9 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { ABNORMAL_CLOSURE, closeCodes, closeReasons } from './close-codes.ts';
+import { ABNORMAL_CLOSURE, closeCodes, closeReasons, NO_STATUS } from './close-codes.ts';
 import { refusalCodes } from './refusals.ts';
 
 /** Close codes that a client or the network brings, beside those of our own table (RFC 6455 §7.4.1). */
-const FOREIGN_CODES = [1000, 1001, 1005, ABNORMAL_CLOSURE];
+const FOREIGN_CODES = [1000, 1001, NO_STATUS, ABNORMAL_CLOSURE];
 const OTHER = 'other';
 const CLOSE_LABELS = [
   ...new Set([...FOREIGN_CODES, ...closeReasons.map((reason) => closeCodes[reason].code)].sort((a, b) => a - b)),
@@ -13,6 +13,7 @@ const OPERATIONS = [
   'issue',
   'consume',
   'note',
+  'refuse',
   'close',
   'revoke',
   'renew',
@@ -66,6 +67,12 @@ export const metricsTable = {
     service: 'gateway',
     help: 'Time the store took to decide about a ticket.',
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
+  },
+  oncegate_upstream_duration_seconds: {
+    type: 'histogram',
+    service: 'gateway',
+    help: 'Time an upstream took for its handshake, the dialling included.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
   },
   oncegate_store_errors_total: {
     type: 'counter',

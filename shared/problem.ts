@@ -6,8 +6,8 @@ export interface ProblemResponse {
   readonly status: number;
   /** Everything but the framing (`Content-Length`, `Connection: close`), which belongs to the writer. */
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
-  /** The problem document (RFC 9457), UTF-8 JSON. */
-  readonly body: string;
+  /** The problem document (RFC 9457), UTF-8 JSON; or what an upstream answered in its place. */
+  readonly body: string | Uint8Array;
 }
 
 /** The `type` of a refusal's problem document (RFC 9457 §3.1.1). */
@@ -23,6 +23,14 @@ function ticketChallenge(code: Refusal['code']): string {
 /** The HTTP answer of a refusal: status, headers and problem document, all derived from its row. */
 export function problemOf(refusal: Refusal): ProblemResponse {
   const row = rowOf(refusal.code);
+  const { passedOn } = refusal;
+  const status = passedOn?.status ?? row.status;
+  if (passedOn !== undefined && passedOn.body.length > 0) {
+    const headers = [...passedOn.headers, ['Cache-Control', 'no-store'] as const];
+    return { status, headers, body: passedOn.body };
+  }
+  // Without its body, what an upstream says of that would be wrong here.
+  const own = passedOn?.headers.filter(([name]) => !/^content-/i.test(name)) ?? [];
   const retryAfter =
     row.retryAfterSeconds === undefined ? undefined : (refusal.retryAfterSeconds ?? row.retryAfterSeconds);
 
@@ -31,7 +39,7 @@ export function problemOf(refusal: Refusal): ProblemResponse {
     ['Cache-Control', 'no-store'],
     ['X-Content-Type-Options', 'nosniff'],
   ];
-  if (row.status === 401) {
+  if (status === 401 && !own.some(([name]) => name.toLowerCase() === 'www-authenticate')) {
     for (const challenge of refusal.challenges ?? [ticketChallenge(refusal.code)]) {
       headers.push(['WWW-Authenticate', challenge]);
     }
@@ -46,7 +54,7 @@ export function problemOf(refusal: Refusal): ProblemResponse {
   const body = JSON.stringify({
     type: problemType(refusal.code),
     title: row.title,
-    status: row.status,
+    status,
     code: refusal.code,
     detail: refusal.detail ?? row.detail,
     retry: row.retry,
@@ -54,5 +62,5 @@ export function problemOf(refusal: Refusal): ProblemResponse {
     ticket_id: refusal.ticketId,
     errors: refusal.errors,
   });
-  return { status: row.status, headers, body };
+  return { status, headers: [...headers, ...own], body };
 }

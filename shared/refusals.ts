@@ -18,8 +18,6 @@ interface Row {
   readonly detail: string;
   /** Seconds to wait when nothing better is known; rows with it carry `Retry-After`. */
   readonly retryAfterSeconds?: number;
-  /** Nothing in this version answers with it: the code is kept for what is to come. */
-  readonly reserved?: true;
 }
 
 export const refusals = {
@@ -209,21 +207,18 @@ export const refusals = {
     retry: 'backoff',
     title: 'The upstream cannot be reached',
     detail: 'The gateway admitted the ticket, but the backend behind it does not accept connections.',
-    reserved: true,
   },
   upstream_timeout: {
     status: 504,
     retry: 'backoff',
     title: 'The upstream did not answer in time',
     detail: 'The gateway admitted the ticket, but the backend behind it did not finish its handshake.',
-    reserved: true,
   },
   upstream_refused: {
     status: 502,
     retry: 'never',
     title: 'The upstream refused the connection',
     detail: 'The gateway admitted the ticket, but the backend behind it answered something other than 101.',
-    reserved: true,
   },
 } as const satisfies Record<string, Row>;
 
@@ -239,6 +234,15 @@ export interface FieldError {
   readonly detail: string;
 }
 
+/** An answer of an upstream, 4xx. */
+export interface PassedOn {
+  readonly status: number;
+  /** `Content-Type`, `WWW-Authenticate` and the like; nothing about framing. */
+  readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
+  /** Empty where it had none, or more than is passed on: then the problem document takes its place. */
+  readonly body: Uint8Array;
+}
+
 /** An expected no. Everything that is not said here is said by the row of its code. */
 export interface Refusal {
   readonly code: RefusalCode;
@@ -252,6 +256,8 @@ export interface Refusal {
   readonly allow?: readonly string[];
   /** Instead of the row's detail, where more can be said. A text of ours: it never repeats what the client sent. */
   readonly detail?: string;
+  /** With `upstream_refused`: the upstream's own answer, which is passed on in place of the problem document. */
+  readonly passedOn?: PassedOn;
   /** With a 401 of the ticket service: one challenge for each configured scheme. */
   readonly challenges?: readonly string[];
 }

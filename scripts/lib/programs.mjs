@@ -3,15 +3,25 @@ import { run, say } from './run.mjs';
 
 /**
  * Programs that the tests run for real. `required`: without it there is no point in testing;
- * the others cost only their suite.
+ * the others cost only their suite. `check`: what succeeds where it is there, if its command alone does not tell.
  */
 export const programs = [
   { name: 'redis', commands: ['redis-server', 'valkey-server'], apt: 'redis-server', brew: 'redis', required: true },
   { name: 'nginx', commands: ['nginx'], apt: 'nginx-light', brew: 'nginx' },
+  { name: 'caddy', commands: ['caddy'], apt: 'caddy', brew: 'caddy' },
+  { name: 'haproxy', commands: ['haproxy'], apt: 'haproxy', brew: 'haproxy' },
   { name: 'curl', commands: ['curl'], apt: 'curl', brew: 'curl' },
   { name: 'chromium', commands: ['chromium', 'chromium-browser', 'google-chrome'], apt: 'chromium', brew: 'chromium' },
   { name: 'firefox', commands: ['firefox-esr', 'firefox'], apt: 'firefox-esr', brew: 'firefox' },
   { name: 'docker-compose', commands: ['docker-compose'], apt: 'docker-compose', brew: 'docker-compose' },
+  {
+    name: 'python3-websockets',
+    check: ['/usr/bin/python3', '-c', 'import websockets'],
+    apt: 'python3-websockets',
+    elsewhere: '/usr/bin/python3 -m pip install websockets',
+  },
+  // macOS has a java that only asks for one to be installed.
+  { name: 'java', check: ['javac', '-version'], apt: 'default-jdk-headless', brew: 'openjdk' },
 ];
 
 /** Installs what is missing where that is allowed, and returns what is missing still. */
@@ -20,13 +30,17 @@ export function provide() {
   if (absent.length === 0) return [];
   const installer = findInstaller();
   if (installer !== undefined) {
-    say(`installing ${absent.map((program) => program[installer.kind]).join(', ')}`);
-    installer.install(absent.map((program) => program[installer.kind]));
+    const names = absent.map((program) => program[installer.kind]).filter((name) => name !== undefined);
+    if (names.length > 0) {
+      say(`installing ${names.join(', ')}`);
+      installer.install(names);
+    }
   }
   return absent.filter((program) => !isPresent(program)).map((program) => ({ ...program, remedy: remedy(program) }));
 }
 
-function isPresent({ commands }) {
+function isPresent({ commands, check }) {
+  if (check !== undefined) return succeeds(check[0], check.slice(1));
   // nginx lives in /usr/sbin, which is not on everybody's PATH.
   const path = `${process.env.PATH}:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin`;
   return commands.some(
@@ -57,6 +71,7 @@ function succeeds(command, args) {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 }
 
-function remedy({ apt, brew }) {
-  return process.platform === 'darwin' ? `brew install ${brew}` : `sudo apt-get install ${apt}`;
+function remedy({ apt, brew, elsewhere }) {
+  if (process.platform !== 'darwin') return `sudo apt-get install ${apt}`;
+  return brew === undefined ? elsewhere : `brew install ${brew}`;
 }

@@ -8,15 +8,14 @@ import { hashSecret, mintAttemptId, type Ticket } from '../../shared/ticket.ts';
 import { type Handshake, parseHandshake, readRefused, type UpgradeRequest } from './handshake.ts';
 import type { Load } from './load.ts';
 import { originAllowed } from './origin-rule.ts';
+import type { FindRoute, Route } from './routes.ts';
 
 /** What a gateway admits by. */
 export interface AdmissionRules {
   readonly gatewayId: string;
-  readonly audience: string | undefined;
   readonly carriers: readonly Carrier[];
-  readonly allowedOrigins: readonly string[] | undefined;
+  readonly findRoute: FindRoute;
   readonly bindAddress: boolean;
-  readonly maxConnectionsPerSubject: number;
   readonly limitPolicy: 'refuse' | 'replace';
 }
 
@@ -39,6 +38,9 @@ export interface AdmittedUpgrade {
   readonly attemptId: string;
   readonly admitted: Admitted;
   readonly handshake: Handshake;
+  readonly route: Route;
+  /** Gives its place among the connections of the route back. */
+  readonly leaveRoute: () => void;
 }
 
 export interface Refused {
@@ -57,7 +59,7 @@ export interface AdmissionContext {
 
 /**
  * What the gateway decides about an upgrade, the cheapest reason first and the store last:
- * syntax, drain and load, origin, ticket syntax, consume. Nothing is written to the client here.
+ * syntax, drain and load, route, origin, ticket syntax, consume. Nothing is written to the client here.
  */
 export async function admit(visitor: Visitor, context: AdmissionContext): Promise<Admission> {
   const parsed = parseHandshake(visitor, context.rules.carriers);
@@ -65,11 +67,15 @@ export async function admit(visitor: Visitor, context: AdmissionContext): Promis
   const { handshake } = parsed;
   const { presented } = handshake;
 
-  const early = (await context.load.refusal(visitor.address)) ?? originRefusal(visitor, handshake, context.rules);
-  if (early !== undefined) return refuseEarly(early, visitor, context);
+  const route = context.rules.findRoute(handshake.path);
+  const early =
+    (await context.load.refusal(visitor.address)) ??
+    routeRefusal(route, context.load) ??
+    originRefusal(visitor, handshake, route);
+  if (early !== undefined || route === undefined) return refuseEarly(early ?? NO_ROUTE, visitor, context);
   if (presented.kind === 'missing') return refuseEarly({ code: 'ticket_missing' }, visitor, context);
   if (presented.kind === 'malformed') return { kind: 'refused', refusal: { code: 'ticket_malformed' } };
-  return consume(visitor, handshake, presented.ticket, context);
+  return consume(visitor, handshake, route, presented.ticket, context);
 }
 
 /**
@@ -83,19 +89,30 @@ export async function refuseEarly(refusal: Refusal, visitor: Presented, context:
   return { kind: 'refused', refusal: { ...refusal, ticketId: ticket.id }, subject };
 }
 
-function originRefusal(visitor: Visitor, handshake: Handshake, rules: AdmissionRules): Refusal | undefined {
+const NO_ROUTE: Refusal = { code: 'not_found', detail: 'No route of this gateway leads there: check the path.' };
+
+function routeRefusal(route: Route | undefined, load: Load): Refusal | undefined {
+  if (route === undefined) return NO_ROUTE;
+  return load.isFull(route) ? { code: 'connection_limit' } : undefined;
+}
+
+function originRefusal(visitor: Visitor, handshake: Handshake, route: Route | undefined): Refusal | undefined {
   const host = visitor.forwardedHost ?? handshake.host;
-  return originAllowed(handshake.origin, host, rules.allowedOrigins) ? undefined : { code: 'origin_refused' };
+  return originAllowed(handshake.origin, host, route?.allowedOrigins) ? undefined : { code: 'origin_refused' };
 }
 
 async function consume(
   visitor: Visitor,
   handshake: Handshake,
+  route: Route,
   ticket: Ticket,
   context: AdmissionContext,
 ): Promise<Admission> {
-  const { rules, store, metrics } = context;
+  const { rules, load, store, metrics } = context;
   const attemptId = mintAttemptId();
+  // At once: whoever comes while the store is asked sees the place taken.
+  const leaveRoute = load.hold(route);
+  let admitted = false;
   const started = performance.now();
   try {
     const outcome = await counted(
@@ -106,23 +123,26 @@ async function consume(
         secretSha256: hashSecret(ticket.secret),
         attemptId,
         gatewayId: rules.gatewayId,
-        audience: rules.audience,
+        audience: route.audience,
         path: handshake.path,
         origin: handshake.origin,
         address: visitor.address,
         bindAddress: rules.bindAddress,
-        maxConnections: rules.maxConnectionsPerSubject,
+        maxConnections: route.maxConnectionsPerSubject,
         limitPolicy: rules.limitPolicy,
       }),
     );
     metrics.observe('oncegate_consume_duration_seconds', (performance.now() - started) / 1000);
     if (outcome.code === 'admitted') {
-      return { kind: 'admitted', ticketId: ticket.id, attemptId, admitted: outcome, handshake };
+      admitted = true;
+      return { kind: 'admitted', ticketId: ticket.id, attemptId, admitted: outcome, handshake, route, leaveRoute };
     }
     return { kind: 'refused', refusal: { code: outcome.code, ticketId: ticket.id }, subject: outcome.subject };
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error;
     return { kind: 'refused', refusal: { code: 'store_unavailable', ticketId: ticket.id } };
+  } finally {
+    if (!admitted) leaveRoute();
   }
 }
 

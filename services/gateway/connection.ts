@@ -1,6 +1,6 @@
 import { type CloseReason, closeCodes } from '../../shared/close-codes.ts';
 
-/** What carries a connection's frames: the built-in echo, or whatever stands in its place. */
+/** What carries a connection's frames: the built-in echo, or the relay to an upstream. */
 export interface Wire {
   ping(): void;
   /** Sends a Close frame (RFC 6455 §5.5.1). */
@@ -9,6 +9,18 @@ export interface Wire {
   terminate(): void;
   /** Whether the client does not read what it is sent. */
   readonly stalled: boolean;
+  /** Bytes from the client so far, where the wire does not tell of each: more of them are a sign of life. */
+  readonly bytesRead?: number;
+}
+
+/** What a wire tells of its connection. */
+export interface WireListener {
+  /** The client gave a sign of life. */
+  heard(): void;
+  /** The gateway has to close for this reason. */
+  failed(reason: Extract<CloseReason, 'message_too_big' | 'upstream_lost'>): void;
+  /** The socket has ended, with this code and reason from the client, the upstream or the network. */
+  ended(code: number, reason: string): void;
 }
 
 export interface ConnectionOptions {
@@ -47,6 +59,7 @@ export class Connection {
   #heardAt: number;
   #pingedAt: number | undefined;
   #leasedAt: number;
+  #bytesRead: number | undefined;
   #closing: { readonly reason: CloseReason; readonly terminateAt: number } | undefined;
 
   constructor(options: ConnectionOptions) {
@@ -114,6 +127,11 @@ export class Connection {
     if (this.#closing !== undefined) {
       if (now >= this.#closing.terminateAt) this.#wire.terminate();
       return;
+    }
+    const { bytesRead } = this.#wire;
+    if (bytesRead !== this.#bytesRead) {
+      this.#bytesRead = bytesRead;
+      this.heard(now);
     }
     if (now >= this.#end) {
       this.close('session_expired', now);

@@ -31,6 +31,7 @@ const TICK_MIN_MS = 50;
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #open = new Map<string, Connection>();
+  readonly #expected = new Map<string, CloseReason | undefined>();
   readonly #unrecorded = new Map<string, CloseRequest>();
   readonly #leaseEveryMs: number;
   readonly #timer: NodeJS.Timeout;
@@ -55,16 +56,26 @@ export class Connections {
     return [...this.#open.values()].filter((connection) => connection.closing === undefined);
   }
 
+  /** A connection is about to open: what closes it until then counts as soon as it has. Returned is what calls that off. */
+  expect(id: string): () => void {
+    this.#expected.set(id, undefined);
+    return () => this.#expected.delete(id);
+  }
+
   open(options: Omit<ConnectionOptions, 'now'>): Connection {
     const connection = new Connection({ ...options, now: performance.now() });
     this.#open.set(connection.id, connection);
     this.#options.metrics.set('oncegate_connections_open', this.#open.size);
     this.#options.log.info({ event: 'open', ticket_id: connection.id, subject: connection.subject });
+    const reason = this.#expected.get(connection.id);
+    this.#expected.delete(connection.id);
+    if (reason !== undefined) connection.close(reason, performance.now());
     return connection;
   }
 
   /** Closes a connection of this gateway for a reason of the table. */
   close(id: string, reason: CloseReason, detail?: string): void {
+    if (this.#expected.has(id)) this.#expected.set(id, reason);
     this.#open.get(id)?.close(reason, performance.now(), detail);
   }
 

@@ -2,17 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type Server, WebSocket, WebSocketServer } from 'ws';
 import { ABNORMAL_CLOSURE, closeCodes } from '../../shared/close-codes.ts';
-import type { Wire } from './connection.ts';
+import type { Wire, WireListener } from './connection.ts';
 import { chooseSubprotocol } from './subprotocols.ts';
-
-/** What the echo tells of a connection. */
-export interface EchoListener {
-  /** The client gave a sign of life. */
-  heard(): void;
-  /** The gateway has to close for this reason, and is about to. */
-  tooBig(): void;
-  ended(code: number, reason: string): void;
-}
 
 /** What the client is told when the connection opens. */
 export interface Hello {
@@ -62,7 +53,7 @@ export class Echo {
    * @param request its subprotocols must no longer hold the ticket
    * @returns the wire, or null where the client went away and nothing was opened
    */
-  open(request: IncomingMessage, socket: Duplex, hello: Hello, listen: (wire: Wire) => EchoListener): Wire | null {
+  open(request: IncomingMessage, socket: Duplex, hello: Hello, listen: (wire: Wire) => WireListener): Wire | null {
     let opened: Wire | null = null;
     this.#server.handleUpgrade(request, socket, Buffer.alloc(0), (webSocket: EchoSocket) => {
       opened = wireOf(webSocket);
@@ -93,7 +84,7 @@ function wireOf(webSocket: WebSocket): Wire {
   };
 }
 
-function attach(webSocket: EchoSocket, listener: EchoListener): void {
+function attach(webSocket: EchoSocket, listener: WireListener): void {
   webSocket.on('message', (data: RawData, isBinary: boolean) => {
     webSocket.send(data, { binary: isBinary }, () => {
       if (webSocket.isPaused && webSocket.bufferedAmount < STALL_BYTES) webSocket.resume();
@@ -101,7 +92,7 @@ function attach(webSocket: EchoSocket, listener: EchoListener): void {
     if (webSocket.bufferedAmount >= STALL_BYTES) webSocket.pause();
   });
   webSocket.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === TOO_BIG) listener.tooBig();
+    if (error.code === TOO_BIG) listener.failed('message_too_big');
   });
   webSocket.on('close', (code, reason) => {
     listener.ended(code === ABNORMAL_CLOSURE ? (webSocket.closeCode ?? code) : code, reason.toString());

@@ -16,6 +16,8 @@ export interface UpgradeRequest {
   readonly earlyBytes: number;
   /** Whether an earlier request came on the same socket, whose answer may still be on its way. */
   readonly pipelined: boolean;
+  /** A proxy asks on behalf of the client: what belongs to one hop, `Upgrade` among it, may have been taken off. */
+  readonly upgradeTakenOff?: true;
 }
 
 /** An upgrade request that is well-formed (RFC 6455 §4.2.1). */
@@ -45,6 +47,8 @@ const ID_SEGMENT = new RegExp(`^${idSegment(TICKET_ID)}(?=/|$)`);
 const PATH = /^\/(?!\/)[!-~]*$/;
 /** Visible ASCII without `#` and `\\`: the rest has to come percent-encoded (RFC 3986 §2). */
 const TARGET = /^[!-"$-[\]-~]+$/;
+/** A `.` or `..` segment, percent-encoded or not: whoever resolves it would be led around a route or a ticket's path. */
+const DOT_SEGMENT = /(?:\/|%2f|%5c)(?:\.|%2e){1,2}(?=\/|%2f|%5c|$)/i;
 const BASE64_OF_16_BYTES = /^[+/0-9A-Za-z]{22}==$/;
 
 const MALFORMED: ParsedHandshake = { ok: false, refusal: { code: 'handshake_malformed' } };
@@ -65,7 +69,10 @@ export function parseHandshake(request: UpgradeRequest, carriers: readonly Carri
   if (headers.has('transfer-encoding') || (headers.has('content-length') && only('content-length') !== '0'))
     return MALFORMED;
 
-  if (only('upgrade')?.toLowerCase() !== 'websocket') return headers.has('upgrade') ? UPGRADE_REQUIRED : MALFORMED;
+  const isPlain = request.upgradeTakenOff === true && !headers.has('upgrade') && !headers.has('sec-websocket-key');
+  if (isPlain) return UPGRADE_REQUIRED;
+  if (only('upgrade')?.toLowerCase() !== 'websocket' && !(request.upgradeTakenOff && !headers.has('upgrade')))
+    return headers.has('upgrade') ? UPGRADE_REQUIRED : MALFORMED;
   const version = only('sec-websocket-version');
   if (version === undefined) return MALFORMED;
   if (version !== '13') return UPGRADE_REQUIRED;
@@ -73,7 +80,7 @@ export function parseHandshake(request: UpgradeRequest, carriers: readonly Carri
   if (!atMostOne('origin') || !atMostOne('authorization')) return MALFORMED;
 
   const [path = '', ...queries] = request.target.split('?');
-  if (!PATH.test(path) || !TARGET.test(request.target)) return MALFORMED;
+  if (!PATH.test(path) || !TARGET.test(request.target) || DOT_SEGMENT.test(path)) return MALFORMED;
 
   const protocols = parseSubprotocols(headers.get('sec-websocket-protocol')?.join(','));
   if (protocols === null) return MALFORMED;

@@ -1,5 +1,6 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Refusal, RefusalCode } from '../../shared/refusals.ts';
+import type { Route } from './routes.ts';
 
 export interface LoadLimits {
   /** The most open connections; 0 for no limit. */
@@ -20,6 +21,9 @@ const NOT_THE_CLIENTS_FAULT: readonly RefusalCode[] = [
   'store_unavailable',
   'connection_limit',
   'rate_limited',
+  'upstream_unreachable',
+  'upstream_timeout',
+  'upstream_refused',
 ];
 
 /** How busy a gateway is, and whether it takes one more. */
@@ -27,6 +31,7 @@ export class Load {
   readonly #limits: LoadLimits;
   readonly #connections: () => number;
   readonly #failures: RateLimiterMemory | undefined;
+  readonly #held = new Map<string, number>();
   #deciding = 0;
   #admissible = 0;
   #notes = 0;
@@ -75,6 +80,21 @@ export class Load {
     if (maxConnections > 0 && this.#connections() + this.#deciding > maxConnections)
       return { code: 'connection_limit' };
     return undefined;
+  }
+
+  /** Whether a route has as many connections as it may. */
+  isFull({ prefix, maxConnections }: Pick<Route, 'prefix' | 'maxConnections'>): boolean {
+    return maxConnections > 0 && (this.#held.get(prefix) ?? 0) >= maxConnections;
+  }
+
+  /** Counts an upgrade, and the connection that it may become, against its route until the returned function is called. */
+  hold({ prefix }: Pick<Route, 'prefix'>): () => void {
+    this.#held.set(prefix, (this.#held.get(prefix) ?? 0) + 1);
+    let held = true;
+    return () => {
+      if (held) this.#held.set(prefix, (this.#held.get(prefix) ?? 0) - 1);
+      held = false;
+    };
   }
 
   /** Counts a failed handshake against its address. */

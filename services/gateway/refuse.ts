@@ -21,7 +21,7 @@ export function refuseUpgrade(socket: Duplex, refusal: Refusal, method?: string)
   }
   const { status, headers, body } = problemOf(refusal);
   const lines = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
     `Date: ${new Date().toUTCString()}`,
     'Connection: close',
     ...headers.map(([name, value]) => `${name}: ${value}`),
@@ -30,5 +30,6 @@ export function refuseUpgrade(socket: Duplex, refusal: Refusal, method?: string)
   const linger = setTimeout(() => socket.destroy(), LINGER_MS);
   socket.once('close', () => clearTimeout(linger));
   socket.resume();
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${method === 'HEAD' ? '' : body}`);
+  const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+  socket.end(method === 'HEAD' ? head : Buffer.concat([head, Buffer.from(body)]));
 }

@@ -1,12 +1,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
+import { KEY_SET_PATH } from '../../shared/http/admin-server.ts';
 import { sendRefusal } from '../../shared/http/send-refusal.ts';
 import type { Refusal } from '../../shared/refusals.ts';
 import { refuseUpgrade } from './refuse.ts';
 
 export interface UpgradeServerOptions {
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Public keys of signed identities: the one thing that is answered to a plain request. */
+  readonly keySet: object | undefined;
   /**
    * Called for every upgrade request; its socket has an `'error'` listener already.
    *
@@ -45,7 +48,7 @@ const SERVER_OPTIONS: ServerOptions = {
  * reset without one would end the process.
  */
 export function createUpgradeServer(options: UpgradeServerOptions): Server {
-  const { tls, onUpgrade, onPlainRequest, onRefused, onFault } = options;
+  const { tls, keySet, onUpgrade, onPlainRequest, onRefused, onFault } = options;
   /** Sockets on which a request was refused, each with the moment at which that was written. */
   const answered = new WeakMap<Duplex, Promise<void>>();
   const handshakeTimeout = HEADERS_TIMEOUT_MS;
@@ -63,6 +66,13 @@ export function createUpgradeServer(options: UpgradeServerOptions): Server {
   }
 
   function refusePlainRequest(request: IncomingMessage, response: ServerResponse): void {
+    if (keySet !== undefined && request.method === 'GET' && request.url === KEY_SET_PATH) {
+      answered.set(request.socket, Promise.resolve());
+      response.shouldKeepAlive = false;
+      response.setHeader('Content-Type', 'application/jwk-set+json');
+      response.end(JSON.stringify(keySet));
+      return;
+    }
     const refusal: Refusal =
       request.method === 'GET' || request.method === 'HEAD'
         ? { code: 'upgrade_required' }

@@ -3,6 +3,7 @@ import { hashPassword } from '../../shared/password.ts';
 import { runService } from '../../shared/process/run-service.ts';
 import { createStore, usesRedis } from '../../shared/store/create-store.ts';
 import { startGateway } from '../gateway/gateway.ts';
+import { gatewayRules } from '../gateway/rules.ts';
 import { announcementOf } from '../ticket/announce.ts';
 import { createBasicAuthenticator } from '../ticket/authenticators/basic.ts';
 import { NameThrottle } from '../ticket/authenticators/name-throttle.ts';
@@ -17,7 +18,7 @@ const DEMO_USER = 'demo';
 /** Both services in one process: to try it, to develop against it, or to run small. */
 await runService({
   name: 'standalone',
-  rules: [...authenticationRules, policyRule],
+  rules: [...authenticationRules, policyRule, ...gatewayRules],
   async start(settings, log) {
     const store = new SimulatedStore(createStore(settings, log));
     const demo = hasAuthenticator(settings) ? undefined : { name: DEMO_USER, password: nanoid(16) };

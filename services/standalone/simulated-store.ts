@@ -7,6 +7,7 @@ import {
   type IssueRequest,
   type LeaseRequest,
   type NoteRequest,
+  type RefuseRequest,
   type RenewRequest,
   type RevokeRequest,
   StoreUnavailable,
@@ -62,6 +63,7 @@ export class SimulatedStore implements TicketStore, Simulations {
   issue = (request: IssueRequest) => this.#ask(request.id, () => this.#inner.issue(request));
   consume = (request: ConsumeRequest) => this.#ask(request.id, () => this.#inner.consume(this.#limited(request)));
   note = (request: NoteRequest) => this.#ask(request.id, () => this.#inner.note(request));
+  refuse = (request: RefuseRequest) => this.#ask(request.id, () => this.#inner.refuse(request));
   close = (request: CloseRequest) => this.#ask(request.id, () => this.#inner.close(request));
   revoke = (request: RevokeRequest) => this.#ask(request.id, () => this.#inner.revoke(request));
   renew = (request: RenewRequest) => this.#ask(request.id, () => this.#inner.renew(request));

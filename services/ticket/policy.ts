@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AUDIENCE } from '../../shared/audience.ts';
 import { claimsFault } from '../../shared/claims.ts';
+import { parseJsonFile } from '../../shared/json-file.ts';
 import { fitsPattern } from '../../shared/pattern.ts';
 import type { Refusal } from '../../shared/refusals.ts';
 import type { ParsedFile } from '../../shared/watched-file.ts';
@@ -51,20 +52,7 @@ export type Policy = z.infer<typeof policySchema>;
 
 /** Reads a policy file; each fault is named with its path in the file. */
 export function parsePolicy(content: string): ParsedFile<Policy> {
-  let value: unknown;
-  try {
-    value = JSON.parse(content);
-  } catch (error) {
-    return { ok: false, faults: [`must be JSON: ${error instanceof Error ? error.message : 'unreadable'}`] };
-  }
-  const parsed = policySchema.safeParse(value);
-  if (parsed.success) return { ok: true, value: parsed.data };
-  return {
-    ok: false,
-    faults: parsed.error.issues.map(
-      (issue) => `${issue.path.length === 0 ? 'the file' : issue.path.join('.')}: ${issue.message}`,
-    ),
-  };
+  return parseJsonFile(policySchema, content);
 }
 
 export type Judged =

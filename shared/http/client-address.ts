@@ -32,9 +32,26 @@ export function clientAddress(request: IncomingMessage, trust: Trust): string {
   return isIP(address) === 0 ? peer : address;
 }
 
+/** The address of the client of a proxy that asks on its behalf: as {@link clientAddress}, or its `X-Real-IP`. */
+export function proxiedAddress(request: IncomingMessage, trust: Trust): string {
+  const { 'x-forwarded-for': forwarded, 'x-real-ip': real } = request.headers;
+  if (forwarded !== undefined || typeof real !== 'string' || !isTrustedPeer(request, trust)) {
+    return clientAddress(request, trust);
+  }
+  const address = plainAddress(real.trim());
+  return isIP(address) === 0 ? clientAddress(request, trust) : address;
+}
+
 /** The host that the client asked for, from the `X-Forwarded-Host` of a trusted proxy. */
 export function forwardedHost(request: IncomingMessage, trust: Trust): string | undefined {
   const forwarded = request.headers['x-forwarded-host'];
   if (typeof forwarded !== 'string') return undefined;
   return isTrustedPeer(request, trust) ? forwarded.split(',', 1)[0]?.trim() : undefined;
+}
+
+/** The scheme that the client used, from the `X-Forwarded-Proto` of a trusted proxy, or of this very connection. */
+export function forwardedScheme(request: IncomingMessage, trust: Trust): 'http' | 'https' {
+  const forwarded = isTrustedPeer(request, trust) ? request.headers['x-forwarded-proto'] : undefined;
+  if (typeof forwarded === 'string') return /^(?:https|wss)\b/i.test(forwarded.trim()) ? 'https' : 'http';
+  return 'encrypted' in request.socket ? 'https' : 'http';
 }

@@ -68,9 +68,6 @@ const oneRedis: Rule = (_, written) =>
     ? ['REDIS_CLUSTER_NODES: must not be set together with REDIS_SENTINELS']
     : [];
 
-const noUpstream: Rule = (_, written) =>
-  written('UPSTREAM_URL') ? ['UPSTREAM_URL: must not be set: this version has the built-in echo only'] : [];
-
 const matchingTls: Rule = ({ tlsCertFile, tlsKeyFile }) => {
   if (tlsCertFile === undefined || tlsKeyFile === undefined) return [];
   try {
@@ -87,6 +84,5 @@ const commonRules: readonly Rule[] = [
   together('REDIS_SENTINEL_NAME', 'REDIS_SENTINELS'),
   together('TLS_CERT_FILE', 'TLS_KEY_FILE'),
   together('TLS_KEY_FILE', 'TLS_CERT_FILE'),
-  noUpstream,
   matchingTls,
 ];

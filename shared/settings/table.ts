@@ -200,7 +200,42 @@ export const settingsTable = {
     type: url('ws', 'wss'),
     defaultNote: 'the built-in echo',
     reader: 'gateway',
-    doc: 'Reserved for the WebSocket backend behind the gateway. This version has the built-in echo only and refuses to start when it is set.',
+    doc: 'The WebSocket back end behind the gateway, dialled for every admitted connection. A path in it goes in front of that of the client.',
+  },
+  ROUTES_FILE: {
+    type: file,
+    reader: 'gateway',
+    doc: 'JSON file that names several back ends by path prefix (docs/relay.md). Instead of UPSTREAM_URL. Read again on SIGHUP.',
+  },
+  UPSTREAM_CA_FILE: {
+    type: file,
+    defaultNote: "the system's",
+    reader: 'gateway',
+    doc: 'PEM certificates of the authorities that vouch for `wss:` upstreams.',
+  },
+  UPSTREAM_CONNECT_TIMEOUT_MS: {
+    type: integer(10, 60_000, 'ms'),
+    default: '2000',
+    reader: 'gateway',
+    doc: 'How long an upstream may take to accept a connection, TLS included; past it: 504 `upstream_timeout`.',
+  },
+  UPSTREAM_HANDSHAKE_TIMEOUT_MS: {
+    type: integer(10, 60_000, 'ms'),
+    default: '5000',
+    reader: 'gateway',
+    doc: 'How long an upstream may then take to answer the upgrade; past it: 504 `upstream_timeout`.',
+  },
+  UPSTREAM_IDLE_SECONDS: {
+    type: integer(0, 86_400, 'seconds'),
+    default: '0',
+    reader: 'gateway',
+    doc: 'After how long without a byte from either side an upstream counts as lost (1013); 0 for never.',
+  },
+  IDENTITY_JWT_KEY_FILE: {
+    type: file,
+    secret: true,
+    reader: 'gateway',
+    doc: 'PEM private key (Ed25519, EC P-256 or RSA) with which the gateway signs who a connection acts for, as a JWT in `Oncegate-Identity`. The public key is at `/.well-known/jwks.json`.',
   },
   BIND_ADDRESS: {
     type: flag,

@@ -20,6 +20,8 @@ import type {
   LeaseRequest,
   NoteOutcome,
   NoteRequest,
+  RefuseOutcome,
+  RefuseRequest,
   RenewOutcome,
   RenewRequest,
   RevokeOutcome,
@@ -139,6 +141,26 @@ export class MemoryStore implements TicketStore {
     if (entry === undefined || !sameSecret(entry.hash, request.secretSha256)) return { code: 'ticket_unknown' };
     noteAttempt(entry.hash, now, request.outcome, request);
     return { code: 'noted', subject: entry.hash.subject ?? '' };
+  }
+
+  async refuse({ id, attemptId, outcome, status }: RefuseRequest): Promise<RefuseOutcome> {
+    const now = this.#now();
+    const entry = this.#find(id, now);
+    const decided = entry && splitAttempt(entry.hash);
+    if (entry === undefined || decided?.attemptId !== attemptId || decided.outcome !== 'admitted') {
+      return { code: 'not_held' };
+    }
+    const { hash } = entry;
+    if (hash.closed_at !== undefined) return { code: 'not_held' };
+
+    this.#setsOf(id).connections.delete(id);
+    if (hash.state === 'open') hash.state = 'refused';
+    hash.attempt = `${attemptId}:${outcome}`;
+    hash.last_attempt_outcome = outcome;
+    hash.last_attempt_status = String(status);
+    delete hash.opened_at;
+    entry.keepUntil = Math.max(now, Number(hash.expires_at)) + this.#retentionMs;
+    return { code: 'refused' };
   }
 
   async close(request: CloseRequest): Promise<CloseOutcome> {

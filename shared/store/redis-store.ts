@@ -20,6 +20,8 @@ import {
   type LeaseRequest,
   type NoteOutcome,
   type NoteRequest,
+  type RefuseOutcome,
+  type RefuseRequest,
   type RenewOutcome,
   type RenewRequest,
   type RevokeOutcome,
@@ -119,6 +121,12 @@ export class RedisStore implements TicketStore {
     );
     const [code, subject] = listOf(reply);
     return code === 'noted' ? { code, subject: String(subject) } : { code: 'ticket_unknown' };
+  }
+
+  async refuse({ id, attemptId, outcome, status }: RefuseRequest): Promise<RefuseOutcome> {
+    const values = [id, attemptId, outcome, status, this.#retentionMs];
+    const [code] = listOf(await this.#link.script('refuse', this.#closeKeys(id), values));
+    return { code: code as RefuseOutcome['code'] }; // the returns of refuse.lua
   }
 
   async close(request: CloseRequest): Promise<CloseOutcome> {

@@ -3,7 +3,18 @@ import { closeCodes, closeReasons } from '../close-codes.ts';
 import { refusalCodes, refusals } from '../refusals.ts';
 
 /** The Lua scripts, one atomic operation each; the header of each file is its contract. */
-export const scriptNames = ['issue', 'consume', 'note', 'close', 'revoke', 'renew', 'lease', 'read', 'count'] as const;
+export const scriptNames = [
+  'issue',
+  'consume',
+  'note',
+  'refuse',
+  'close',
+  'revoke',
+  'renew',
+  'lease',
+  'read',
+  'count',
+] as const;
 
 export type ScriptName = (typeof scriptNames)[number];
 

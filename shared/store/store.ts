@@ -13,6 +13,8 @@ export interface TicketStore {
   consume(request: ConsumeRequest): Promise<ConsumeOutcome>;
   /** Writes on the ticket's record an attempt that was refused before consume. The ticket stays unspent. */
   note(request: NoteRequest): Promise<NoteOutcome>;
+  /** Takes an admission back that never became a connection: the record says `refused`, the subject's place is free. */
+  refuse(request: RefuseRequest): Promise<RefuseOutcome>;
   /** Ends a connection: the record says `closed`, the subject's place is free. */
   close(request: CloseRequest): Promise<CloseOutcome>;
   /** Withdraws an unspent ticket, or marks the connection that it bought for closing. */
@@ -151,6 +153,17 @@ export interface NoteRequest extends Presentation {
 }
 
 export type NoteOutcome = { readonly code: 'noted'; readonly subject: string } | { readonly code: 'ticket_unknown' };
+
+export interface RefuseRequest {
+  readonly id: string;
+  /** The attempt that was admitted. */
+  readonly attemptId: string;
+  readonly outcome: RefusalCode;
+  /** The HTTP status that the client is answered with: an upstream's own may differ from the row's. */
+  readonly status: number;
+}
+
+export type RefuseOutcome = { readonly code: 'refused' | 'not_held' };
 
 export interface CloseRequest {
   readonly id: string;

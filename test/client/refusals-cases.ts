@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { ConnectCode } from '../../client/refused.ts';
 import { APPLICATION_TOKEN, SIGNED_IN, startApplication } from '../support/application.ts';
 import { freePort } from '../support/free-port.ts';
@@ -6,6 +8,7 @@ import { type StoredTicket, storeTicket } from '../support/in-process.ts';
 import { startPlainProxy } from '../support/plain-proxy.ts';
 import { exchange, openRaw, upgradeRequest } from '../support/raw-socket.ts';
 import { bearer } from '../support/services.ts';
+import { atEnd } from '../support/teardown.ts';
 import { until } from '../support/wait.ts';
 import { openWebSocket, openWithTicket } from '../support/web-socket.ts';
 import type { Issued, RefusalCase, Stage } from './refusals-stage.ts';
@@ -311,10 +314,59 @@ const byClient: readonly RefusalCase[] = [
   },
 ];
 
+/** What stands behind the gateway says no, or nothing at all. */
+const byUpstream: readonly RefusalCase[] = [
+  {
+    name: 'a back end that is down',
+    code: 'upstream_unreachable',
+    status: 502,
+    attempted: true,
+    settings: async () => ({ gateway: { UPSTREAM_URL: `ws://127.0.0.1:${await freePort()}` } }),
+  },
+  {
+    name: 'a back end that does not answer',
+    code: 'upstream_timeout',
+    status: 504,
+    attempted: true,
+    settings: async () => ({
+      gateway: { UPSTREAM_URL: await startBackEnd(() => {}), UPSTREAM_HANDSHAKE_TIMEOUT_MS: '100' },
+    }),
+  },
+  {
+    name: 'a back end with a status of its own',
+    code: 'upstream_refused',
+    status: 409,
+    attempted: true,
+    settings: async () => ({
+      gateway: { UPSTREAM_URL: await startBackEnd((socket) => socket.end('HTTP/1.1 409 Conflict\r\n\r\n')) },
+    }),
+  },
+];
+
+/** A back end that answers upgrades in this way; its address. */
+async function startBackEnd(answer: (socket: Duplex) => void): Promise<string> {
+  const server = createServer();
+  const sockets: Duplex[] = [];
+  server.on('upgrade', (_request, socket) => {
+    sockets.push(socket);
+    socket.on('error', () => socket.destroy());
+    answer(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  atEnd(async () => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return `ws://127.0.0.1:${address.port}`;
+}
+
 /** Every refusal that a client can meet, each with the ways to get it. */
 export const refusalCases: readonly RefusalCase[] = [
   ...byTicketService.map((row) => ({ ...row, attempted: false })),
   ...byGateway.map((row) => ({ ...row, attempted: true })),
+  ...byUpstream,
   ...byClient,
 ];
 
@@ -322,7 +374,4 @@ export const refusalCases: readonly RefusalCase[] = [
 export const neverMet = {
   ticket_malformed:
     'The client presents the ticket as it was issued. Of one that was changed on its way no record tells: not_seen.',
-  upstream_unreachable: 'Nothing in this version answers with it.',
-  upstream_timeout: 'Nothing in this version answers with it.',
-  upstream_refused: 'Nothing in this version answers with it.',
 } as const satisfies Partial<Record<ConnectCode, string>>;

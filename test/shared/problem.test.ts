@@ -10,7 +10,7 @@ function valuesOf(refusal: Refusal, name: string): string[] {
 }
 
 function bodyOf(refusal: Refusal): Record<string, unknown> {
-  return JSON.parse(problemOf(refusal).body) as Record<string, unknown>; // a problem document is an object
+  return JSON.parse(String(problemOf(refusal).body)) as Record<string, unknown>; // a problem document is an object
 }
 
 describe('the HTTP answer of a refusal', () => {

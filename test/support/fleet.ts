@@ -6,7 +6,19 @@ import { type Fleet, metric, type ServiceProcess } from './services.ts';
 const keys = createKeys('oncegate:');
 
 /** Programs that this machine lacks, by the word of whoever runs the tests. */
-export function isMissing(program: 'redis' | 'nginx' | 'curl' | 'chromium' | 'firefox' | 'docker-compose'): boolean {
+export function isMissing(
+  program:
+    | 'redis'
+    | 'nginx'
+    | 'caddy'
+    | 'haproxy'
+    | 'curl'
+    | 'chromium'
+    | 'firefox'
+    | 'docker-compose'
+    | 'python3-websockets'
+    | 'java',
+): boolean {
   return (process.env.ONCEGATE_MISSING ?? '').split(',').includes(program);
 }
 

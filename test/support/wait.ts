@@ -9,18 +9,20 @@ export interface UntilOptions {
   readonly what?: string;
 }
 
+type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>;
+
 /**
  * Asks until the answer is truthy, and returns it. A condition that throws is asked again: what it
  * threw last is the cause of the failure when time is up.
  */
-export async function until<T>(condition: () => T | Promise<T>, options: UntilOptions = {}): Promise<T> {
+export async function until<T>(condition: () => T | Promise<T>, options: UntilOptions = {}): Promise<Truthy<T>> {
   const { timeoutMs = 5_000, everyMs = 5, what = condition.toString() } = options;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     let cause: unknown;
     try {
       const value = await condition();
-      if (value) return value;
+      if (value) return value as Truthy<T>; // as was just seen
     } catch (error) {
       cause = error;
     }

@@ -21,7 +21,7 @@ async function startEcho({ maxMessageBytes = MIB, claims = '{}' } = {}) {
     wires.push(
       echo.open(request, socket, hello, () => ({
         heard: () => void events.push('heard'),
-        tooBig: () => void events.push('too big'),
+        failed: (reason) => void events.push(reason),
         ended: (code, reason) => void events.push(`ended ${code} ${reason}`),
       })),
     );
@@ -105,7 +105,7 @@ describe('the echo', () => {
 
     expect(await client.closed).toEqual({ code: 1009, reason: 'message_too_big' });
     await until(() => events.some((event) => event.startsWith('ended')));
-    expect(events.filter((event) => event !== 'heard')).toEqual(['too big', expect.stringMatching(/^ended /)]);
+    expect(events.filter((event) => event !== 'heard')).toEqual(['message_too_big', expect.stringMatching(/^ended /)]);
     expect(client.answers()).toEqual([]);
   });
 
@@ -125,7 +125,7 @@ describe('the echo', () => {
 
     expect(client.received().subarray(-4)).toEqual(Buffer.from([0x88, 2, code >> 8, code & 0xff]));
     await until(() => events.some((event) => event.startsWith('ended')));
-    expect(events).not.toContain('too big');
+    expect(events).not.toContain('message_too_big');
   });
 
   test('agrees on no compression', async () => {
@@ -151,7 +151,7 @@ describe('the echo', () => {
       socket.once('end', () => {
         wire = echo.open(request, socket, { ticketId: 'a', subject: 'b', claims: '{}' }, () => {
           opened = true;
-          return { heard() {}, tooBig() {}, ended() {} };
+          return { heard() {}, failed() {}, ended() {} };
         });
       });
     });

@@ -325,13 +325,13 @@ describe('SIGHUP', () => {
     writeFileSync(path, contentOf({ subjects: ['ada'], audiences: ['after'] }));
     expect([await statusOf('before'), await statusOf('after')]).toEqual([201, 403]);
 
-    expect(await reload('policy_loaded')).toMatchObject({ level: 'info', setting: 'POLICY_FILE' });
+    expect(await reload('file_loaded')).toMatchObject({ level: 'info', setting: 'POLICY_FILE' });
     expect([await statusOf('before'), await statusOf('after')]).toEqual([403, 201]);
   });
 
   test('keeps the old policy where the new one is bad, and says what is wrong with it', async () => {
     writeFileSync(path, contentOf({ subjects: ['ada'], audiences: ['good'] }));
-    await reload('policy_loaded');
+    await reload('file_loaded');
     const good = readFileSync(path);
 
     writeFileSync(path, '{"rules":[{"subjects":["*"],"audiences":["a b"],"paths":[]}]}');
@@ -347,7 +347,7 @@ describe('SIGHUP', () => {
     expect(await statusOf('good')).toBe(201);
 
     writeFileSync(path, good);
-    await reload('policy_loaded');
+    await reload('file_loaded');
     expect(await statusOf('good')).toBe(201);
   });
 });

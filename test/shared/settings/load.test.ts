@@ -68,6 +68,12 @@ const OUT_OF_BOUNDS: ReadonlyArray<readonly [name: string, value: string, fault:
     'ws://a.example/?x=1',
     'must be a URL that begins with ws:// or wss://, without user, password, query or fragment, not "ws://a.example/?x=1"',
   ],
+  ['ROUTES_FILE', '/nowhere/routes', 'must be the path of a readable file, not "/nowhere/routes"'],
+  ['UPSTREAM_CA_FILE', '/nowhere/ca', 'must be the path of a readable file, not "/nowhere/ca"'],
+  ['UPSTREAM_CONNECT_TIMEOUT_MS', '9', 'must be a whole number from 10 to 60000 (ms), not "9"'],
+  ['UPSTREAM_HANDSHAKE_TIMEOUT_MS', '60001', 'must be a whole number from 10 to 60000 (ms), not "60001"'],
+  ['UPSTREAM_IDLE_SECONDS', '86401', 'must be a whole number from 0 to 86400 (seconds), not "86401"'],
+  ['IDENTITY_JWT_KEY_FILE', '/nowhere/key.pem', 'must be the path of a readable file'],
   ['BIND_ADDRESS', 'yes', 'must be true or false, not "yes"'],
   [
     'TRUST_PROXY',
@@ -129,9 +135,11 @@ const OUT_OF_BOUNDS: ReadonlyArray<readonly [name: string, value: string, fault:
 ];
 
 /** What is wrong with those settings besides the bounds. */
-const TOGETHER = [
-  'REDIS_CLUSTER_NODES: must not be set together with REDIS_SENTINELS',
-  'UPSTREAM_URL: must not be set: this version has the built-in echo only',
+const TOGETHER = ['REDIS_CLUSTER_NODES: must not be set together with REDIS_SENTINELS'];
+
+/** What only the gateway finds wrong with them. */
+const TOGETHER_FOR_GATEWAYS = [
+  'UPSTREAM_URL: must not be set together with ROUTES_FILE: name it there, with the path /',
 ];
 
 /** What only the ticket service finds wrong with them. */
@@ -163,7 +171,7 @@ describe('a configuration', () => {
   });
 
   test.each([
-    ['gateway', allFaults],
+    ['gateway', [...allFaults, ...TOGETHER_FOR_GATEWAYS]],
     ['ticket', [...allFaults, ...TOGETHER_FOR_TICKETS]],
   ] as const)('like that ends the %s with 78, one fault a line', async (name, faults) => {
     const { code, stdout, stderr } = await runToEnd(name, environment);
@@ -240,6 +248,9 @@ describe('a configuration', () => {
         authForwardSubject: 'sub',
         authForwardCacheSeconds: 0,
         authTimeoutMs: 2000,
+        upstreamConnectTimeoutMs: 2000,
+        upstreamHandshakeTimeoutMs: 5000,
+        upstreamIdleSeconds: 0,
         maxRequestsPerMinutePerAddress: 0,
         maxRequestsPerMinutePerSubject: 0,
         logLevel: 'info',
@@ -289,7 +300,6 @@ describe('a configuration', () => {
     [{ TLS_CERT_FILE: 'package.json' }, 'TLS_KEY_FILE'],
     [{ TLS_KEY_FILE: 'package.json' }, 'TLS_CERT_FILE'],
     [{ TLS_CERT_FILE: 'package.json', TLS_KEY_FILE: 'package.json' }, 'TLS_CERT_FILE, TLS_KEY_FILE'],
-    [{ UPSTREAM_URL: 'ws://backend.example' }, 'UPSTREAM_URL'],
     [{ TRUST_PROXY: '10.0.0.0/8,' }, 'TRUST_PROXY'],
     [{ TRUST_PROXY: 'proxy.example' }, 'TRUST_PROXY'],
     [{ DRAIN_SECONDS: '٣' }, 'DRAIN_SECONDS'],

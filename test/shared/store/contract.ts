@@ -8,6 +8,7 @@ import { issueContract } from './contract-issue.ts';
 import { leaseContract } from './contract-lease.ts';
 import { limitContract } from './contract-limit.ts';
 import { listContract } from './contract-list.ts';
+import { refuseContract } from './contract-refuse.ts';
 import type { Harness } from './harness.ts';
 
 /** What every store has to do, whatever it keeps its records in. */
@@ -23,6 +24,7 @@ export function describeStore(name: string, createHarness: () => Promise<Harness
     consumeContract(current);
     bindingContract(current);
     limitContract(current);
+    refuseContract(current);
     endingContract(current);
     leaseContract(current);
     listContract(current);

@@ -1,0 +1,30 @@
+import { EventEmitter } from 'node:events';
+import websocket from '@fastify/websocket';
+import fastify from 'fastify';
+import { admitUpgrade } from 'oncegate/gateway';
+
+const { PORT = '3000' } = process.env;
+
+const app = fastify({ forceCloseConnections: true });
+
+// The plugin listens for upgrades here, and hears of those that were admitted.
+const admitted = new EventEmitter();
+await app.register(websocket, { options: { server: admitted, maxPayload: 65_536 } });
+
+const admit = admitUpgrade();
+app.server.on('upgrade', async (request, socket, head) => {
+  if (await admit(request, socket, head)) admitted.emit('upgrade', request, socket, head);
+});
+
+app.get('/', () => 'A WebSocket is at /rooms/<name>.\n');
+app.get('/rooms/:room', { websocket: true }, (socket, { params: { room }, raw: { oncegate } }) => {
+  socket.send(`Hello, ${oncegate.claims.name ?? oncegate.subject}. This is ${room}.`);
+  socket.on('message', (text) => socket.send(String(text)));
+});
+
+await app.listen({ port: Number(PORT), host: '127.0.0.1' });
+process.stdout.write(`ws://localhost:${app.server.address().port}\n`);
+process.once('SIGTERM', async () => {
+  await admit.close(); // 503 to whoever comes, 1012 to whoever is here
+  await app.close();
+});

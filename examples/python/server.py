@@ -1,0 +1,32 @@
+"""Greets whoever connects by name, and says everything back."""
+
+import asyncio
+import os
+import signal
+from urllib.parse import unquote
+
+import websockets
+
+
+async def greet(websocket):
+    # Set by Oncegate on every connection that it lets through, and on no other.
+    subject = websocket.request_headers.get("Oncegate-Subject")
+    if not subject:
+        # It is open already, so this is all that is left to say. A browser's script sees an error without a reason.
+        await websocket.close(1011, "not signed in")
+        return
+    await websocket.send(f"Hello, {unquote(subject)}")
+    async for message in websocket:
+        await websocket.send(message)
+
+
+async def main():
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    # Nobody but the gateway, on the same machine, can reach it.
+    async with websockets.serve(greet, "127.0.0.1", int(os.environ.get("PORT", "8000"))) as server:
+        print(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+        await stop.wait()
+
+
+asyncio.run(main())

@@ -1,0 +1,36 @@
+import { createServer } from 'node:http';
+import { admitUpgrade } from 'oncegate/gateway';
+import { WebSocket, WebSocketServer } from 'ws';
+
+const { PORT = '3000' } = process.env;
+
+const server = createServer((_request, response) => response.end('A WebSocket is here.\n'));
+const wss = new WebSocketServer({ noServer: true, maxPayload: 65_536 });
+
+// All that Oncegate needs. Who is refused has been answered; for the others `request.oncegate` says who it is.
+const admit = admitUpgrade();
+server.on('upgrade', async (request, socket, head) => {
+  if (await admit(request, socket, head)) {
+    wss.handleUpgrade(request, socket, head, (client) => wss.emit('connection', client, request));
+  }
+});
+
+wss.on('connection', (client, { oncegate: { subject, claims } }) => {
+  const name = claims.name ?? subject;
+  client.on('error', () => {}); // 'close' follows
+  client.on('message', (text) => say(`${name}: ${text}`));
+  say(`${name} is here`);
+});
+
+function say(line) {
+  for (const client of wss.clients) if (client.readyState === WebSocket.OPEN) client.send(line);
+}
+
+server.listen(Number(PORT), '127.0.0.1', () => {
+  process.stdout.write(`ws://localhost:${server.address().port}\n`);
+});
+process.once('SIGTERM', async () => {
+  await admit.close(); // 503 to whoever comes, 1012 to whoever is here
+  server.close();
+  server.closeAllConnections();
+});

@@ -1,0 +1,77 @@
+import { nanoid } from 'nanoid';
+import { createMetrics, type Metrics } from '../../shared/metrics.ts';
+import type { Logger } from '../../shared/process/log.ts';
+import type { Settings } from '../../shared/settings/table.ts';
+import type { TicketStore } from '../../shared/store/store.ts';
+import { Admitter } from './admitter.ts';
+import { Connections } from './connections.ts';
+import { drainConnections } from './drain.ts';
+import { Load } from './load.ts';
+import { Presence } from './presence.ts';
+import { watchRoutes } from './routes.ts';
+
+export interface GatewayOptions {
+  readonly settings: Settings;
+  readonly store: TicketStore;
+  readonly log: Logger;
+}
+
+/** A gateway without its ports: what decides, what is open, and its place in the fleet. */
+export interface GatewayCore {
+  readonly admitter: Admitter;
+  readonly load: Load;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Takes its place in the fleet: hears commands, and is announced. */
+  join(): void;
+  /** Stops admitting, and closes what is open in a spread. */
+  drain(): Promise<void>;
+  /** Leaves the fleet, once everything has been recorded. */
+  leave(): Promise<void>;
+  /** Tells every client that is left that the process ends. */
+  abandon(): void;
+}
+
+export function createGatewayCore({ settings, store, log: parentLog }: GatewayOptions): GatewayCore {
+  const gatewayId = settings.gatewayId ?? nanoid(10);
+  const log = parentLog.child({ gateway: gatewayId });
+  const metrics = createMetrics(['gateway']);
+  const heartbeatMs = settings.heartbeatSeconds * 1000;
+  const leaseMs = settings.leaseSeconds * 1000;
+  const connections = new Connections({ gatewayId, store, log, metrics, heartbeatMs, leaseMs });
+  const load = new Load(settings, () => connections.size);
+  const routes = watchRoutes(settings, log);
+  const findRoute = routes.find;
+  const admitter = new Admitter({ settings, gatewayId, findRoute, store, log, metrics, connections, load });
+  let presence: Presence | undefined;
+
+  return {
+    admitter,
+    load,
+    metrics,
+    log,
+    join() {
+      store.listen(gatewayId, (command) => {
+        if (command.command === 'close') connections.close(command.ticket_id, command.reason);
+        else connections.renew(command.ticket_id, command.session_expires_at);
+      });
+      presence = new Presence({
+        store,
+        metrics,
+        status: () => ({ gatewayId, connections: connections.size, draining: load.draining }),
+      });
+    },
+    async drain() {
+      load.drain();
+      presence?.refresh();
+      log.info({ event: 'draining', connections: connections.size, drain_seconds: settings.drainSeconds });
+      await drainConnections(connections, load, settings.drainSeconds);
+      connections.stop();
+      routes.end();
+    },
+    async leave() {
+      await Promise.all([connections.recorded(), presence?.end()]);
+    },
+    abandon: () => connections.abandon(),
+  };
+}

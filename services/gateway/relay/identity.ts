@@ -1,0 +1,70 @@
+import type { KeyObject } from 'node:crypto';
+import { SignJWT } from 'jose';
+import type { Admitted } from '../../../shared/store/store.ts';
+
+/** Who a connection acts for, as a back end is told. */
+export interface Identity {
+  readonly ticketId: string;
+  readonly subject: string;
+  readonly audience: string | undefined;
+  /** A JSON object as it was issued. */
+  readonly claims: string;
+}
+
+export function identityOf(ticketId: string, { subject, audience, claims = '{}' }: Admitted): Identity {
+  return { ticketId, subject, audience, claims };
+}
+
+/** The headers of an identity, in lower case: nobody but the gateway may send one. */
+export const identityHeaderNames = [
+  'oncegate-subject',
+  'oncegate-ticket-id',
+  'oncegate-claims',
+  'oncegate-identity',
+] as const;
+
+/** A key that identities are signed with, and how. */
+export interface SigningKey {
+  readonly key: KeyObject;
+  readonly algorithm: string;
+  /** RFC 7638 thumbprint of the public key. */
+  readonly keyId: string;
+}
+
+/** A signed identity is for the handshake alone. */
+const SIGNED_FOR_SECONDS = 30;
+
+/**
+ * The complete set of identity headers, empty ones included, so that nothing a client sent is ever taken
+ * for one. The subject is percent-encoded (RFC 3986 §2.1) but for visible ASCII without `%`: header
+ * values have no other characters that everybody reads alike.
+ */
+export async function identityHeaders(
+  identity: Identity,
+  signing: SigningKey | undefined,
+): Promise<Array<readonly [name: string, value: string]>> {
+  const headers: Array<readonly [string, string]> = [
+    ['Oncegate-Subject', headerText(identity.subject)],
+    ['Oncegate-Ticket-Id', identity.ticketId],
+    ['Oncegate-Claims', Buffer.from(identity.claims).toString('base64url')],
+  ];
+  if (signing === undefined) headers.push(['Oncegate-Identity', '']);
+  else headers.push(['Oncegate-Identity', await signedIdentity(identity, signing)]);
+  return headers;
+}
+
+function signedIdentity(identity: Identity, { key, algorithm, keyId }: SigningKey): Promise<string> {
+  // The claims are a JSON object of at most 4,096 bytes, checked when the ticket was issued.
+  const token = new SignJWT({ claims: JSON.parse(identity.claims) })
+    .setProtectedHeader({ alg: algorithm, kid: keyId, typ: 'oncegate-identity+jwt' })
+    .setIssuer('oncegate')
+    .setSubject(identity.subject)
+    .setJti(identity.ticketId)
+    .setIssuedAt()
+    .setExpirationTime(`${SIGNED_FOR_SECONDS}s`);
+  return (identity.audience === undefined ? token : token.setAudience(identity.audience)).sign(key);
+}
+
+function headerText(text: string): string {
+  return text.replace(/[^!-$&-~]/gu, (character) => encodeURIComponent(character.toWellFormed()));
+}

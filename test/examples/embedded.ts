@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import { type Command, startCommand } from '../support/command-line.ts';
+import { freePort } from '../support/free-port.ts';
+import { quickHash } from '../support/passwords.ts';
+import { startRedis } from '../support/redis.ts';
+import { type IssuedTicket, type ServiceProcess, startService } from '../support/services.ts';
+import { temporaryFile } from '../support/temporary-file.ts';
+import { until } from '../support/wait.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const CREDENTIALS = 'ada:secret';
+const AUTHORIZATION = `Basic ${Buffer.from(CREDENTIALS).toString('base64')}`;
+
+/** A ticket service that knows `ada`, as the READMEs of the examples have it. */
+export interface TicketDesk {
+  readonly service: ServiceProcess;
+  issue(wish?: object): Promise<IssuedTicket>;
+  record(id: string): Promise<Record<string, unknown>>;
+  revoke(id: string): Promise<void>;
+  /** What the clients of the examples are configured by. */
+  readonly env: { readonly TICKET_URL: string; readonly CREDENTIALS: string };
+}
+
+/** Starts one whose tickets are for this address. */
+export async function startTicketDesk(redisUrl: string, gatewayUrl: string): Promise<TicketDesk> {
+  const service = await startService('ticket', {
+    REDIS_URL: redisUrl,
+    REDIS_TIMEOUT_MS: '5000',
+    GATEWAY_URL: gatewayUrl,
+    AUTH_USERS_FILE: temporaryFile(`ada:${quickHash('secret')}\n`),
+  });
+  const url = `http://127.0.0.1:${service.port}`;
+  await until(async () => (await fetch(`http://127.0.0.1:${service.adminPort}/readyz`)).ok);
+  const send = async (method: string, path: string, wish?: object): Promise<Record<string, unknown>> => {
+    const headers = { Authorization: AUTHORIZATION, 'Content-Type': 'application/json' };
+    const response = await fetch(url + path, { method, headers, ...(wish && { body: JSON.stringify(wish) }) });
+    return response.status === 204 ? {} : ((await response.json()) as Record<string, unknown>); // every answer is an object
+  };
+  return {
+    service,
+    issue: async (wish) => (await send('POST', '/tickets', wish)) as unknown as IssuedTicket, // what POST /tickets answers
+    record: (id) => send('GET', `/tickets/${id}`),
+    revoke: async (id) => void (await send('DELETE', `/tickets/${id}`)),
+    env: { TICKET_URL: url, CREDENTIALS },
+  };
+}
+
+/** An example that has its own gate, running as its README says, from the root of a clone that was built. */
+export interface EmbeddedExample {
+  readonly port: number;
+  readonly server: Command;
+  readonly desk: TicketDesk;
+  /** Runs the client in its folder to its end; returned is what it printed. */
+  runClient(): Promise<string>;
+}
+
+/** Starts `examples/<folder>/server.mjs` and a ticket service; both end with the test file. */
+export async function startEmbedded(folder: string): Promise<EmbeddedExample> {
+  const redis = await startRedis();
+  const port = await freePort();
+  const server = startCommand(process.execPath, [`examples/${folder}/server.mjs`], {
+    cwd: root,
+    env: { REDIS_URL: redis.url, REDIS_TIMEOUT_MS: '5000', DRAIN_SECONDS: '0', PORT: String(port) },
+  });
+  const [desk] = await Promise.all([
+    startTicketDesk(redis.url, `ws://localhost:${port}`),
+    until(() => /^ws:\/\/localhost:\d+$/m.test(server.stdout()) && server.stdout().includes('store_available'), {
+      timeoutMs: 30_000,
+      what: 'the example listens, and Redis answers it',
+    }),
+  ]);
+  return {
+    port,
+    server,
+    desk,
+    async runClient() {
+      const client = startCommand(process.execPath, [`examples/${folder}/client.mjs`], { cwd: root, env: desk.env });
+      await client.exited;
+      return client.stdout() + client.stderr();
+    },
+  };
+}

@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type Command, oncegate, startCommand } from '../support/command-line.ts';
+import { isMissing } from '../support/fleet.ts';
+import { startRedis } from '../support/redis.ts';
+import { type ServiceProcess, startService } from '../support/services.ts';
+import { until } from '../support/wait.ts';
+import { openWebSocket } from '../support/web-socket.ts';
+import { startTicketDesk, type TicketDesk } from './embedded.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+
+/** The one that Debian's packages are for. */
+const PYTHON = '/usr/bin/python3';
+
+describe.skipIf(isMissing('python3-websockets'))('a Python back end', () => {
+  let backend: Command;
+  let gateway: ServiceProcess;
+  let desk: TicketDesk;
+  let address: string;
+
+  beforeAll(async () => {
+    backend = startCommand(PYTHON, ['examples/python/server.py'], { cwd: root, env: { PORT: '0' } });
+    const [listening] = (await until(() => /^ws:\S+$/m.exec(backend.stdout()), { timeoutMs: 30_000 })) ?? [];
+    address = String(listening);
+    const redis = await startRedis();
+    const patient = { REDIS_URL: redis.url, REDIS_TIMEOUT_MS: '5000', DRAIN_SECONDS: '0' };
+    gateway = await startService('gateway', { ...patient, UPSTREAM_URL: address });
+    desk = await startTicketDesk(redis.url, `ws://127.0.0.1:${gateway.port}`);
+    await until(async () => (await fetch(`http://127.0.0.1:${gateway.adminPort}/readyz`)).ok);
+  }, 60_000);
+
+  test('can, on its own, only accept and close with 1011', async () => {
+    const client = await openWebSocket(address);
+
+    expect(await client.closed).toEqual({ code: 1011, reason: 'not signed in' });
+    const { stderr } = await oncegate(['connect', address]);
+    expect(stderr).toBe('open\nclosed 1011 not signed in\n');
+  });
+
+  test('behind Oncegate has the client refused by HTTP, before anything opens', async () => {
+    const url = `ws://127.0.0.1:${gateway.port}`;
+    await expect(openWebSocket(url)).rejects.toMatchObject({ status: 401, code: 'ticket_missing' });
+
+    const { stderr, code } = await oncegate(['connect', url]);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^refused: HTTP 401 Unauthorized\n\{.*"ticket_missing"/)]);
+  });
+
+  test('behind Oncegate greets by name, whatever the client says of itself', async () => {
+    const { connect_url: url, id } = await desk.issue();
+    const client = await openWebSocket(url, { headers: { 'Oncegate-Subject': 'eve', oncegate_subject: 'eve' } });
+    client.socket.send('good morning');
+    await until(() => client.messages.length === 2);
+
+    expect(client.messages).toEqual(['Hello, ada', 'good morning']);
+    expect(await desk.record(id)).toMatchObject({ state: 'open', subject: 'ada' });
+    await expect(openWebSocket(url)).rejects.toMatchObject({ status: 401, code: 'ticket_consumed' });
+
+    await desk.revoke(id);
+    expect(await client.closed).toEqual({ code: 3003, reason: 'revoked' });
+  });
+
+  // The last one: it ends the example.
+  test('that ends leaves its clients with a code, and the next with a status', async () => {
+    const client = await openWebSocket((await desk.issue()).connect_url);
+    await until(() => client.messages.length === 1);
+    const { connect_url: url, id } = await desk.issue();
+    backend.child.kill('SIGTERM');
+
+    expect(await client.closed).toMatchObject({ code: 1001 });
+    expect(await backend.exited).toBe(0);
+    await expect(openWebSocket(url)).rejects.toMatchObject({ status: 502, code: 'upstream_unreachable' });
+    expect(await desk.record(id)).toMatchObject({
+      state: 'refused',
+      last_attempt: { outcome: 'upstream_unreachable' },
+    });
+  });
+});

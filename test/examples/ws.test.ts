@@ -1,0 +1,54 @@
+import { beforeAll, expect, test } from 'vitest';
+import { until } from '../support/wait.ts';
+import { type Client, openWebSocket } from '../support/web-socket.ts';
+import { type EmbeddedExample, startEmbedded } from './embedded.ts';
+
+let example: EmbeddedExample;
+beforeAll(async () => {
+  example = await startEmbedded('ws');
+}, 60_000);
+
+async function enter(claims: object): Promise<{ client: Client; id: string; url: string }> {
+  const { id, connect_url: url } = await example.desk.issue({ claims });
+  return { id, url, client: await openWebSocket(url) };
+}
+
+test('people with a ticket talk to each other by name', async () => {
+  const ada = await enter({});
+  const bob = await enter({ name: 'Bob' });
+  ada.client.socket.send('good morning');
+  bob.client.socket.send('hello');
+  await until(() => ada.client.messages.length === 4 && bob.client.messages.length === 3);
+
+  expect(ada.client.messages.slice(0, 2)).toEqual(['ada is here', 'Bob is here']);
+  expect([...bob.client.messages].sort()).toEqual(['Bob is here', 'Bob: hello', 'ada: good morning'].sort());
+});
+
+test('nobody enters without one, or with the same twice', async () => {
+  const { url, id } = await enter({});
+
+  await expect(openWebSocket(url)).rejects.toMatchObject({ status: 401, code: 'ticket_consumed' });
+  await expect(openWebSocket(`ws://localhost:${example.port}`)).rejects.toMatchObject({ code: 'ticket_missing' });
+  expect(await example.desk.record(id)).toMatchObject({ state: 'open', attempts: 2 });
+});
+
+test('who is thrown out learns it, and may not say more', async () => {
+  const { client, id } = await enter({});
+  await example.desk.revoke(id);
+
+  expect(await client.closed).toEqual({ code: 3003, reason: 'revoked' });
+});
+
+test('plain requests are the application’s own', async () => {
+  expect(await (await fetch(`http://localhost:${example.port}/`)).text()).toBe('A WebSocket is here.\n');
+});
+
+// The last one: it ends the example.
+test('it says goodbye to everybody, and ends', async () => {
+  const { client } = await enter({});
+  example.server.child.kill('SIGTERM');
+
+  expect(await client.closed).toEqual({ code: 1012, reason: 'draining;spread_seconds=0' });
+  expect(await example.server.exited).toBe(0);
+  expect(example.server.stderr()).toBe('');
+});

@@ -1,0 +1,267 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { connect } from 'oncegate/client';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { recordInRedis } from '../support/fleet.ts';
+import { RawClient, upgradeLines } from '../support/raw-upgrade.ts';
+import { bearer, type IssuedTicket } from '../support/services.ts';
+import { temporaryFile } from '../support/temporary-file.ts';
+import { until } from '../support/wait.ts';
+import { openWebSocket } from '../support/web-socket.ts';
+import type { Arrival } from './back-end.ts';
+import { type Mode, modesHere } from './modes.ts';
+import { type Site, startSite } from './site.ts';
+
+let site: Site;
+
+beforeAll(async () => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const key = temporaryFile(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+  site = await startSite({ IDENTITY_JWT_KEY_FILE: key });
+}, 60_000);
+
+/** The headers of an arrival under any name that a back end might read as this one. */
+function headersLike({ rawHeaders }: Arrival, name: string): string[][] {
+  const canonical = (text: string): string => text.toLowerCase().replaceAll('_', '-');
+  return rawHeaders.flatMap((field, index) =>
+    index % 2 === 0 && canonical(field).trim() === name ? [[field, rawHeaders[index + 1] ?? '']] : [],
+  );
+}
+
+const valueIn = (arrival: Arrival, name: string): string | undefined => headersLike(arrival, name)[0]?.[1];
+
+describe.each(modesHere)('$name', (mode: Mode) => {
+  /** Opens with a ticket in the query, unless the options say otherwise; what the back end saw of it. */
+  async function open(path: string, options: { protocols?: string[]; headers?: Record<string, string> } = {}) {
+    const before = site.backEnd.arrivals.length;
+    const client = await openWebSocket(`ws://127.0.0.1:${site.proxyOf(mode).port}${path}`, options);
+    await until(() => client.messages.length > 0, { what: 'the greeting' });
+    const arrivals = site.backEnd.arrivals.slice(before);
+    expect(arrivals).toHaveLength(1);
+    const [arrival = { url: '', rawHeaders: [] }] = arrivals;
+    expect(JSON.stringify(arrival)).not.toContain('ogt_');
+    return { client, arrival };
+  }
+
+  /** Where the back end was asked for. One proxy cannot take the parameter itself out: it is left, empty. */
+  const targetOf = ({ url }: Arrival): string =>
+    mode.leavesParameter ? url.replace(/([?&])ticket=(?:&|$)/, '$1').replace(/[?&]$/, '') : url;
+
+  test('tells the back end who connects, and for what, without the ticket', async () => {
+    const { id, ticket } = await site.issue({ path: '/room/7', claims: { role: 'editor' } }, 'ada lovelace');
+
+    const { client, arrival } = await open(`/~${id}/room/7?a=%20b%2F&ticket=${ticket}&c={d}&e`);
+
+    expect(targetOf(arrival)).toBe('/room/7?a=%20b%2F&c={d}&e');
+    expect(client.messages).toEqual(['hello, ada%20lovelace']);
+    expect(headersLike(arrival, 'oncegate-subject').map(([, value]) => value)).toEqual(['ada%20lovelace']);
+    expect(valueIn(arrival, 'oncegate-ticket-id')).toBe(id);
+    expect(JSON.parse(Buffer.from(valueIn(arrival, 'oncegate-claims') ?? '', 'base64url').toString())).toEqual({
+      role: 'editor',
+    });
+    expect(valueIn(arrival, 'oncegate-identity')).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/);
+    client.socket.send('ping');
+    await until(() => client.messages[1] === 'ping');
+  });
+
+  test('takes the ticket out of the subprotocols, and answers in the place of a back end that chooses none', async () => {
+    const { protocols } = await site.issue();
+
+    const { client, arrival } = await open('/', { protocols: [...protocols] });
+
+    expect(client.socket.protocol).toBe('oncegate.v1');
+    expect(headersLike(arrival, 'sec-websocket-protocol')).toEqual([]);
+  });
+
+  test("passes on the application's subprotocols and the choice of the back end", async () => {
+    const { protocols } = await site.issue();
+
+    const { client, arrival } = await open('/', { protocols: [...protocols, 'news', 'chat'] });
+
+    expect(client.socket.protocol).toBe('chat');
+    expect(valueIn(arrival, 'sec-websocket-protocol')?.replaceAll(' ', '')).toBe('news,chat');
+  });
+
+  test('takes out an Authorization that carried the ticket, and no other', async () => {
+    const first = await site.issue();
+    const second = await site.issue();
+
+    const withTicket = await open('/', { headers: { Authorization: `Ticket ${first.ticket}` } });
+    const withToken = await open(`/?ticket=${second.ticket}`, { headers: { Authorization: 'Bearer of-the-back-end' } });
+
+    expect(headersLike(withTicket.arrival, 'authorization')).toEqual([]);
+    expect(valueIn(withToken.arrival, 'authorization')).toBe('Bearer of-the-back-end');
+  });
+
+  test('passes on the largest identity that there is', async () => {
+    const claims = { text: 'x'.repeat(4_096 - '{"text":""}'.length) };
+    const { ticket } = await site.issue({ claims }, '\u{1f511}'.repeat(128));
+
+    const { arrival } = await open(`/?ticket=${ticket}&q=${'y'.repeat(4_000)}`);
+
+    expect(valueIn(arrival, 'oncegate-subject')).toBe('%F0%9F%94%91'.repeat(128));
+    expect(valueIn(arrival, 'oncegate-claims')).toHaveLength(Math.ceil((4_096 * 4) / 3));
+    expect(targetOf(arrival)).toHaveLength('/?q='.length + 4_000);
+  });
+
+  test('is what the client library connects through, with the reason where it does not', async () => {
+    const { port } = site.proxyOf(mode);
+    const authorization = await bearer('grace');
+    const options = {
+      WebSocket,
+      headers: { Authorization: authorization },
+      tickets: async () => {
+        const headers = { Authorization: authorization, 'Content-Type': 'application/json' };
+        const response = await fetch(`http://127.0.0.1:${port}/tickets`, {
+          method: 'POST',
+          headers,
+          body: '{"path":"/a"}',
+        });
+        return { ...((await response.json()) as object as IssuedTicket), url: `ws://127.0.0.1:${port}` };
+      },
+      records: `http://127.0.0.1:${port}/tickets`,
+    };
+
+    const socket = await connect({ ...options, path: '/a' });
+    socket.close();
+
+    await expect(connect({ ...options, path: '/b' })).rejects.toMatchObject({ code: 'path_refused' });
+  });
+
+  const forgeries: ReadonlyArray<readonly [name: string, lines: readonly string[]]> = [
+    ['in lower case', ['oncegate-subject: root']],
+    ['in upper case', ['ONCEGATE-SUBJECT: root']],
+    ['with underscores', ['Oncegate_Subject: root', 'oncegate_ticket_id: root', 'ONCEGATE_CLAIMS: root']],
+    ['with one underscore of two', ['Oncegate-Ticket_Id: root', 'Oncegate_Ticket-Id: root']],
+    ['twice', ['Oncegate-Subject: root', 'Oncegate-Subject: root']],
+    [
+      'all of them',
+      ['Oncegate-Subject', 'Oncegate-Ticket-Id', 'Oncegate-Claims', 'Oncegate-Identity'].map((name) => `${name}: root`),
+    ],
+    ['empty', ['Oncegate-Subject:']],
+    [
+      'named in Connection',
+      [
+        'Connection: Oncegate-Subject, Oncegate-Ticket-Id, Oncegate-Claims, Oncegate-Identity',
+        'Oncegate-Subject: root',
+      ],
+    ],
+    ['named in Connection with underscores', ['Connection: keep-alive, oncegate_subject', 'Oncegate_Subject: root']],
+    [
+      'in what a proxy says of the client',
+      ['X-Forwarded-For: 198.51.100.1', 'X-Real-IP: 198.51.100.1', 'Forwarded: for=198.51.100.1'],
+    ],
+  ];
+
+  test.each(forgeries)('leaves nothing of an identity that a client sends %s', async (_, lines) => {
+    const { id, ticket } = await site.issue({}, 'mallory');
+    const before = site.backEnd.arrivals.length;
+    const request = upgradeLines({ path: '/mine', ticket, carrier: 'query', host: '127.0.0.1' });
+
+    await refusedOrOpen(mode, [...request, ...lines]);
+
+    const [arrival, ...more] = site.backEnd.arrivals.slice(before);
+    expect(more).toEqual([]);
+    if (arrival === undefined) throw new Error('it did not arrive');
+    expect(targetOf(arrival)).toBe('/mine');
+    expect(JSON.stringify(arrival)).not.toContain('root');
+    expect(headersLike(arrival, 'oncegate-subject')).toEqual([
+      [expect.stringMatching(/^oncegate-subject$/i), 'mallory'],
+    ]);
+    expect(headersLike(arrival, 'oncegate-ticket-id')).toEqual([[expect.anything(), id]]);
+    expect(headersLike(arrival, 'oncegate-claims')).toEqual([[expect.anything(), 'e30']]);
+    expect(headersLike(arrival, 'oncegate-identity')).toHaveLength(1);
+    const record = await recordInRedis(site.redis, id);
+    expect(record.last_attempt_address).toBe('127.0.0.1');
+  });
+
+  const broken: ReadonlyArray<readonly [name: string, lines: readonly string[]]> = [
+    ['a space in front of the colon', ['Oncegate-Subject : root']],
+    ['a line that goes on', ['X-Other: a', ' Oncegate-Subject: root']],
+    ['a bare line feed', ['X-Other: a\nOncegate-Subject: root']],
+    ['a carriage return', ['X-Other: a\rOncegate-Subject: root']],
+  ];
+
+  test.each(broken)('does not take %s for an identity', async (_, lines) => {
+    const { ticket } = await site.issue({}, 'mallory');
+    const before = site.backEnd.arrivals.length;
+
+    await refusedOrOpen(mode, [...upgradeLines({ path: '/', ticket, carrier: 'query', host: '127.0.0.1' }), ...lines]);
+
+    // Refused or taken out; where it arrives at all, the identity is the ticket's.
+    for (const arrival of site.backEnd.arrivals.slice(before)) {
+      expect(headersLike(arrival, 'oncegate-subject').map(([, value]) => value)).toEqual(['mallory']);
+    }
+  });
+
+  test('is not steered by headers of a client that only a gateway sends', async () => {
+    const { ticket } = await site.issue();
+    const headers = {
+      'Oncegate-Uri': '/root',
+      'Oncegate-Protocols': 'root',
+      'Oncegate-Default-Protocol': 'root',
+      'Oncegate-Deny-With': '403',
+    };
+
+    const { client, arrival } = await open(`/mine?ticket=${ticket}`, { headers });
+
+    expect(targetOf(arrival)).toBe('/mine');
+    expect(client.socket.protocol).toBe('');
+    expect(headersLike(arrival, 'sec-websocket-protocol')).toEqual([]);
+  });
+
+  test('passes on every character of a path and a query as it came', async () => {
+    const { ticket } = await site.issue();
+    const target = "/a%2Fb;c=%E2%82%AC/%7Bx%7D/$y/~z/'(!)*?q=%26&r=+%20{env.HOME}&s=$uri?&t=%7Bpath%7D";
+
+    const { arrival } = await open(`${target}&ticket=${ticket}`);
+
+    expect(targetOf(arrival)).toBe(target);
+  });
+
+  test('connects to the path that was judged, whatever looks like the segment of an id', async () => {
+    for (const path of [`/%7E${'a'.repeat(22)}/x`, `/~${'a'.repeat(23)}/x`, `/x/~${'a'.repeat(22)}`]) {
+      const { ticket } = await site.issue({ path });
+
+      const { arrival } = await open(`${path}?ticket=${ticket}`);
+
+      expect(targetOf(arrival)).toBe(path);
+    }
+  });
+
+  test('takes out a ticket in a parameter whose name is encoded', async () => {
+    const { ticket } = await site.issue();
+
+    const { arrival } = await open(`/?a=1&%74icket=${ticket}`);
+
+    expect(arrival.url).toMatch(/^\/\?a=1/);
+  });
+
+  test('cannot be led to judge another path than the one it connects to', async () => {
+    const { ticket } = await site.issue({ path: '/public' });
+    for (const line of ['X-Original-URI: /public', 'X-Forwarded-Uri: /public', 'Oncegate-Uri: /public']) {
+      const before = site.backEnd.arrivals.length;
+      const request = upgradeLines({ path: '/secret', ticket, headers: [line], host: '127.0.0.1' });
+
+      await refusedOrOpen(mode, request);
+
+      expect(site.backEnd.arrivals.slice(before)).toEqual([]);
+    }
+  });
+
+  test('writes no ticket value anywhere', async () => {
+    const [inQuery, inProtocol] = [await site.issue(), await site.issue()];
+    await open(`/?ticket=${inQuery.ticket}`);
+    await open('/', { protocols: [...inProtocol.protocols] });
+    await until(() => site.proxyOf(mode).output().includes('"GET"'), { what: 'a line in the access log' });
+
+    expect(site.proxyOf(mode).output()).not.toContain('ogt_');
+  });
+});
+
+/** Sends a hand-made request, and waits until it is answered in whichever way. */
+async function refusedOrOpen(mode: Mode, lines: readonly string[]): Promise<void> {
+  const client = await RawClient.send(site.proxyOf(mode).port, `${lines.join('\r\n')}\r\n\r\n`);
+  await until(() => client.received.includes('\r\n\r\n'), { what: 'an answer' });
+  await client.destroy();
+}

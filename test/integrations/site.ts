@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import type { ProxyProcess } from '../support/proxy-process.ts';
+import { type RedisServer, startRedis } from '../support/redis.ts';
+import { type Fleet, type IssuedTicket, issueTicket, type ServiceProcess, startFleet } from '../support/services.ts';
+import { type BackEnd, startBackEnd } from './back-end.ts';
+import { type Mode, modesHere } from './modes.ts';
+
+/** Everything as processes of their own: Redis, a ticket service, a gateway, every proxy in front; and a back end. */
+export interface Site {
+  readonly redis: RedisServer;
+  readonly fleet: Fleet;
+  readonly gateway: ServiceProcess;
+  readonly backEnd: BackEnd;
+  proxyOf(mode: Mode): ProxyProcess;
+  /** A ticket of a subject that nobody else has, unless it is named. */
+  issue(wish?: object, subject?: string): Promise<IssuedTicket>;
+}
+
+/** @param gateways how many there are; the proxies know the first */
+export async function startSite(env: Readonly<Record<string, string>> = {}, gateways = 1): Promise<Site> {
+  const [redis, backEnd] = await Promise.all([startRedis(), startBackEnd()]);
+  const fleet = await startFleet({
+    redisUrl: redis.url,
+    gateways,
+    env: {
+      TRUST_PROXY: '127.0.0.1',
+      UPSTREAM_URL: `ws://127.0.0.1:${backEnd.port}`,
+      // Patience with a machine that is busy.
+      REDIS_TIMEOUT_MS: '2000',
+      ...env,
+    },
+  });
+  const { ticket } = fleet;
+  const [gateway] = fleet.gateways;
+  if (gateway === undefined) throw new Error('a fleet without a gateway');
+  const behind = { ticket: ticket.port, gateway: gateway.port, admin: gateway.adminPort, backEnd: backEnd.port };
+  const proxies = new Map(
+    await Promise.all(modesHere.map(async (mode) => [mode.name, await mode.start(behind)] as const)),
+  );
+  return {
+    redis,
+    fleet,
+    gateway,
+    backEnd,
+    proxyOf({ name }) {
+      const proxy = proxies.get(name);
+      if (proxy === undefined) throw new Error(`${name} does not run`);
+      return proxy;
+    },
+    issue: (wish = {}, subject = `subject-${randomUUID()}`) => issueTicket(ticket, subject, wish),
+  };
+}

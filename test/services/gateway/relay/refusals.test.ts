@@ -1,0 +1,149 @@
+import type { Socket } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { freePort } from '../../../support/free-port.ts';
+import { problemOf } from '../../../support/http-answer.ts';
+import { RawClient, upgradeRequest } from '../../../support/raw-upgrade.ts';
+import { until } from '../../../support/wait.ts';
+import { setRelay, startRawUpstream, switching } from './stage.ts';
+
+/** What a client is answered that presents a ticket and sends a frame ahead of time. */
+async function refusedBy(answer: (socket: Socket, accept: string) => void, env = {}) {
+  const upstream = await startRawUpstream(answer);
+  const stage = await setRelay(upstream.port, env);
+  const client = await RawClient.send(stage.gateway.port, upgradeRequest({ ticket: stage.ticket.value }));
+  const outcome = await client.outcome;
+  if (outcome.kind !== 'refused') throw new Error(`not refused: ${outcome.kind}`);
+  const [first] = outcome.answers;
+  if (first === undefined) throw new Error('no answer');
+  return { answer: first, answers: outcome.answers, client, upstream, ...stage };
+}
+
+const text = (...lines: readonly string[]) => `${lines.join('\r\n')}\r\n\r\n`;
+
+describe('an upstream that is no WebSocket', () => {
+  const tunnel = 'GET /admin HTTP/1.1\r\nHost: internal\r\n\r\n';
+
+  test.each([
+    [
+      '426',
+      text('HTTP/1.1 426 Upgrade Required', 'Upgrade: websocket', 'Connection: Upgrade', 'Content-Length: 0'),
+      426,
+    ],
+    ['200', `${text('HTTP/1.1 200 OK', 'Content-Length: 2')}hi`, 502],
+    ['101 to h2c', text('HTTP/1.1 101 Switching Protocols', 'Upgrade: h2c', 'Connection: Upgrade'), 502],
+    ['101 with the Accept of another key', switching('HSmrc0sMlYUkAGmm5OPpG2HaGWk='), 502],
+    ['101 without Upgrade', text('HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade'), 502],
+    ['302', text('HTTP/1.1 302 Found', 'Location: http://internal/', 'Content-Length: 0'), 502],
+    ['500', text('HTTP/1.1 500 Internal Server Error', 'Content-Length: 0'), 502],
+    ['nonsense', 'SSH-2.0-OpenSSH_9.2\r\n\r\n', 502],
+    ['a head without end', `HTTP/1.1 101 Switching Protocols\r\nX: ${'x'.repeat(20_000)}`, 502],
+  ])('that answers %s opens no tunnel', async (_name, bytes, status) => {
+    const { answer, answers, client, upstream, recordIn, ticket } = await refusedBy((socket) => {
+      socket.write(`${bytes}secret bytes behind it`, 'latin1');
+    });
+    client.socket.write(tunnel);
+    const record = await recordIn('refused');
+    await until(() => upstream.sockets.every(({ destroyed, readableEnded }) => destroyed || readableEnded));
+
+    expect(answers).toHaveLength(1);
+    expect(problemOf(answer)).toMatchObject({ status, code: 'upstream_refused', retry: 'never', ticket_id: ticket.id });
+    expect(client.received.toString()).not.toContain('secret');
+    expect(upstream.received().toString()).not.toContain('/admin');
+    expect(record.lastAttempt).toMatchObject({ outcome: 'upstream_refused', status });
+    expect(record.openedAt).toBeUndefined();
+  });
+
+  test('that is given the ticket with the request gets neither its value nor its secret', async () => {
+    const { upstream, ticket } = await refusedBy((socket) => socket.end(text('HTTP/1.1 500 No')));
+
+    expect(upstream.received().toString()).not.toContain(ticket.secret);
+  });
+});
+
+describe('an upstream that refuses', () => {
+  const json = '{"error":"no seat left"}';
+  const bodies: ReadonlyArray<readonly [string, string]> = [
+    ['with a length', `Content-Length: ${json.length}\r\n\r\n${json}`],
+    [
+      'in chunks',
+      `Transfer-Encoding: chunked\r\n\r\n5\r\n${json.slice(0, 5)}\r\n${(json.length - 5).toString(16)}\r\n${json.slice(5)}\r\n0\r\n\r\n`,
+    ],
+  ];
+
+  test.each(bodies)('has its status, its headers and its body %s passed on', async (_name, rest) => {
+    const { answer, recordIn } = await refusedBy((socket) =>
+      socket.write(`HTTP/1.1 409 Conflict\r\nContent-Type: application/json\r\nX-Internal: 10.0.0.7\r\n${rest}`),
+    );
+
+    expect(answer.status).toBe(409);
+    expect(answer.body.toString()).toBe(json);
+    expect(JSON.stringify(answer)).not.toContain('10.0.0.7');
+    expect((await recordIn('refused')).lastAttempt).toMatchObject({ outcome: 'upstream_refused', status: 409 });
+  });
+
+  test('with more of a body than is passed on is answered for by a problem document of its status', async () => {
+    const { answer } = await refusedBy((socket) =>
+      socket.write(`HTTP/1.1 403 Forbidden\r\nContent-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`),
+    );
+
+    expect(problemOf(answer)).toMatchObject({ status: 403, code: 'upstream_refused' });
+  });
+});
+
+describe('an upstream that is not there', () => {
+  test('is told as upstream_unreachable', async () => {
+    const stage = await setRelay(await freePort());
+    const client = await RawClient.send(stage.gateway.port, upgradeRequest({ ticket: stage.ticket.value }));
+    const outcome = await client.outcome;
+
+    expect(outcome).toMatchObject({ kind: 'refused', answers: [{ status: 502 }] });
+    expect((await stage.recordIn('refused')).lastAttempt).toMatchObject({
+      outcome: 'upstream_unreachable',
+      status: 502,
+    });
+  });
+
+  test('is told as upstream_unreachable where it hangs up at once', async () => {
+    const { answer } = await refusedBy((socket) => socket.destroy());
+
+    expect(problemOf(answer)).toMatchObject({ status: 502, code: 'upstream_unreachable', retry: 'backoff' });
+  });
+
+  test('is told as upstream_timeout where it does not answer', async () => {
+    const { answer, recordIn } = await refusedBy(() => {}, { UPSTREAM_HANDSHAKE_TIMEOUT_MS: '50' });
+
+    expect(problemOf(answer)).toMatchObject({ status: 504, code: 'upstream_timeout', retry: 'backoff' });
+    expect((await recordIn('refused')).lastAttempt).toMatchObject({ outcome: 'upstream_timeout', status: 504 });
+  });
+});
+
+test('bytes that a client sends while its upstream is dialled are refused, and never passed on', async () => {
+  let answerNow = () => {};
+  const upstream = await startRawUpstream((socket, accept) => {
+    answerNow = () => socket.write(switching(accept));
+  });
+  const { gateway, ticket, recordIn } = await setRelay(upstream.port);
+  const client = await RawClient.send(gateway.port, upgradeRequest({ ticket: ticket.value }));
+  await until(() => upstream.received().length > 0);
+  const before = upstream.received().length;
+  await new Promise<void>((resolve) => client.socket.write('early bytes', () => resolve()));
+  // Another connection's whole way through the gateway: by then the bytes are there.
+  await fetch(`http://127.0.0.1:${gateway.port}/`);
+  answerNow();
+
+  expect(await client.outcome).toMatchObject({ kind: 'refused', answers: [{ status: 400 }] });
+  expect((await recordIn('refused')).lastAttempt).toMatchObject({ outcome: 'handshake_malformed', status: 400 });
+  expect(upstream.received()).toHaveLength(before);
+});
+
+test('a client that leaves while its upstream is dialled leaves nothing open', async () => {
+  const upstream = await startRawUpstream(() => {});
+  const { gateway, ticket, recordIn } = await setRelay(upstream.port);
+  const client = await RawClient.send(gateway.port, upgradeRequest({ ticket: ticket.value }));
+  await until(() => upstream.received().length > 0);
+  client.socket.resetAndDestroy();
+  const record = await recordIn('closed');
+  await until(() => upstream.sockets.every((socket) => socket.readableEnded || socket.destroyed));
+
+  expect(record).toMatchObject({ closeCode: 1006, closeReason: 'client_gone' });
+});
