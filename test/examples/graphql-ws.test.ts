@@ -16,6 +16,8 @@ test('its own subprotocol is chosen, not the one of the ticket', async () => {
   const { url, protocols } = await example.desk.issue({ claims: { name: 'Ada Lovelace' } });
   const client = await openWebSocket(`${url}/graphql`, { protocols: [...protocols, 'graphql-transport-ws'] });
   client.socket.send('{"type":"connection_init"}');
+  // graphql-ws closes a client that subscribes before it was told that it may.
+  await until(() => client.messages.length === 1);
   client.socket.send('{"id":"1","type":"subscribe","payload":{"query":"{ me }"}}');
   await until(() => client.messages.length === 3);
 

@@ -9,6 +9,8 @@ export interface Breakage {
   readonly bodiless?: boolean;
   /** Whether more may come behind a request that is answered: a reset can then overtake the answer (RFC 9112 §9.6). */
   readonly overrun?: boolean;
+  /** Whether the request itself is good, and what breaks it comes behind it. */
+  readonly behind?: boolean;
   readonly apply: (draft: Draft, random: Random) => Draft | Buffer;
 }
 
@@ -202,11 +204,11 @@ export const breakages: Readonly<Record<string, Breakage>> = {
     ),
     incomplete: true,
   },
-  'early frames': certainly((draft, random) =>
+  'early frames': behind((draft, random) =>
     withRest(draft, Buffer.concat([Buffer.from([0x81, 0x85]), random.bytes(9)])),
   ),
-  'early bytes': certainly((draft, random) => withRest(draft, random.bytes(random.pick([1, 2, 100, 70_000])))),
-  'two upgrades in a row': certainly((draft) => withRest(draft, bytesOf(draft))),
+  'early bytes': behind((draft, random) => withRest(draft, random.bytes(random.pick([1, 2, 100, 70_000])))),
+  'two upgrades in a row': behind((draft) => withRest(draft, bytesOf(draft))),
   'an upgrade behind a plain request': overrun((draft, random) =>
     Buffer.concat([
       Buffer.from(`${random.pick(['GET', 'DELETE'])} / HTTP/1.1\r\nHost: localhost\r\n\r\n`),
@@ -329,6 +331,10 @@ function certainly(apply: Apply): Breakage {
 
 function overrun(apply: Apply): Breakage {
   return { certain: true, overrun: true, apply };
+}
+
+function behind(apply: Apply): Breakage {
+  return { certain: true, behind: true, apply };
 }
 
 /** What RFC 9112 lets a server accept, or what only makes the ticket worthless. */

@@ -46,10 +46,11 @@ export function malformedUpgrade(seed: number, options: { kind?: string; ticket?
   const ticket = options.ticket ?? `ogt_${random.text(22)}.${random.text(32)}`;
   const broken = breakage.apply(goodDraft(random, ticket), random);
   const bytes = Buffer.isBuffer(broken) ? broken : bytesOf(broken);
-  const { certain, incomplete = false, bodiless = false, overrun = false } = breakage;
+  const { certain, incomplete = false, bodiless = false, overrun = false, behind = false } = breakage;
   return {
     kind,
-    packets: inPackets(bytes, random),
+    // What comes behind a good request in a packet of its own may come when its ticket is spent already.
+    packets: behind && options.ticket !== undefined ? [bytes] : inPackets(bytes, random),
     ending: endingOf(random, incomplete),
     certain,
     bodiless,

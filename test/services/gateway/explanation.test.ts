@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { formatTicket } from '../../../shared/ticket.ts';
 import { recordInRedis } from '../../support/fleet.ts';
 import { type StoredTicket, storeTicket } from '../../support/in-process.ts';
-import { exchange, openRaw, parseResponses, upgradeRequest } from '../../support/raw-socket.ts';
+import { clientFrame, exchange, openRaw, parseResponses, upgradeRequest } from '../../support/raw-socket.ts';
 import { type RedisServer, startRedis } from '../../support/redis.ts';
 import { until } from '../../support/wait.ts';
 import { gatewayRefusals } from './refusal-cases.ts';
@@ -33,6 +33,25 @@ describe('the record of a ticket has the refusal before the client has its answe
     expect(early).toBe('');
     expect(JSON.parse(String(parseResponses(client.received())[0]?.body))).toMatchObject({ code });
     expect(await recordInRedis(redis, stage.ticket.id)).toMatchObject({ last_attempt_outcome: code });
+  });
+
+  test('to a frame that comes while the store is asked: handshake_malformed, and the ticket is spent', async () => {
+    const stage = await setStage(redis);
+    await redis.pause();
+    const client = await openRaw(stage.gateway.port);
+    client.send(upgradeRequest({ target: `/?ticket=${stage.ticket.value}` }));
+    await turn(stage);
+    client.send(clientFrame(1, 'early'));
+    await turn(stage);
+    redis.resume();
+    await client.closed;
+
+    const [answer] = parseResponses(client.received());
+    expect(JSON.parse(String(answer?.body))).toMatchObject({ code: 'handshake_malformed' });
+    expect(await recordInRedis(redis, stage.ticket.id)).toMatchObject({
+      state: 'refused',
+      last_attempt_outcome: 'handshake_malformed',
+    });
   });
 });
 
