@@ -55,6 +55,8 @@ export class Echo {
    */
   open(request: IncomingMessage, socket: Duplex, hello: Hello, listen: (wire: Wire) => WireListener): Wire | null {
     let opened: Wire | null = null;
+    // The 101 and the greeting leave together.
+    socket.cork();
     this.#server.handleUpgrade(request, socket, Buffer.alloc(0), (webSocket: EchoSocket) => {
       opened = wireOf(webSocket);
       const listener = listen(opened);
@@ -63,6 +65,7 @@ export class Echo {
       socket.on('data', () => listener.heard());
       webSocket.send(helloMessage(hello));
     });
+    socket.uncork();
     return opened;
   }
 }

@@ -1,4 +1,6 @@
+import type { Socket } from 'node:net';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { GatheredWrites } from './gathered-writes.ts';
 import { type ScriptName, scriptNames, scriptSource } from './scripts.ts';
 import { StoreUnavailable } from './store.ts';
 
@@ -57,6 +59,9 @@ export class RedisLink {
   readonly #onChange: (available: boolean, reason: string) => void;
   readonly #onError: (message: string) => void;
   readonly #scripts: Record<ScriptName, RunScript>;
+  readonly #writes: GatheredWrites;
+  /** Operations that have no answer yet. */
+  #underWay = 0;
   #catchingUp = false;
   /** What onChange was last told; at first nothing. */
   #available: boolean | undefined;
@@ -71,6 +76,7 @@ export class RedisLink {
     this.#onError = options.onError ?? (() => {});
     this.#client = createClient(options.address);
     this.#scripts = defineScripts(this.#client);
+    this.#writes = new GatheredWrites(() => streamsOf(this.#client));
     this.#client.on('error', (error: Error) => {
       this.#lastError = messageOf(error);
       this.#changed();
@@ -95,6 +101,7 @@ export class RedisLink {
   async run<T>(operation: (client: Client) => Promise<T>): Promise<T> {
     if (!this.ready) throw new StoreUnavailable(`Redis is away: ${this.#lastError || 'not connected yet'}`);
     try {
+      this.#writes.gather(this.#underWay);
       return await this.#inTime(operation(this.#client));
     } catch (error) {
       if (error instanceof StoreUnavailable) throw error;
@@ -135,22 +142,25 @@ export class RedisLink {
         // in the socket already.
         setImmediate(() => {
           if (settled) return;
+          settle();
           reject(new StoreUnavailable(`Redis did not answer within ${this.#timeoutMs} ms`, { mayHaveRun: true }));
           this.#catchUp();
         });
       }, this.#timeoutMs);
       let settled = false;
+      this.#underWay += 1;
       const settle = (): void => {
         settled = true;
+        this.#underWay -= 1;
         clearTimeout(timer);
       };
       answer.then(
         (value) => {
-          settle();
+          if (!settled) settle();
           resolve(value);
         },
         (error: unknown) => {
-          settle();
+          if (!settled) settle();
           reject(error);
         },
       );
@@ -222,6 +232,12 @@ function createClient(address: RedisAddress): Client {
     default:
       return address satisfies never;
   }
+}
+
+/** The connections on which commands are written now. */
+function streamsOf(client: Client): Socket[] {
+  const clients = client instanceof Redis ? [client] : client.nodes('master');
+  return clients.map(({ stream }) => stream).filter((stream) => stream !== undefined);
 }
 
 /**
