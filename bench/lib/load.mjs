@@ -27,7 +27,7 @@ import { LOAD_CORE, onCore } from './pin.mjs';
  * @param {{ port: number, connections?: number, rate?: number, keepAlive?: boolean }} options
  * @returns {() => Promise<LoadReport>} runs it, once
  */
-export function prepareLoad(exchanges, { port, connections = 64, rate, keepAlive = false }) {
+export function prepareLoad(exchanges, { port, connections = 32, rate, keepAlive = false }) {
   const folder = mkdtempSync(join(tmpdir(), 'oncegate-load-'));
   const remove = atEnd(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'exchanges');

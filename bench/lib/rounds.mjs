@@ -8,7 +8,7 @@
  * @property {() => Promise<Running>} start what throws here is skipped, with the reason
  *
  * @typedef {object} Running
- * @property {(round: number) => Promise<import('./measure.mjs').Sample>} sample one round; -1 is the warm-up
+ * @property {(round: number) => Promise<import('./measure.mjs').Sample>} sample one round; below 0 it is the warm-up
  * @property {() => Promise<void>} [stop]
  */
 
@@ -17,10 +17,11 @@
  * on all of them alike. One that fails is skipped from then on and the others go on.
  *
  * @param {readonly Variant[]} variants the baseline first
- * @param {{ rounds: number, say?: (text: string) => void, warmUp?: boolean }} options
+ * @param {{ rounds: number, say?: (text: string) => void, warmUps?: number }} options
+ *   `warmUps`: rounds before the first that counts; just-in-time compilers take some
  * @returns {Promise<{ series: object[], skipped: object[] }>} as they stand in the result
  */
-export async function takeTurns(variants, { rounds, say = () => {}, warmUp = true }) {
+export async function takeTurns(variants, { rounds, say = () => {}, warmUps = 1 }) {
   const running = new Map();
   const skipped = [];
   const samples = new Map(variants.map(({ id }) => [id, []]));
@@ -44,7 +45,7 @@ export async function takeTurns(variants, { rounds, say = () => {}, warmUp = tru
     if (started !== undefined) running.set(variant.id, started);
   }
   try {
-    for (let round = warmUp ? -1 : 0; round < rounds; round += 1) {
+    for (let round = -warmUps; round < rounds; round += 1) {
       say(round < 0 ? 'warming up' : `round ${round + 1} of ${rounds}`);
       for (const variant of variants) {
         const started = running.get(variant.id);

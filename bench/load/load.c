@@ -1,7 +1,7 @@
 /*
  * Sends prepared exchanges to one server on the loopback and says in one line of JSON how it went.
  *
- *   load --port 8080 --exchanges FILE [--connections 64] [--rate 500] [--sources 8] [--keep-alive]
+ *   load --port 8080 --exchanges FILE [--connections 32] [--rate 500] [--sources 8] [--keep-alive]
  *
  * An exchange is a handshake (send, read the 101, wait for some frames, send a Close frame, read to the end) or
  * plain HTTP (send, read the whole answer). Without --keep-alive each has a connection of its own; with it the
@@ -46,7 +46,7 @@ static struct {
   int port, connections, sources, keep_alive;
   double rate;
   const char *file;
-} options = {0, 64, 8, 0, 0, NULL};
+} options = {0, 32, 8, 0, 0, NULL};
 
 static struct exchanges exchanges;
 static int epoll_fd;
