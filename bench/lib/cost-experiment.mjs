@@ -17,7 +17,7 @@ import { takeTurns } from './rounds.mjs';
  * @property {number} port
  * @property {boolean} [usesRedis]
  * @property {(count: number, round: number) => Promise<import('./exchanges.mjs').Exchange[]>} exchanges
- * @property {(count: number) => Promise<void>} [verify] throws unless the servers really did it that often
+ * @property {() => Promise<number>} [counted] how often the servers themselves say that they did it
  *
  * @typedef {object} Context what a run has in common
  * @property {number} rounds
@@ -58,8 +58,10 @@ export async function compareCost({ name, title, contenders, count, ...load }, c
           await redis.empty();
           const work = prepareLoad(await contest.exchanges(perRound, round), { port: contest.port, ...load });
           const pids = contest.servers.map(({ pid }) => pid);
+          const before = await contest.counted?.();
           const sample = await measureCpu({ pids, work, ...(contest.usesRedis && { redisPid: redis.pid }) });
-          await contest.verify?.(perRound);
+          const done = before === undefined ? perRound : (await contest.counted()) - before;
+          if (done !== perRound) throw new Error(`the server did ${done} of ${perRound}`);
           return sample;
         },
         async stop() {

@@ -5,19 +5,3 @@ export async function readMetric({ adminPort }, series) {
   if (line === undefined) throw new Error(`there is no metric ${series}`);
   return Number(line.slice(series.length + 1));
 }
-
-/**
- * Makes sure that a service counted what the load generator believes to have done.
- *
- * @param {{ adminPort: number }} service
- * @param {string} series
- * @returns {Promise<(count: number) => Promise<void>>} throws unless it has grown by so much since the last time
- */
-export async function expectGrowth(service, series) {
-  let before = await readMetric(service, series);
-  return async (count) => {
-    const now = await readMetric(service, series);
-    if (now - before !== count) throw new Error(`${series} grew by ${now - before}, not by ${count}`);
-    before = now;
-  };
-}

@@ -29,6 +29,8 @@ async function startService(name, { redisUrl, env = {}, ...where }) {
       [`${prefix}_ADMIN_PORT`]: String(adminPort),
       REDIS_URL: redisUrl,
       LOG_LEVEL: 'info',
+      // A machine that does something else for a moment is not what is measured.
+      REDIS_TIMEOUT_MS: '5000',
       ...env,
     },
     port,

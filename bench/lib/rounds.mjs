@@ -14,7 +14,8 @@
 
 /**
  * Starts all variants, warms them up, and lets them take turns, A B C A B C, so that what else the machine does falls
- * on all of them alike. One that fails is skipped from then on and the others go on.
+ * on all of them alike. A sample that fails is taken once more, for a busy machine may have been the reason, and the
+ * series says so. Where that fails too the variant is skipped from then on, and the others go on.
  *
  * @param {readonly Variant[]} variants the baseline first
  * @param {{ rounds: number, say?: (text: string) => void, warmUps?: number }} options
@@ -24,6 +25,7 @@
 export async function takeTurns(variants, { rounds, say = () => {}, warmUps = 1 }) {
   const running = new Map();
   const skipped = [];
+  const repeated = new Map();
   const samples = new Map(variants.map(({ id }) => [id, []]));
 
   async function attempt({ id, label }, task) {
@@ -40,6 +42,16 @@ export async function takeTurns(variants, { rounds, say = () => {}, warmUps = 1 
     }
   }
 
+  async function sampleOf({ id }, started, round) {
+    try {
+      return await started.sample(round);
+    } catch (error) {
+      say(`${id}, once more: ${error.message}`);
+      repeated.set(id, (repeated.get(id) ?? 0) + 1);
+      return started.sample(round);
+    }
+  }
+
   for (const variant of variants) {
     const started = await attempt(variant, variant.start);
     if (started !== undefined) running.set(variant.id, started);
@@ -50,7 +62,7 @@ export async function takeTurns(variants, { rounds, say = () => {}, warmUps = 1 
       for (const variant of variants) {
         const started = running.get(variant.id);
         if (started === undefined) continue;
-        const sample = await attempt(variant, () => started.sample(round));
+        const sample = await attempt(variant, () => sampleOf(variant, started, round));
         if (sample !== undefined && round >= 0) samples.get(variant.id)?.push(sample);
       }
     }
@@ -59,11 +71,12 @@ export async function takeTurns(variants, { rounds, say = () => {}, warmUps = 1 
   }
   const series = variants
     .filter(({ id }) => running.has(id))
-    .map((variant) => toSeries(variant, samples.get(variant.id)));
+    .map((variant) => toSeries(variant, samples.get(variant.id), repeated.get(variant.id)));
   return { series, skipped };
 }
 
-function toSeries({ id, label, note }, samples) {
+function toSeries({ id, label, note }, samples, repeated) {
+  const notes = [note, repeated && `${repeated} of its samples failed at first and were taken again`];
   const column = (name) => samples.map((sample) => sample[name]);
   return {
     id,
@@ -73,6 +86,6 @@ function toSeries({ id, label, note }, samples) {
     ...(samples.some(({ load }) => load !== undefined) && { load: column('load') }),
     // One crowded round does not make the median wrong.
     limitedByLoad: samples.filter(({ limitedByLoad }) => limitedByLoad).length * 2 > samples.length,
-    ...(note !== undefined && { note }),
+    ...(notes.some(Boolean) && { note: notes.filter(Boolean).join('; ') }),
   };
 }

@@ -8,6 +8,7 @@ const TTL_MS = 120_000;
 const SESSION_MS = 43_200_000;
 /** Each subject may have 20 unspent tickets by default. */
 const TICKETS_PER_SUBJECT = 10;
+const SECRET_LENGTH = 32;
 
 const built = (path) => import(pathToFileURL(join(root, 'dist', 'shared', path)).href);
 
@@ -17,14 +18,14 @@ const built = (path) => import(pathToFileURL(join(root, 'dist', 'shared', path))
  *
  * @param {string} redisUrl
  * @returns {Promise<{ store: object, issue: (count: number, options?: { subject?: string }) => Promise<Ticket[]>,
- *   end: () => Promise<void> }>}
+ *   spend: (count: number) => Promise<Ticket[]>, end: () => Promise<void> }>}
  *
  * @typedef {{ id: string, value: string, subject: string }} Ticket
  */
 export async function ticketIssuer(redisUrl) {
   const { RedisStore } = await built('store/redis-store.js');
   const { RedisLink } = await built('store/redis-link.js');
-  const { mintTicket, formatTicket, hashSecret } = await built('ticket.js');
+  const { mintTicket, mintAttemptId, formatTicket, hashSecret } = await built('ticket.js');
   const link = new RedisLink({ address: { kind: 'single', url: redisUrl }, timeoutMs: 10_000 });
   const store = new RedisStore({ link, keyPrefix: 'oncegate:', retentionMs: 600_000, leaseMs: 90_000 });
   const end = atEnd(() => store.end());
@@ -45,21 +46,45 @@ export async function ticketIssuer(redisUrl) {
     return { id: ticket.id, value: formatTicket(ticket), subject };
   }
 
-  return {
-    store,
-    end,
-    /** Of many subjects, or of the one that is named. */
-    async issue(count, { subject } = {}) {
-      const tickets = [];
-      while (tickets.length < count) {
-        const batch = Array.from({ length: Math.min(200, count - tickets.length) }, (_, index) => {
-          const number = subjects + Math.floor((tickets.length + index) / TICKETS_PER_SUBJECT);
-          return issueOne(subject ?? `subject-${number}`);
-        });
-        tickets.push(...(await Promise.all(batch)));
-      }
-      subjects += Math.ceil(count / TICKETS_PER_SUBJECT);
-      return tickets;
-    },
-  };
+  async function spendOne(ticket) {
+    const { code } = await store.consume({
+      id: ticket.id,
+      secretSha256: hashSecret(ticket.value.slice(-SECRET_LENGTH)),
+      attemptId: mintAttemptId(),
+      gatewayId: 'bench',
+      path: '/',
+      bindAddress: false,
+      maxConnections: 0,
+      limitPolicy: 'refuse',
+    });
+    if (code !== 'admitted') throw new Error(`a ticket of the bench was not consumed: ${code}`);
+    return ticket;
+  }
+
+  /** Of many subjects, or of the one that is named. */
+  async function issue(count, { subject } = {}) {
+    const first = subjects;
+    subjects += Math.ceil(count / TICKETS_PER_SUBJECT);
+    const nameOf = (index) => subject ?? `subject-${first + Math.floor(index / TICKETS_PER_SUBJECT)}`;
+    return inBatches(count, (index) => issueOne(nameOf(index)));
+  }
+
+  /** Tickets that are spent already. */
+  async function spend(count) {
+    const tickets = await issue(count);
+    return inBatches(count, (index) => spendOne(tickets[index]));
+  }
+
+  return { store, end, issue, spend };
+}
+
+/** So many at a time that Redis is busy, and so few that none waits for long. */
+async function inBatches(count, task) {
+  const results = [];
+  while (results.length < count) {
+    const from = results.length;
+    const batch = Array.from({ length: Math.min(200, count - from) }, (_, index) => task(from + index));
+    results.push(...(await Promise.all(batch)));
+  }
+  return results;
 }
