@@ -29,7 +29,7 @@ import { takeTurns } from './rounds.mjs';
  */
 
 /** A just-in-time compiler is done with a handshake after some thousands of them. */
-const WARM_UPS = 3;
+export const WARM_UPS = 3;
 
 /**
  * An experiment about the CPU that each operation costs: the contenders take turns at the same number of exchanges.

@@ -1,10 +1,11 @@
-/** nginx as Debian's package configures it, but for one worker, room for the connections, and files of its own. */
+/** nginx as Debian's package configures it, but for one worker, room for the connections, and files of its own.
+ * (nginx closes connections that wait for their request once 15 of 16 are taken.) */
 export function nginxRelay({ port, upstreamPort, folder }) {
   return `daemon off;
 worker_processes 1;
 pid ${folder}/nginx.pid;
 error_log ${folder}/error.log;
-events { worker_connections 20000; }
+events { worker_connections 32768; }
 http {
   sendfile on;
   tcp_nopush on;
