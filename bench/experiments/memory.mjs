@@ -1,0 +1,102 @@
+import { startEcho } from '../lib/echo.mjs';
+import { upgradeRequest } from '../lib/exchanges.mjs';
+import { collectable, idleMemory } from '../lib/idle-memory.mjs';
+import { openFilesLimit } from '../lib/memory.mjs';
+import { startGateway } from '../lib/oncegate.mjs';
+import { takeTurns } from '../lib/rounds.mjs';
+import { startPeer } from '../lib/start-peer.mjs';
+import { median } from '../lib/statistics.mjs';
+import { relays, ticketRequests } from '../series/relays.mjs';
+
+export const name = 'memory';
+export const title = 'Memory for each idle connection';
+
+const CONNECTIONS = 10_000;
+const QUICK_CONNECTIONS = 1_000;
+/** What a server has open besides its connections. */
+const OTHER_FILES = 120;
+const NODE_RELAYS = ['http-proxy', 'ws-relay', 'oncegate'];
+
+const echoes = [
+  {
+    id: 'ws',
+    label: 'bare ws echo',
+    collects: true,
+    start: () => startPeer('ws', { env: collectable }),
+    requests: async () => [upgradeRequest('/')],
+  },
+  {
+    id: 'oncegate',
+    label: 'Oncegate, echo mode',
+    collects: true,
+    greetings: 1,
+    start: ({ redis }) => startGateway({ redisUrl: redis.url, env: collectable }),
+    requests: async ({ tickets }, count) => ticketRequests(await tickets.issue(count)),
+  },
+];
+
+const relaysHere = relays.map((relay) => ({ ...relay, collects: NODE_RELAYS.includes(relay.id) }));
+
+/** Each server is started afresh for every round: a heap that has once grown stays. */
+export async function run({ quick, ...context }) {
+  const most = quick ? QUICK_CONNECTIONS : CONNECTIONS;
+  const limit = openFilesLimit() - OTHER_FILES;
+  const echoExperiment = await compare(echoes, {
+    ...context,
+    name: 'memory-echo',
+    mode: 'echo',
+    connections: Math.min(most, limit),
+    site: context,
+  });
+
+  const echo = await startEcho();
+  const connections = Math.min(most, Math.floor(limit / 2));
+  const site = { ...context, upstreamPort: echo.port, connections, env: collectable };
+  try {
+    return [
+      echoExperiment,
+      await compare(relaysHere, { ...context, name: 'memory-relay', mode: 'relay', connections, site }),
+    ];
+  } finally {
+    await echo.stop();
+  }
+}
+
+async function compare(candidates, { name, mode, connections, site, rounds, wanted, say }) {
+  const [baseline] = candidates;
+  const chosen = candidates.filter(({ id }) => id === baseline.id || wanted(id));
+  const uncollected = new Map(chosen.map(({ id }) => [id, []]));
+  const variants = chosen.map(({ id, label, start, requests, ...how }) => ({
+    id,
+    label,
+    start: async () => ({
+      async sample() {
+        const server = await start(site);
+        try {
+          const memory = await idleMemory({ ...how, server, connections, requests: (count) => requests(site, count) });
+          uncollected.get(id).push(memory.uncollectedKib);
+          return { value: memory.pssKib };
+        } finally {
+          await server.stop();
+        }
+      },
+    }),
+  }));
+
+  say(`${connections} connections, ${mode}`);
+  const { series, skipped } = await takeTurns(variants, { rounds, say, warmUps: 0 });
+  for (const one of series) {
+    const { collects } = chosen.find(({ id }) => id === one.id);
+    if (collects) one.note = `${median(uncollected.get(one.id)).toFixed(1)} before a collection was asked for`;
+  }
+  return {
+    name,
+    title: `${title}: ${mode}, ${connections.toLocaleString('en-US')} of them`,
+    unit: 'KiB of memory (PSS) per connection',
+    baseline: baseline.id,
+    rounds,
+    operationsPerRound: connections,
+    series,
+    skipped,
+  };
+}

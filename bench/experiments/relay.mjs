@@ -1,0 +1,86 @@
+import { startMeter } from '../lib/cpu.mjs';
+import { startEcho } from '../lib/echo.mjs';
+import { openConnections } from '../lib/frames.mjs';
+import { measureCpu } from '../lib/measure.mjs';
+import { takeTurns } from '../lib/rounds.mjs';
+import { relays } from '../series/relays.mjs';
+
+export const name = 'relay';
+export const title = 'Messages through a relay and back';
+
+const BASELINE = 'nginx';
+const KIB = 1024;
+
+/** Messages are counted so that a sample takes about a second. */
+const shapes = [
+  { id: '64-1', words: '64 B, one pair', bytes: 64, connections: 1, messages: 20_000 },
+  { id: '64-100', words: '64 B, 100 pairs', bytes: 64, connections: 100, messages: 60_000 },
+  { id: '16k-1', words: '16 KiB, one pair', bytes: 16 * KIB, connections: 1, messages: 10_000 },
+  { id: '16k-100', words: '16 KiB, 100 pairs', bytes: 16 * KIB, connections: 100, messages: 20_000 },
+  {
+    id: 'in-flight',
+    words: '64 B, one pair, 16 in flight',
+    bytes: 64,
+    connections: 1,
+    inFlight: 16,
+    messages: 100_000,
+  },
+];
+
+/** A message there and its echo back is one operation; the back end is an echo that costs next to nothing. */
+export async function run({ redis, tickets, rounds, quick, wanted, say }) {
+  const echo = await startEcho();
+  const chosen = relays.filter(({ id }) => id === BASELINE || wanted(id));
+  const experiments = [];
+  try {
+    for (const shape of shapes) {
+      say(shape.words);
+      const site = { redis, tickets, upstreamPort: echo.port, connections: shape.connections };
+      const variants = chosen.map((relay) => variantOf(relay, { site, shape, echo, quick }));
+      experiments.push({
+        name: `relay-${shape.id}`,
+        title: `${title}: ${shape.words}`,
+        unit: 'µs of CPU per message and echo',
+        baseline: BASELINE,
+        rounds,
+        ...(await takeTurns(variants, { rounds, say })),
+      });
+    }
+  } finally {
+    await echo.stop();
+  }
+  return experiments;
+}
+
+function variantOf(relay, { site, shape: { bytes, connections, inFlight, messages }, echo, quick }) {
+  const count = quick ? messages / 20 : messages;
+  return {
+    id: relay.id,
+    label: relay.label,
+    async start() {
+      const server = await relay.start(site);
+      const requests = await relay.requests(site, connections);
+      const open = await openConnections({ port: server.port, requests, connections, bytes, inFlight }).catch(
+        async (error) => {
+          await server.stop();
+          throw error;
+        },
+      );
+      return {
+        sample: () => sample(server, open, count),
+        async stop() {
+          await open.stop();
+          await server.stop();
+        },
+      };
+    },
+  };
+
+  /** The back end shares the core of the load generator, so both together may fill it. */
+  async function sample(server, open, messageCount) {
+    const backEnd = startMeter([echo.pid]);
+    const { report, ...measured } = await measureCpu({ pids: [server.pid], work: () => open.send(messageCount) });
+    const crowded = report.cpuNanoseconds + backEnd() > 0.95 * report.wallNanoseconds;
+    return { ...measured, limitedByLoad: measured.limitedByLoad || crowded };
+  }
+}

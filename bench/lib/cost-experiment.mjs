@@ -1,0 +1,87 @@
+import { prepareLoad } from './load.mjs';
+import { measureCpu } from './measure.mjs';
+import { takeTurns } from './rounds.mjs';
+
+/**
+ * A way to do something that the load generator asks for, exchange by exchange.
+ *
+ * @typedef {object} Contender
+ * @property {string} id
+ * @property {string} label
+ * @property {string} [note]
+ * @property {(context: Context) => Promise<Contest>} start
+ *
+ * @typedef {object} Contest
+ * @property {readonly { pid: number, stop: () => Promise<void> }[]} servers whose CPU counts
+ * @property {readonly { stop: () => Promise<void> }[]} [others] what they need beside them, and what does not count
+ * @property {number} port
+ * @property {boolean} [usesRedis]
+ * @property {(count: number, round: number) => Promise<import('./exchanges.mjs').Exchange[]>} exchanges
+ * @property {() => Promise<number>} [counted] how often the servers themselves say that they did it
+ *
+ * @typedef {object} Context what a run has in common
+ * @property {number} rounds
+ * @property {boolean} quick
+ * @property {Awaited<ReturnType<typeof import('./redis.mjs').startRedis>>} redis
+ * @property {Awaited<ReturnType<typeof import('./tickets.mjs').ticketIssuer>>} tickets
+ * @property {(id: string) => boolean} wanted whether a series was asked for
+ * @property {(text: string) => void} say
+ */
+
+/** A just-in-time compiler is done with a handshake after some thousands of them. */
+export const WARM_UPS = 3;
+
+/**
+ * An experiment about the CPU that each operation costs: the contenders take turns at the same number of exchanges.
+ *
+ * @param {object} experiment
+ * @param {string} experiment.name
+ * @param {string} experiment.title
+ * @param {readonly Contender[]} experiment.contenders the baseline first
+ * @param {number} experiment.count exchanges in a round
+ * @param {number} [experiment.connections]
+ * @param {boolean} [experiment.keepAlive]
+ * @param {Context} context
+ */
+export async function compareCost({ name, title, contenders, count, ...load }, context) {
+  const { redis, rounds, quick, say, wanted } = context;
+  const perRound = quick ? Math.ceil(count / 20) : count;
+
+  const variantOf = ({ id, label, note, start }) => ({
+    id,
+    label,
+    note,
+    async start() {
+      const contest = await start(context);
+      return {
+        async sample(round) {
+          await redis.empty();
+          const work = prepareLoad(await contest.exchanges(perRound, round), { port: contest.port, ...load });
+          const pids = contest.servers.map(({ pid }) => pid);
+          const before = await contest.counted?.();
+          const sample = await measureCpu({ pids, work, ...(contest.usesRedis && { redisPid: redis.pid }) });
+          const done = before === undefined ? perRound : (await contest.counted()) - before;
+          if (done !== perRound) throw new Error(`the server did ${done} of ${perRound}`);
+          return sample;
+        },
+        async stop() {
+          for (const server of [...contest.servers, ...(contest.others ?? [])]) await server.stop();
+        },
+      };
+    },
+  });
+
+  const [baseline] = contenders;
+  const chosen = contenders.filter(({ id }) => id === baseline.id || wanted(id)).map(variantOf);
+  const { series, skipped } = await takeTurns(chosen, { rounds, say, warmUps: quick ? 1 : WARM_UPS });
+  return {
+    name,
+    title,
+    unit: 'µs of CPU per operation',
+    baseline: baseline.id,
+    rounds,
+    operationsPerRound: perRound,
+    series,
+    skipped,
+  };
+}

@@ -1,0 +1,70 @@
+import { writeFileSync } from 'node:fs';
+
+/**
+ * What the load generator is to send and to expect; load/exchanges.h has the format of the file.
+ *
+ * @typedef {object} Exchange
+ * @property {string | Buffer} request
+ * @property {number} status what has to be answered; anything else is a failure
+ * @property {Buffer} [after] bytes to send once a 101 has come
+ * @property {number} [frames] how many frames to wait for after a 101
+ */
+
+/** @param {readonly Exchange[]} exchanges */
+export function writeExchanges(path, exchanges) {
+  const parts = exchanges.flatMap(({ request, status, after = Buffer.alloc(0), frames = 0 }) => {
+    const bytes = Buffer.from(request);
+    const head = Buffer.alloc(12);
+    head.writeUInt32LE(bytes.length, 0);
+    head.writeUInt32LE(after.length, 4);
+    head.writeUInt16LE(status, 8);
+    head.writeUInt16LE(frames, 10);
+    return [head, bytes, after];
+  });
+  writeFileSync(path, Buffer.concat(parts));
+}
+
+/** The bytes of an upgrade request, with the headers that a browser would send. */
+export function upgradeRequest(target, headers = {}) {
+  return requestText('GET', target, {
+    Host: '127.0.0.1',
+    Connection: 'Upgrade',
+    Pragma: 'no-cache',
+    'Cache-Control': 'no-cache',
+    'User-Agent':
+      'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36',
+    Upgrade: 'websocket',
+    Origin: 'http://127.0.0.1',
+    'Sec-WebSocket-Version': '13',
+    'Accept-Encoding': 'gzip, deflate, br, zstd',
+    'Accept-Language': 'en-US,en;q=0.9',
+    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    ...headers,
+  });
+}
+
+/** The bytes of a POST with a JSON body. */
+export function postRequest(target, body, headers = {}) {
+  const text = JSON.stringify(body);
+  const all = {
+    Host: '127.0.0.1',
+    'Content-Type': 'application/json',
+    'Content-Length': String(Buffer.byteLength(text)),
+    Accept: 'application/json',
+    ...headers,
+  };
+  return requestText('POST', target, all) + text;
+}
+
+/** One masked text frame of a client, at most 125 bytes. */
+export function clientTextFrame(text) {
+  const payload = Buffer.from(text);
+  if (payload.length > 125) throw new Error('a longer frame than this is meant for');
+  const mask = [1, 2, 3, 4];
+  return Buffer.from([0x81, 0x80 | payload.length, ...mask, ...payload.map((byte, index) => byte ^ mask[index % 4])]);
+}
+
+function requestText(method, target, headers) {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n`;
+}

@@ -1,0 +1,64 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { atEnd } from './cleanup.mjs';
+import { compile } from './compile.mjs';
+import { writeExchanges } from './exchanges.mjs';
+import { LOAD_CORE, onCore } from './pin.mjs';
+
+/**
+ * What a load generator printed.
+ *
+ * @typedef {object} LoadReport
+ * @property {number} operations those that went well
+ * @property {number} failures
+ * @property {string} failure the first of them, in words
+ * @property {Record<string, number>} statuses
+ * @property {number} wallNanoseconds
+ * @property {number} cpuNanoseconds its own
+ * @property {{ p50: number, p90: number, p99: number, max: number }} latencyMicroseconds
+ */
+
+/**
+ * Writes the exchanges to a file, so that the load generator can be started at once when its turn comes.
+ *
+ * @param {readonly import('./exchanges.mjs').Exchange[]} exchanges
+ * @param {{ port: number, connections?: number, rate?: number, keepAlive?: boolean }} options
+ * @returns {() => Promise<LoadReport>} runs it, once
+ */
+export function prepareLoad(exchanges, { port, connections = 32, rate, keepAlive = false }) {
+  const folder = mkdtempSync(join(tmpdir(), 'oncegate-load-'));
+  const remove = atEnd(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'exchanges');
+  writeExchanges(file, exchanges);
+  const args = ['--port', String(port), '--exchanges', file, '--connections', String(connections)];
+  if (rate !== undefined) args.push('--rate', String(rate));
+  if (keepAlive) args.push('--keep-alive');
+  return async () => {
+    try {
+      return await runLoad('load', args);
+    } finally {
+      await remove();
+    }
+  };
+}
+
+/**
+ * Runs a program of load/ on its core and reads the line of JSON that it prints.
+ *
+ * @param {string} name
+ * @param {readonly string[]} args
+ * @returns {Promise<any>}
+ */
+export function runLoad(name, args) {
+  const [command, commandArgs] = onCore(LOAD_CORE, compile(name), args);
+  return new Promise((resolve, reject) => {
+    const child = execFile(command, commandArgs, { timeout: 240_000 }, (error, stdout, stderr) => {
+      finished();
+      if (error) return reject(new Error(`the load generator failed: ${stderr.trim() || error.message}`));
+      resolve(JSON.parse(stdout));
+    });
+    const finished = atEnd(() => void child.kill());
+  });
+}

@@ -1,0 +1,44 @@
+import { ratiosOf } from './summarise.mjs';
+
+/** From which share of the machine's CPU time on its cores count as full. */
+const FULL = 0.95;
+
+/**
+ * Each target with what came of it.
+ *
+ * @param {import('./targets.mjs').Target} target
+ * @param {import('./summarise.mjs').Result} result
+ * @returns {{ outcome: 'met' | 'missed' | 'full' | 'unknown', ratio?: number, why?: string }}
+ */
+export function judge(target, result) {
+  const experiment = result.experiments.find(({ name }) => name === target.experiment);
+  if (experiment === undefined) return { outcome: 'unknown', why: 'not run' };
+  const series = find(experiment, target.series);
+  const against = find(experiment, target.against);
+  const absent = [series, against].find(({ samples }) => samples === undefined);
+  if (absent !== undefined) return { outcome: 'unknown', why: absent.reason };
+
+  const ratio = ratiosOf(series, against).median;
+  if (holds(target, ratio)) return { outcome: 'met', ratio };
+  const full = target.untilCoresAreFull === true && Math.max(series.coresFull ?? 0, against.coresFull ?? 0) >= FULL;
+  return { outcome: full ? 'full' : 'missed', ratio };
+}
+
+/** The bound in words: `at most 0.90`. */
+export function boundOf({ atMost, below, atLeast }) {
+  if (atMost !== undefined) return `at most ${atMost.toFixed(2)}`;
+  return below !== undefined ? `below ${below.toFixed(2)}` : `at least ${atLeast.toFixed(2)}`;
+}
+
+/** Judged as it is printed, to two decimals: 0.904 is 0.90 to whoever reads the page. */
+function holds({ atMost, below, atLeast }, ratio) {
+  const shown = Math.round(ratio * 100) / 100;
+  if (atMost !== undefined) return shown <= atMost;
+  return below !== undefined ? shown < below : shown >= atLeast;
+}
+
+function find(experiment, id) {
+  const found = experiment.series.find((series) => series.id === id);
+  const skipped = experiment.skipped?.find((series) => series.id === id);
+  return found ?? { reason: skipped === undefined ? `no series ${id}` : `${skipped.label}: ${skipped.reason}` };
+}

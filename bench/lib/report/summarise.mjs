@@ -1,0 +1,62 @@
+import { median } from '../statistics.mjs';
+
+/**
+ * @typedef {object} Series
+ * @property {string} id
+ * @property {string} label
+ * @property {number[]} samples one per round, in the experiment's unit
+ * @property {number[]} [redis] Redis's own CPU, likewise
+ * @property {number[]} [load] the load generator's own CPU, likewise
+ * @property {boolean} [limitedByLoad]
+ * @property {number} [coresFull] share of the machine's CPU time that was in use, 0..1
+ * @property {number} [x] where it stands on the axis of an experiment that has one
+ * @property {string} [note]
+ *
+ * @typedef {object} Experiment
+ * @property {string} name
+ * @property {string} title
+ * @property {string} unit its first word is the unit, the rest says of what
+ * @property {string} baseline id of a series
+ * @property {number} rounds
+ * @property {{ label: string, scale: 'linear' | 'log', ideal?: 'proportional' }} [axis] drawn as a line
+ * @property {Series[]} series
+ * @property {{ id: string, label: string, reason: string }[]} [skipped]
+ *
+ * @typedef {object} Result
+ * @property {object} machine
+ * @property {Record<string, string>} versions
+ * @property {string} when
+ * @property {boolean} quick
+ * @property {string} commit
+ * @property {Experiment[]} experiments
+ */
+
+/** Ratios of two series, round by round. */
+export function ratiosOf(series, against) {
+  const rounds = Math.min(series.samples.length, against.samples.length);
+  return spread(Array.from({ length: rounds }, (_, round) => series.samples[round] / against.samples[round]));
+}
+
+/** The rows of an experiment's table, the baseline first, then by cost where there is no axis. */
+export function rowsOf(experiment) {
+  const baseline = experiment.series.find(({ id }) => id === experiment.baseline);
+  const rows = experiment.series.map((series) => ({
+    id: series.id,
+    label: series.label,
+    x: series.x,
+    isBaseline: series === baseline,
+    value: spread(series.samples),
+    ratio: baseline && ratiosOf(series, baseline),
+    redis: series.redis && spread(series.redis),
+    coresFull: series.coresFull,
+    limitedByLoad: series.limitedByLoad === true,
+    note: series.note,
+  }));
+  if (experiment.axis !== undefined) return rows;
+  return rows.sort((a, b) => Number(b.isBaseline) - Number(a.isBaseline) || a.value.median - b.value.median);
+}
+
+/** @param {number[]} samples */
+function spread(samples) {
+  return { median: median(samples), min: Math.min(...samples), max: Math.max(...samples), samples };
+}

@@ -1,0 +1,63 @@
+import { boundOf, judge } from './judge.mjs';
+import { range, ratio, unitOf, value } from './numbers.mjs';
+import { rowsOf } from './summarise.mjs';
+import { targets } from './targets.mjs';
+
+/** What the terminal shows of a run: a table per experiment, then the targets that were judged. */
+export function textReport(result) {
+  const judged = targets.map((target) => ({ target, ...judge(target, result) })).filter(({ why }) => why !== 'not run');
+  return `${[...result.experiments.map(experimentText), targetsText(judged)].join('\n\n')}\n`;
+}
+
+/** One experiment's table; main prints it as soon as the experiment is over. */
+export function experimentText(experiment) {
+  const rows = rowsOf(experiment);
+  const withRedis = rows.some(({ redis }) => redis !== undefined);
+  const baseline = rows.find(({ isBaseline }) => isBaseline);
+  const head = `${experiment.title}\n${experiment.unit}; ${roundsText(experiment.rounds)}; 1.00 is ${baseline?.label ?? 'absent'}`;
+  const table = columns([
+    ['ratio', 'spread', unitOf(experiment), ...(withRedis ? ['Redis'] : []), ''],
+    ...rows.map((row) => [
+      row.ratio === undefined ? '–' : ratio(row.ratio.median),
+      row.ratio === undefined || row.isBaseline ? '' : range(row.ratio),
+      value(row.value.median),
+      ...(withRedis ? [row.redis === undefined ? '' : value(row.redis.median)] : []),
+      [row.label, ...remarks(row)].join(' · '),
+    ]),
+  ]);
+  const skipped = (experiment.skipped ?? []).map(({ label, reason }) => `  skipped: ${label}: ${reason}`);
+  return [head, table, ...skipped].join('\n');
+}
+
+/** What has to be said about a row besides its numbers. */
+export function remarks({ note, limitedByLoad, coresFull }) {
+  return [
+    ...(limitedByLoad ? ['the load generator was the limit'] : []),
+    ...(coresFull === undefined ? [] : [`cores ${Math.round(coresFull * 100)} % full`]),
+    ...(note === undefined ? [] : [note]),
+  ];
+}
+
+export function roundsText(rounds) {
+  return rounds === 1 ? '1 round' : `${rounds} rounds`;
+}
+
+function targetsText(judged) {
+  const words = { met: 'met', missed: 'MISSED', full: 'cores full', unknown: 'unknown' };
+  const rows = judged.map(({ target, outcome, ratio: measured, why }) => [
+    words[outcome],
+    measured === undefined ? '–' : ratio(measured),
+    boundOf(target),
+    `${target.what} / ${target.baseline}`.replaceAll('`', '') + (why === undefined ? '' : ` (${why})`),
+  ]);
+  return rows.length === 0 ? 'Targets: none concerned' : `Targets\n${columns(rows)}`;
+}
+
+/** Columns are aligned to the right, but for the last, which is text. */
+function columns(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows
+    .map((row) => row.map((cell, i) => (i === row.length - 1 ? cell : cell.padStart(widths[i]))).join('  '))
+    .map((line) => `  ${line}`.trimEnd())
+    .join('\n');
+}

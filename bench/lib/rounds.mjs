@@ -1,0 +1,91 @@
+/**
+ * One way to do what an experiment measures.
+ *
+ * @typedef {object} Variant
+ * @property {string} id
+ * @property {string} label
+ * @property {string} [note]
+ * @property {() => Promise<Running>} start what throws here is skipped, with the reason
+ *
+ * @typedef {object} Running
+ * @property {(round: number) => Promise<import('./measure.mjs').Sample>} sample one round; below 0 it is the warm-up
+ * @property {() => Promise<void>} [stop]
+ */
+
+/**
+ * Starts all variants, warms them up, and lets them take turns, A B C A B C, so that what else the machine does falls
+ * on all of them alike. A sample that fails is taken once more, for a busy machine may have been the reason, and the
+ * series says so. Where that fails too the variant is skipped from then on, and the others go on.
+ *
+ * @param {readonly Variant[]} variants the baseline first
+ * @param {{ rounds: number, say?: (text: string) => void, warmUps?: number }} options
+ *   `warmUps`: rounds before the first that counts; just-in-time compilers take some
+ * @returns {Promise<{ series: object[], skipped: object[] }>} as they stand in the result
+ */
+export async function takeTurns(variants, { rounds, say = () => {}, warmUps = 1 }) {
+  const running = new Map();
+  const skipped = [];
+  const repeated = new Map();
+  const samples = new Map(variants.map(({ id }) => [id, []]));
+
+  async function attempt({ id, label }, task) {
+    try {
+      return await task();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      say(`${id} is skipped: ${reason}`);
+      skipped.push({ id, label, reason });
+      const started = running.get(id);
+      running.delete(id);
+      samples.delete(id);
+      await started?.stop?.();
+    }
+  }
+
+  async function sampleOf({ id }, started, round) {
+    try {
+      return await started.sample(round);
+    } catch (error) {
+      say(`${id}, once more: ${error.message}`);
+      repeated.set(id, (repeated.get(id) ?? 0) + 1);
+      return started.sample(round);
+    }
+  }
+
+  for (const variant of variants) {
+    const started = await attempt(variant, variant.start);
+    if (started !== undefined) running.set(variant.id, started);
+  }
+  try {
+    for (let round = -warmUps; round < rounds; round += 1) {
+      say(round < 0 ? 'warming up' : `round ${round + 1} of ${rounds}`);
+      for (const variant of variants) {
+        const started = running.get(variant.id);
+        if (started === undefined) continue;
+        const sample = await attempt(variant, () => sampleOf(variant, started, round));
+        if (sample !== undefined && round >= 0) samples.get(variant.id)?.push(sample);
+      }
+    }
+  } finally {
+    for (const started of running.values()) await started.stop?.();
+  }
+  const series = variants
+    .filter(({ id }) => running.has(id))
+    .map((variant) => toSeries(variant, samples.get(variant.id), repeated.get(variant.id)));
+  return { series, skipped };
+}
+
+function toSeries({ id, label, note }, samples, repeated) {
+  const notes = [note, repeated && `${repeated} of its samples failed at first and were taken again`];
+  const column = (name) => samples.map((sample) => sample[name]);
+  return {
+    id,
+    label,
+    samples: column('value'),
+    ...(samples.some(({ redis }) => redis !== undefined) && { redis: column('redis') }),
+    ...(samples.some(({ load }) => load !== undefined) && { load: column('load') }),
+    // One crowded round does not make the median wrong.
+    limitedByLoad: samples.filter(({ limitedByLoad }) => limitedByLoad).length * 2 > samples.length,
+    ...(notes.some(Boolean) && { note: notes.filter(Boolean).join('; ') }),
+  };
+}

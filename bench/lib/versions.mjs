@@ -1,0 +1,35 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bench, root } from './paths.mjs';
+
+const OURS = ['ws', 'ioredis', 'express', 'jose'];
+const PROGRAMS = { nginx: ['-v'], haproxy: ['-v'], python3: ['--version'] };
+
+/** The versions of what may have been measured; what is not there is left out. */
+export function describeVersions({ redis }) {
+  const peers = readJson(join(bench, 'peers', 'package.json'))?.dependencies ?? {};
+  return {
+    node: process.versions.node,
+    redis,
+    ...Object.fromEntries(OURS.flatMap((name) => packageVersion(root, name))),
+    ...Object.fromEntries(Object.keys(peers).flatMap((name) => packageVersion(join(bench, 'peers'), name))),
+    ...Object.fromEntries(Object.entries(PROGRAMS).flatMap(([name, args]) => programVersion(name, args))),
+  };
+}
+
+function packageVersion(folder, name) {
+  const version = readJson(join(folder, 'node_modules', name, 'package.json'))?.version;
+  return version === undefined ? [] : [[name, version]];
+}
+
+function programVersion(name, args) {
+  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin` };
+  const { stdout = '', stderr = '', error } = spawnSync(name, args, { env, encoding: 'utf8' });
+  const version = /\d+\.\d+(?:\.\d+)*/.exec(`${stdout}${stderr}`)?.[0];
+  return error !== undefined || version === undefined ? [] : [[name, version]];
+}
+
+function readJson(path) {
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
+}

@@ -1,0 +1,74 @@
+/*
+ * A file of prepared exchanges, one after the other:
+ *
+ *   u32  bytes of the request
+ *   u32  bytes to send once a 101 has come
+ *   u16  the status that is expected
+ *   u16  how many frames to wait for after a 101
+ *   the request, then the bytes after it
+ *
+ * Numbers are little-endian, as on every machine that this runs on.
+ */
+#ifndef EXCHANGES_H
+#define EXCHANGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct exchange {
+  const char *request;
+  const char *after;
+  uint32_t request_bytes;
+  uint32_t after_bytes;
+  uint16_t status;
+  uint16_t frames;
+};
+
+struct exchanges {
+  struct exchange *list;
+  size_t count;
+};
+
+static struct exchanges read_exchanges(const char *path) {
+  struct exchanges all = {NULL, 0};
+  FILE *file = fopen(path, "rb");
+  if (file == NULL || fseek(file, 0, SEEK_END) != 0) {
+    perror(path);
+    exit(66);
+  }
+  long bytes = ftell(file);
+  rewind(file);
+  char *content = malloc((size_t)bytes + 1);
+  if (content == NULL || fread(content, 1, (size_t)bytes, file) != (size_t)bytes) {
+    fprintf(stderr, "%s: cannot be read\n", path);
+    exit(66);
+  }
+  fclose(file);
+
+  size_t room = 0;
+  for (const char *at = content; at + 12 <= content + bytes;) {
+    if (all.count == room) {
+      room = room == 0 ? 1024 : room * 2;
+      all.list = realloc(all.list, room * sizeof *all.list);
+      if (all.list == NULL) exit(71);
+    }
+    struct exchange *next = &all.list[all.count++];
+    memcpy(&next->request_bytes, at, 4);
+    memcpy(&next->after_bytes, at + 4, 4);
+    memcpy(&next->status, at + 8, 2);
+    memcpy(&next->frames, at + 10, 2);
+    next->request = at + 12;
+    next->after = next->request + next->request_bytes;
+    at = next->after + next->after_bytes;
+    if (at > content + bytes) {
+      fprintf(stderr, "%s: ends in the middle of an exchange\n", path);
+      exit(65);
+    }
+  }
+  return all;
+}
+
+#endif

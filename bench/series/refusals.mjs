@@ -1,0 +1,18 @@
+import { upgradeRequest } from '../lib/exchanges.mjs';
+import { startPeer } from '../lib/start-peer.mjs';
+
+/** Refusals that ask nobody: each is the cheapest no of its kind. */
+export const refuse = [
+  { id: 'http', label: 'a 401 of node:http', start: () => startRefusing([]) },
+  { id: 'ws', label: "ws's own abort, verifyClient", start: () => startRefusing(['--ws']) },
+];
+
+async function startRefusing(args) {
+  const server = await startPeer('refuse', { args });
+  const request = upgradeRequest('/?ticket=nobody');
+  return {
+    servers: [server],
+    port: server.port,
+    exchanges: async (count) => Array.from({ length: count }, () => ({ request, status: 401 })),
+  };
+}

@@ -1,0 +1,79 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { upgradeRequest } from '../lib/exchanges.mjs';
+import { freePort } from '../lib/free-port.mjs';
+import { startGateway } from '../lib/oncegate.mjs';
+import { haproxyRelay, nginxRelay } from '../lib/relay-configurations.mjs';
+import { ownFolder, startServer } from '../lib/servers.mjs';
+import { startPeer } from '../lib/start-peer.mjs';
+
+/**
+ * What can stand in front of a WebSocket back end. Each starts on one core and is told where the back end is.
+ *
+ * @typedef {object} Relay
+ * @property {string} id
+ * @property {string} label
+ * @property {(site: Site) => Promise<import('../lib/servers.mjs').Server>} start
+ * @property {(site: Site, count: number) => Promise<string[]>} requests as many as there will be connections
+ *
+ * @typedef {object} Site
+ * @property {number} upstreamPort
+ * @property {number} connections how many there will be at most
+ * @property {{ url: string }} redis
+ * @property {{ issue: (count: number) => Promise<{ id: string, value: string }[]> }} tickets
+ * @property {Record<string, string>} [env] for the relays that run in Node
+ */
+
+async function plainRequests() {
+  return [upgradeRequest('/')];
+}
+
+/** @type {readonly Relay[]} */
+export const relays = [
+  {
+    id: 'nginx',
+    label: 'nginx proxy_pass, as Debian configures it',
+    requests: plainRequests,
+    start: (site) => startConfigured('nginx', nginxRelay, ({ file }) => ['-c', file], site),
+  },
+  {
+    id: 'haproxy',
+    label: 'HAProxy',
+    requests: plainRequests,
+    start: (site) => startConfigured('haproxy', haproxyRelay, ({ file }) => ['-f', file], site),
+  },
+  {
+    id: 'http-proxy',
+    label: 'http-proxy-3',
+    requests: plainRequests,
+    start: ({ upstreamPort, env }) => startPeer('http-proxy', { args: [String(upstreamPort)], env }),
+  },
+  {
+    id: 'ws-relay',
+    label: 'ws to ws',
+    requests: plainRequests,
+    start: ({ upstreamPort, env }) => startPeer('ws-relay', { args: [String(upstreamPort)], env }),
+  },
+  {
+    id: 'oncegate',
+    label: 'Oncegate',
+    start: ({ redis, upstreamPort, env }) =>
+      startGateway({ redisUrl: redis.url, env: { UPSTREAM_URL: `ws://127.0.0.1:${upstreamPort}`, ...env } }),
+    requests: async ({ tickets }, count) => ticketRequests(await tickets.issue(count)),
+  },
+];
+
+/** An upgrade for each of the tickets, as the client SDK presents it. */
+export function ticketRequests(tickets) {
+  return tickets.map(({ id, value }) =>
+    upgradeRequest(`/~${id}`, { 'Sec-WebSocket-Protocol': `oncegate.v1, oncegate.ticket.${value}` }),
+  );
+}
+
+async function startConfigured(command, configuration, argsOf, { upstreamPort, connections }) {
+  const folder = ownFolder();
+  const port = await freePort();
+  const file = join(folder, `${command}.conf`);
+  writeFileSync(file, configuration({ port, upstreamPort, folder, connections: connections + 20 }));
+  return startServer({ command, args: argsOf({ file }), folder, port });
+}
