@@ -8,6 +8,7 @@ import { type Authority, createAuthority, type KeyPair } from '../support/certif
 import { isMissing } from '../support/fleet.ts';
 import { parseAnswers, problemOf } from '../support/http-answer.ts';
 import { type Environment, runGateway, runTicketService, settingsOf, storeTicket } from '../support/in-process.ts';
+import { openRaw } from '../support/raw-socket.ts';
 import { upgradeRequest } from '../support/raw-upgrade.ts';
 import { bearer } from '../support/services.ts';
 import { atEnd } from '../support/teardown.ts';
@@ -121,6 +122,19 @@ describe.skipIf(isMissing('openssl'))('with TLS_CERT_FILE and TLS_KEY_FILE', () 
 
     await expect(openWebSocket(`ws://localhost:${gateway.port}/?ticket=${ticket.value}`)).rejects.toThrow();
     expect(await gateway.store.read(ticket.id)).toMatchObject({ state: 'issued', attempts: 0 });
+  });
+
+  test.each([
+    ['gateway', runGateway],
+    ['ticket service', runTicketService],
+  ])('a %s drains although a client never gets through TLS', { timeout: 8_000 }, async (_name, run) => {
+    const { port, service } = await run(tls);
+    const silent = await openRaw(port);
+    const secured = await openTls(port);
+    await service.drain();
+
+    await silent.closed;
+    await until(() => secured.socket.destroyed);
   });
 
   test('the ticket service issues over TLS, for gateways that speak TLS', async () => {
