@@ -11,8 +11,6 @@ type Wire = Pick<WebSocket, 'close' | 'readyState'> & {
   resume?(): void;
 };
 
-/** `readyState` of a socket that is over. */
-
 /** One attempt: a fresh ticket, one socket, and where that fails, the reason. Rejects with {@link ConnectRefused}. */
 export async function attempt<Socket>(
   options: ConnectOptions<Socket>,
@@ -21,9 +19,13 @@ export async function attempt<Socket>(
   onState: (state: 'connecting', why: { readonly ticketId: string }) => void,
 ): Promise<Socket> {
   const target = await provided(options.path, signal);
+  const path = target?.split('?', 1)[0];
+  // It would be a second ticket.
+  if (new URLSearchParams(target?.slice(path?.length)).has('ticket'))
+    throw new TypeError('path: `ticket` is not free in its query');
   const { id, url, protocols } = await ask<IssuedTicket>('', {
     audience: await provided(options.audience, signal),
-    path: target?.split('?', 1)[0],
+    path,
     claims: await provided(options.claims, signal),
   });
   onState('connecting', { ticketId: id });

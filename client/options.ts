@@ -46,7 +46,10 @@ export interface ConnectOptions<Socket = WebSocket> {
   readonly credentials?: RequestCredentials;
   /** The audience that the ticket is for: 1 to 64 of `A-Z a-z 0-9 . _ -`. */
   readonly audience?: Provider<string | undefined>;
-  /** The path to connect to, which the ticket is bound to; it may have a query, which the ticket is not bound to. Default: `/`. */
+  /**
+   * The path to connect to, which the ticket is bound to; it may have a query, which the ticket is not bound to
+   * and in which the parameter `ticket` is the gateway's (a `TypeError`). Default: `/`.
+   */
   readonly path?: Provider<string | undefined>;
   /** JSON that is stored with the ticket and handed to the back end: at most 4,096 bytes. */
   readonly claims?: Provider<Readonly<Record<string, unknown>> | undefined>;

@@ -10,6 +10,7 @@ export const programs = [
   { name: 'nginx', commands: ['nginx'], apt: 'nginx-light', brew: 'nginx' },
   { name: 'caddy', commands: ['caddy'], apt: 'caddy', brew: 'caddy' },
   { name: 'haproxy', commands: ['haproxy'], apt: 'haproxy', brew: 'haproxy' },
+  { name: 'openssl', commands: ['openssl'], apt: 'openssl', brew: 'openssl' },
   { name: 'curl', commands: ['curl'], apt: 'curl', brew: 'curl' },
   { name: 'chromium', commands: ['chromium', 'chromium-browser', 'google-chrome'], apt: 'chromium', brew: 'chromium' },
   { name: 'firefox', commands: ['firefox-esr', 'firefox'], apt: 'firefox-esr', brew: 'firefox' },

@@ -60,7 +60,9 @@ export async function startTicketService(options: TicketServiceOptions): Promise
   };
   const { tlsCertFile: cert, tlsKeyFile: key } = settings;
   const server =
-    cert && key ? createTlsServer({ ...limits, cert: cert.content, key: key.content }, app) : createServer(limits, app);
+    cert && key
+      ? createTlsServer({ ...limits, handshakeTimeout: REQUEST_TIMEOUT_MS, cert: cert.content, key: key.content }, app)
+      : createServer(limits, app);
   const admin = createAdminServer({
     registry: metrics.registry,
     notReady: () => (draining ? 'draining' : store.ready ? null : 'store_unavailable'),

@@ -1,6 +1,7 @@
 import { AUDIENCE, AUDIENCE_FORM } from '../audience.ts';
 import { CARRIERS } from '../carriers.ts';
 import {
+  certificates,
   choice,
   file,
   flag,
@@ -208,7 +209,7 @@ export const settingsTable = {
     doc: 'JSON file that names several back ends by path prefix (docs/relay.md). Instead of UPSTREAM_URL. Read again on SIGHUP.',
   },
   UPSTREAM_CA_FILE: {
-    type: file,
+    type: certificates,
     defaultNote: "the system's",
     reader: 'gateway',
     doc: 'PEM certificates of the authorities that vouch for `wss:` upstreams.',

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
@@ -49,12 +50,34 @@ export function secret(minBytes: number): ValueType<string> {
   );
 }
 
+export interface FileContent {
+  readonly path: string;
+  readonly content: string;
+}
+
 /** The content of a readable file, as text. */
-export const file: ValueType<{ readonly path: string; readonly content: string }> = valueType(
-  'the path of a readable file',
+export const file: ValueType<FileContent> = valueType('the path of a readable file', read);
+
+function read(path: string): FileContent | undefined {
+  try {
+    return { path, content: readFileSync(path, 'utf8') };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * PEM certificates (RFC 7468 §5), with any text between them. OpenSSL stops at the first that it cannot read, and
+ * keeps quiet about it: so each is read here, and what is left are the certificates alone.
+ */
+export const certificates: ValueType<FileContent> = valueType(
+  'the path of a readable file of PEM certificates, all of them whole',
   (path) => {
     try {
-      return { path, content: readFileSync(path, 'utf8') };
+      const blocks = readFileSync(path, 'utf8').split(/(?=-----BEGIN CERTIFICATE-----)/);
+      const found = blocks.filter((block) => block.startsWith('-----BEGIN CERTIFICATE-----'));
+      const content = found.map((block) => new X509Certificate(block).toString()).join('');
+      return content === '' ? undefined : { path, content };
     } catch {
       return undefined;
     }

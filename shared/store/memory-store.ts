@@ -113,7 +113,7 @@ export class MemoryStore implements TicketStore {
 
     const decided = splitAttempt(hash);
     if (decided?.attemptId === request.attemptId) {
-      return decided.outcome === 'admitted' ? admitted(hash, []) : { code: decided.outcome as ConsumeRefusal, subject }; // only consume writes this field
+      return decided.outcome === 'admitted' ? admitted(hash, []) : { code: decided.outcome as ConsumeRefusal, subject }; // refuse writes others here, of an attempt that asks no more
     }
 
     const spent = spentOutcome(hash);

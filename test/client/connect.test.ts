@@ -113,6 +113,26 @@ describe('connect', () => {
     await expect(connect(rest)).rejects.toThrow(new TypeError('Pass a WebSocket class as an option'));
   });
 
+  test.each(['/x?ticket=12', '/x?a=1&ticket', '/?b=?&%74icket='])(
+    'refuses the path %s, which carries a ticket of its own, before it asks for one',
+    async (path) => {
+      const { options, issued, gateway } = await setStage();
+      const refused = new TypeError('path: `ticket` is not free in its query');
+      await expect(connect({ ...options, path, attempts: 3 })).rejects.toThrow(refused);
+      await expect(connect({ ...options, path: async () => path })).rejects.toThrow(refused);
+      expect(issued()).toEqual([]);
+      expect(gateway.log.filter(({ event }) => event === 'refuse')).toEqual([]);
+    },
+  );
+
+  test.each(['/ticket=1', '/x?tickets=1&my.ticket=2&Ticket=3', '/x??ticket=1', '/x?'])(
+    'takes the path %s, which carries none',
+    async (path) => {
+      const { options } = await setStage();
+      expect((await open({ ...options, path })).readyState).toBe(1);
+    },
+  );
+
   test('waits while the browser is offline', async () => {
     const { options, issued } = await setStage();
     const browser = { onLine: false };

@@ -13,6 +13,7 @@ export function isMissing(
     | 'caddy'
     | 'haproxy'
     | 'curl'
+    | 'openssl'
     | 'chromium'
     | 'firefox'
     | 'docker-compose'

@@ -15,13 +15,8 @@ export function identityOf(ticketId: string, { subject, audience, claims = '{}' 
   return { ticketId, subject, audience, claims };
 }
 
-/** The headers of an identity, in lower case: nobody but the gateway may send one. */
-export const identityHeaderNames = [
-  'oncegate-subject',
-  'oncegate-ticket-id',
-  'oncegate-claims',
-  'oncegate-identity',
-] as const;
+/** What the names of identity headers begin with, in lower case: nobody but the gateway may send one, today's or a later one. */
+export const IDENTITY_PREFIX = 'oncegate-';
 
 /** A key that identities are signed with, and how. */
 export interface SigningKey {

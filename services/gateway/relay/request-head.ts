@@ -1,4 +1,4 @@
-import { identityHeaderNames } from './identity.ts';
+import { IDENTITY_PREFIX } from './identity.ts';
 
 export interface RequestHeadOptions {
   /** Path and query, without the ticket. */
@@ -52,11 +52,12 @@ export function requestHead({ target, rawHeaders, protocols, identity, forwarded
   const named = pairs
     .filter(([name]) => name.toLowerCase() === 'connection')
     .flatMap(([, value]) => value.split(',').map((option) => canonical(option.trim())));
-  const removed = new Set([...NOT_PASSED_ON, ...identityHeaderNames, ...named.filter((name) => !ESSENTIAL.has(name))]);
-  const kept = pairs.filter(
-    ([name, value]) =>
-      !removed.has(canonical(name)) && !(canonical(name) === 'authorization' && TICKET_AUTHORIZATION.test(value)),
-  );
+  const removed = new Set([...NOT_PASSED_ON, ...named.filter((name) => !ESSENTIAL.has(name))]);
+  const kept = pairs.filter(([sent, value]) => {
+    const name = canonical(sent);
+    if (removed.has(name) || name.startsWith(IDENTITY_PREFIX)) return false;
+    return name !== 'authorization' || !TICKET_AUTHORIZATION.test(value);
+  });
   const own: Array<readonly [string, string]> = [
     ['Connection', 'Upgrade'],
     ['Upgrade', 'websocket'],

@@ -69,7 +69,11 @@ const OUT_OF_BOUNDS: ReadonlyArray<readonly [name: string, value: string, fault:
     'must be a URL that begins with ws:// or wss://, without user, password, query or fragment, not "ws://a.example/?x=1"',
   ],
   ['ROUTES_FILE', '/nowhere/routes', 'must be the path of a readable file, not "/nowhere/routes"'],
-  ['UPSTREAM_CA_FILE', '/nowhere/ca', 'must be the path of a readable file, not "/nowhere/ca"'],
+  [
+    'UPSTREAM_CA_FILE',
+    'package.json',
+    'must be the path of a readable file of PEM certificates, all of them whole, not "package.json"',
+  ],
   ['UPSTREAM_CONNECT_TIMEOUT_MS', '9', 'must be a whole number from 10 to 60000 (ms), not "9"'],
   ['UPSTREAM_HANDSHAKE_TIMEOUT_MS', '60001', 'must be a whole number from 10 to 60000 (ms), not "60001"'],
   ['UPSTREAM_IDLE_SECONDS', '86401', 'must be a whole number from 0 to 86400 (seconds), not "86401"'],

@@ -165,6 +165,15 @@ function close(index: number, attemptId: string): Command {
   });
 }
 
+function refuse(index: number, attemptId: string): Command {
+  return onTicket(`refuse ${attemptId}`, index, async (ticket, model, { store }) => {
+    const request = { id: ticket.id, attemptId, outcome: 'upstream_refused', status: 409 } as const;
+    const { code } = await store.refuse(request);
+    expect(code).toBe(model.refuse(ticket, attemptId, request.outcome));
+    if (code === 'refused') expect((await store.read(ticket.id))?.lastAttempt?.status).toBe(request.status);
+  });
+}
+
 function revoke(index: number, whose: 'own' | 'foreign' | 'any'): Command {
   return onTicket(`revoke ${whose}`, index, async (ticket, model, { store }) => {
     const subject = { own: ticket.subject, foreign: 'mallory', any: undefined }[whose];
@@ -253,6 +262,7 @@ export function commands(maxCommands: number): fc.Arbitrary<Iterable<Command>> {
       ...[connects, connects, connects, connects],
       fc.tuple(index, mostly(true, false)).map((args) => note(...args)),
       fc.tuple(index, attemptId).map((args) => close(...args)),
+      fc.tuple(index, attemptId).map((args) => refuse(...args)),
       fc.tuple(index, fc.constantFrom('own', 'foreign', 'any')).map((args) => revoke(...args)),
       fc.tuple(index, mostly(true, false)).map((args) => renew(...args)),
       fc.tuple(index, attemptId).map((args) => lease(...args)),

@@ -17,6 +17,7 @@ const PATIENCE_MS = 20_000;
 const ANSWERS = [
   ...['admitted', 'ticket_unknown', 'ticket_revoked', 'ticket_consumed', 'ticket_expired', 'audience_refused'],
   ...['path_refused', 'origin_refused', 'address_refused', 'connection_limit'],
+  'upstream_refused', // of an admission that was taken back, when its attempt asks again
 ].sort();
 
 test('the in-memory store does what the model does', async () => {

@@ -130,6 +130,18 @@ export class Model {
     return 'closed';
   }
 
+  refuse(ticket: ModelTicket, attemptId: string, outcome: string): string {
+    if (ticket.spentBy?.attemptId !== attemptId || ticket.spentBy.answer !== 'admitted' || ticket.over) {
+      return 'not_held';
+    }
+    ticket.spentBy = { attemptId, answer: outcome };
+    ticket.lastOutcome = outcome;
+    ticket.counted = false;
+    delete ticket.openedIn;
+    if (ticket.state === 'open') ticket.state = 'refused';
+    return 'refused';
+  }
+
   revoke(ticket: ModelTicket, subject: string | undefined): string {
     if (subject !== undefined && subject !== ticket.subject) return 'unknown';
     if (isUnspent(ticket)) {

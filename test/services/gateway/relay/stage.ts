@@ -1,4 +1,5 @@
 import { createServer, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { acceptOf } from '../../../../services/gateway/relay/answer-head.ts';
 import type { TicketRecord } from '../../../../shared/store/store.ts';
 import {
@@ -11,12 +12,14 @@ import {
 import { atEnd } from '../../../support/teardown.ts';
 import { until } from '../../../support/wait.ts';
 
-/** An upstream that answers with the bytes it is told to. */
+/** An upstream that answers with the bytes it is told to. Over TLS, what is received and sent is what TLS protects. */
 export interface RawUpstream {
   readonly port: number;
   /** Everything that came so far, one buffer for each connection. */
   received(index?: number): Buffer;
   readonly sockets: readonly Socket[];
+  /** How many connections ended before TLS was complete. */
+  brokenOff(): number;
 }
 
 /** The head of an upgrade request, once it is complete. */
@@ -26,13 +29,16 @@ const HEAD_END = '\r\n\r\n';
  * Starts an upstream that speaks to each connection once its request is there.
  *
  * @param answer what to do with it; `accept` is the right `Sec-WebSocket-Accept`
+ * @param tls a certificate and its key, for one that speaks TLS
  */
 export async function startRawUpstream(
   answer: (socket: Socket, accept: string, head: string) => void,
+  tls?: { readonly cert: string; readonly key: string },
 ): Promise<RawUpstream> {
+  const connections: Socket[] = [];
   const sockets: Socket[] = [];
   const received: Buffer[] = [];
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const onOpen = (socket: Socket): void => {
     const index = sockets.push(socket) - 1;
     received.push(Buffer.alloc(0));
     let answered = false;
@@ -46,15 +52,27 @@ export async function startRawUpstream(
       const head = all.toString('latin1', 0, end);
       answer(socket, acceptOf(/^sec-websocket-key: (\S+)$/im.exec(head)?.[1] ?? ''), head);
     });
+  };
+  // Half open, one that broke off within TLS would never be told.
+  const server = tls === undefined ? createServer({ allowHalfOpen: true }, onOpen) : createTlsServer(tls, onOpen);
+  let brokenOff = 0;
+  server.on('connection', (socket) => connections.push(socket));
+  server.on('tlsClientError', () => {
+    brokenOff += 1;
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   atEnd(async () => {
-    for (const socket of sockets) socket.destroy();
+    for (const socket of [...sockets, ...connections]) socket.destroy();
     server.close();
   });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
-  return { port: address.port, sockets, received: (index = 0) => received[index] ?? Buffer.alloc(0) };
+  return {
+    port: address.port,
+    sockets,
+    brokenOff: () => brokenOff,
+    received: (index = 0) => received[index] ?? Buffer.alloc(0),
+  };
 }
 
 /** A good 101. */
