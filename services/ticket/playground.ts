@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import express, { type Request, type Response, Router } from 'express';
+import express, { type Request, Router } from 'express';
 import helmet from 'helmet';
 import { z } from 'zod';
 import type { Metrics } from '../../shared/metrics.ts';
@@ -10,9 +10,10 @@ import { counted } from '../../shared/store/create-store.ts';
 import type { TicketStore } from '../../shared/store/store.ts';
 import { isTicketId } from '../../shared/ticket.ts';
 import type { Announcement } from './announce.ts';
+import type { Refuse } from './answering.ts';
 import type { TicketRules } from './issue-ticket.ts';
 import { timestamp } from './present.ts';
-import type { SignedIn, SignIn } from './sign-in.ts';
+import type { SignedIn, SignInMiddleware } from './sign-in.ts';
 
 /** What can be made to go wrong, for one subject's own tickets and nobody else's. */
 export interface Simulations {
@@ -32,12 +33,12 @@ export interface Playground {
 
 interface PlaygroundOptions extends Playground {
   readonly store: TicketStore;
-  readonly signIn: SignIn;
+  readonly signIn: SignInMiddleware;
   readonly rules: Pick<TicketRules, 'ttlSeconds'>;
   readonly announcement: Announcement;
   readonly log: Logger;
   readonly metrics: Metrics;
-  readonly refuse: (response: Response, refusal: Refusal, subject?: string) => void;
+  readonly refuse: Refuse;
 }
 
 /** Beside the services where they are compiled; of the sources only the compiled page can be served. */

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type Request, type Response, Router } from 'express';
 import { problemType } from '../../shared/problem.ts';
-import { type Refusal, type RefusalCode, refusalCodes, rowOf } from '../../shared/refusals.ts';
+import { type RefusalCode, refusalCodes, rowOf } from '../../shared/refusals.ts';
+import type { Refuse } from './answering.ts';
 
 const RETRY_IN_WORDS = {
   never: 'Trying again does not help: a person has to change something.',
@@ -26,7 +27,7 @@ a { color: inherit; text-decoration-color: var(--mark); text-underline-offset: 0
 export const PROBLEM_PAGE_STYLE = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`;
 
 /** `GET /problems` and `GET /problems/<code>`: the catalogue of refusals, for people and for programs. */
-export function createProblemRoutes(refuse: (response: Response, refusal: Refusal) => void): Router {
+export function createProblemRoutes(refuse: Refuse): Router {
   const router = Router({ caseSensitive: true });
   router.get('/problems', (request: Request, response: Response) => {
     if (wantsPage(request)) response.type('html').send(indexPage());

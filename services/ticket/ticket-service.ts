@@ -11,9 +11,10 @@ import type { TicketStore } from '../../shared/store/store.ts';
 import { type Announcement, announcementOf } from './announce.ts';
 import type { Authenticator } from './authenticators/authenticator.ts';
 import { type AuthenticationContext, configuredAuthenticators } from './authenticators/configured.ts';
+import { issueDirectly } from './issue-directly.ts';
 import type { Playground } from './playground.ts';
 import { watchPolicy } from './policy-file.ts';
-import { createTicketRouter, routerSettings } from './ticket-router.ts';
+import { createSteps, createTicketRouter, routerSettings } from './ticket-router.ts';
 
 export interface TicketServiceOptions {
   readonly settings: Settings;
@@ -37,22 +38,23 @@ export async function startTicketService(options: TicketServiceOptions): Promise
   const metrics = createMetrics(['ticket']);
   const policy = watchPolicy(settings, log);
   let draining = false;
+  const routerOptions = {
+    store,
+    authenticators: authenticators({ settings, store, log, metrics }),
+    announcement,
+    log,
+    metrics,
+    policy: policy.current,
+    ...routerSettings(settings),
+    playground: (settings.playground ?? playground !== undefined) ? (playground ?? {}) : undefined,
+    wholeApplication: true,
+  };
+  const steps = createSteps(routerOptions);
   const app = express();
   app.set('etag', false);
   app.disable('x-powered-by');
-  app.use(
-    createTicketRouter({
-      store,
-      authenticators: authenticators({ settings, store, log, metrics }),
-      announcement,
-      log,
-      metrics,
-      policy: policy.current,
-      ...routerSettings(settings),
-      playground: (settings.playground ?? playground !== undefined) ? (playground ?? {}) : undefined,
-      wholeApplication: true,
-    }),
-  );
+  app.use(createTicketRouter(routerOptions, steps));
+  const handler = issueDirectly(steps, app);
   const limits = {
     headersTimeout: REQUEST_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -61,8 +63,11 @@ export async function startTicketService(options: TicketServiceOptions): Promise
   const { tlsCertFile: cert, tlsKeyFile: key } = settings;
   const server =
     cert && key
-      ? createTlsServer({ ...limits, handshakeTimeout: REQUEST_TIMEOUT_MS, cert: cert.content, key: key.content }, app)
-      : createServer(limits, app);
+      ? createTlsServer(
+          { ...limits, handshakeTimeout: REQUEST_TIMEOUT_MS, cert: cert.content, key: key.content },
+          handler,
+        )
+      : createServer(limits, handler);
   const admin = createAdminServer({
     registry: metrics.registry,
     notReady: () => (draining ? 'draining' : store.ready ? null : 'store_unavailable'),

@@ -14,6 +14,11 @@ export interface Principal {
   readonly delegation?: Delegation;
 }
 
+/** Whether a caller may have and see the tickets of a subject: its own, or one that its key allows. */
+export function mayActFor(principal: Principal, subject: string): boolean {
+  return subject === principal.subject || principal.delegation?.mayActFor(subject) === true;
+}
+
 /** The right to issue for others. */
 export interface Delegation {
   mayActFor(subject: string): boolean;
