@@ -3,17 +3,18 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bench, root } from './paths.mjs';
 
-const OURS = ['ws', 'ioredis', 'express', 'jose'];
+const peers = join(bench, 'peers', 'npm');
+const OURS = ['ws', 'ioredis', 'express', 'helmet', 'jose', 'socket.io'];
 const PROGRAMS = { nginx: ['-v'], haproxy: ['-v'], python3: ['--version'] };
 
 /** The versions of what may have been measured; what is not there is left out. */
 export function describeVersions({ redis }) {
-  const peers = readJson(join(bench, 'peers', 'package.json'))?.dependencies ?? {};
+  const peers = readJson(join(peers, 'package.json'))?.dependencies ?? {};
   return {
     node: process.versions.node,
     redis,
     ...Object.fromEntries(OURS.flatMap((name) => packageVersion(root, name))),
-    ...Object.fromEntries(Object.keys(peers).flatMap((name) => packageVersion(join(bench, 'peers'), name))),
+    ...Object.fromEntries(Object.keys(peers).flatMap((name) => packageVersion(peers, name))),
     ...Object.fromEntries(Object.entries(PROGRAMS).flatMap(([name, args]) => programVersion(name, args))),
   };
 }
