@@ -9,6 +9,7 @@ import { takeTurns } from './rounds.mjs';
  * @property {string} id
  * @property {string} label
  * @property {string} [note]
+ * @property {number} [share] of the exchanges of a round, for what would take minutes otherwise; 1 by default
  * @property {(context: Context) => Promise<Contest>} start
  *
  * @typedef {object} Contest
@@ -45,13 +46,12 @@ export const WARM_UPS = 3;
  */
 export async function compareCost({ name, title, contenders, count, ...load }, context) {
   const { redis, rounds, quick, say, wanted } = context;
-  const perRound = quick ? Math.ceil(count / 20) : count;
-
-  const variantOf = ({ id, label, note, start }) => ({
+  const variantOf = ({ id, label, note, start, share = 1 }) => ({
     id,
     label,
     note,
     async start() {
+      const perRound = Math.ceil(quick ? (count / 20) * share : count * share);
       const contest = await start(context);
       return {
         async sample(round) {
@@ -80,7 +80,7 @@ export async function compareCost({ name, title, contenders, count, ...load }, c
     unit: 'µs of CPU per operation',
     baseline: baseline.id,
     rounds,
-    operationsPerRound: perRound,
+    operationsPerRound: quick ? Math.ceil(count / 20) : count,
     series,
     skipped,
   };

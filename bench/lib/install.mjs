@@ -32,9 +32,7 @@ export function requireDebianPackage(name, isPresent) {
   const update = once('apt-get update', () => run(environment[0], [...environment.slice(1), 'update']));
   const failure =
     update ??
-    once(name, () =>
-      run(environment[0], [...environment.slice(1), 'install', '-y', '--no-install-recommends', name]),
-    );
+    once(name, () => run(environment[0], [...environment.slice(1), 'install', '-y', '--no-install-recommends', name]));
   if (failure !== undefined) throw new Error(`${name} cannot be installed: ${failure}`);
   if (!isPresent()) throw new Error(`${name} is installed and still not there`);
 }
@@ -42,6 +40,11 @@ export function requireDebianPackage(name, isPresent) {
 /** Whether a command can be found; nginx and the like live in /usr/sbin, which is not on everybody's PATH. */
 export function hasCommand(name) {
   return spawnSync('sh', ['-c', `command -v ${name}`], { env: { ...process.env, PATH } }).status === 0;
+}
+
+/** Whether Debian's Python, which its packages are for, finds a module. */
+export function hasPythonModule(name) {
+  return spawnSync('/usr/bin/python3', ['-c', `import ${name}`], { stdio: 'ignore' }).status === 0;
 }
 
 function once(what, task) {
