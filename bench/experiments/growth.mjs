@@ -27,14 +27,14 @@ export async function run(context) {
   return [
     await compare(context, {
       id: 'tickets',
-      title: 'Live tickets: what an admitted handshake costs among them',
+      title: 'An admitted handshake among live tickets',
       axis: 'live tickets',
       levels,
       prepare: ({ tickets }, level) => fillTickets(tickets.store, level - AT_ONCE),
     }),
     await compare(context, {
       id: 'connections',
-      title: "A subject's open connections: what one more costs, with a cap of 10,000",
+      title: 'One more connection of a subject that has many (its cap: 10,000)',
       axis: 'open connections of one subject',
       levels: crowds,
       subject: CROWD,

@@ -72,7 +72,7 @@ export async function run({ redis, tickets, rounds, quick, say }) {
     { name, title, unit: 'handshakes/s', axis: { ...axis, ideal: 'proportional' }, ...common, series: placed },
     {
       name: 'scaling-cost',
-      title: `${title}: what each costs`,
+      title: 'What each of them costs',
       unit: "µs of the gateways' CPU per handshake",
       axis,
       ...common,

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { upgradeRequest } from '../lib/exchanges.mjs';
 import { freePort } from '../lib/free-port.mjs';
+import { hasCommand, requireDebianPackage } from '../lib/install.mjs';
 import { startGateway } from '../lib/oncegate.mjs';
 import { haproxyRelay, nginxRelay } from '../lib/relay-configurations.mjs';
 import { ownFolder, startServer } from '../lib/servers.mjs';
@@ -65,6 +66,7 @@ export const relays = [
 ];
 
 async function startConfigured(command, configuration, argsOf, { upstreamPort, connections }) {
+  requireDebianPackage(command, () => hasCommand(command));
   const folder = ownFolder();
   const port = await freePort();
   const file = join(folder, `${command}.conf`);

@@ -39,6 +39,7 @@ function holds({ atMost, below, atLeast }, ratio) {
 
 function find(experiment, id) {
   const found = experiment.series.find((series) => series.id === id);
-  const skipped = experiment.skipped?.find((series) => series.id === id);
+  // Of one that was skipped the percentiles are missing too.
+  const skipped = experiment.skipped?.find((series) => id === series.id || id.startsWith(`${series.id}-`));
   return found ?? { reason: skipped === undefined ? `no series ${id}` : `${skipped.label}: ${skipped.reason}` };
 }
