@@ -13,8 +13,9 @@ import { describeVersions } from './lib/versions.mjs';
 const HELP = `npm run bench -- [options]
 
   --only open,issue      these experiments alone
-  --series ws,ws-es256  these series alone, beside the baseline of each experiment
+  --series ws,ws-es256   these series alone, beside the baseline of each experiment
   --rounds 9             how many rounds, 7 by default
+  --in-flight 32         handshakes and requests at once
   --json FILE            writes the result there
   --docs                 writes the page, its plots and its numbers to docs/bench
   --quick                one round of few operations: shows that it works, and nothing about speed
@@ -41,6 +42,7 @@ function readOptions() {
         only: { type: 'string' },
         series: { type: 'string' },
         rounds: { type: 'string' },
+        'in-flight': { type: 'string', default: '32' },
         json: { type: 'string' },
         docs: { type: 'boolean', default: false },
         quick: { type: 'boolean', default: false },
@@ -52,11 +54,17 @@ function readOptions() {
     const unknown = names.filter((name) => !NAMES.includes(name));
     if (unknown.length > 0) return wrong(`there is no ${unknown.join(', ')}`);
     const rounds = Number(values.rounds ?? (values.quick ? 1 : DEFAULT_ROUNDS));
-    if (!Number.isInteger(rounds) || rounds < 1 || rounds > 99) return wrong('--rounds takes a number from 1 to 99');
-    return { ...values, names, rounds, series: values.series?.split(',') };
+    const inFlight = Number(values['in-flight']);
+    if (!isWithin(rounds, 99)) return wrong('--rounds takes a number from 1 to 99');
+    if (!isWithin(inFlight, 1_000)) return wrong('--in-flight takes a number from 1 to 1000');
+    return { ...values, names, rounds, inFlight, series: values.series?.split(',') };
   } catch (error) {
     return wrong(error.message);
   }
+}
+
+function isWithin(number, most) {
+  return Number.isInteger(number) && number >= 1 && number <= most;
 }
 
 function load(name) {
@@ -67,7 +75,7 @@ async function list() {
   for (const name of NAMES) process.stdout.write(`${name.padEnd(10)}${(await load(name)).title}\n`);
 }
 
-async function run({ names, rounds, series, quick, json, docs }) {
+async function run({ names, rounds, inFlight, series, quick, json, docs }) {
   try {
     const redis = await startRedis();
     const tickets = await ticketIssuer(redis.url);
@@ -76,7 +84,7 @@ async function run({ names, rounds, series, quick, json, docs }) {
     for (const name of names) {
       const experiment = await load(name);
       const say = (text) => process.stderr.write(`${name}: ${text}\n`);
-      const found = [await experiment.run({ rounds, quick, redis, tickets, wanted, say })].flat();
+      const found = [await experiment.run({ rounds, quick, inFlight, redis, tickets, wanted, say })].flat();
       for (const one of found) process.stdout.write(`${experimentText(one)}\n\n`);
       experiments.push(...found);
     }

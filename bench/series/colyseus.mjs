@@ -24,6 +24,7 @@ export const open = [
           const exchangeOf = (seat) => ({ request: requestOf(seat), status: 101, after: JOINED, frames: 1 });
           return (await seats.json()).map(exchangeOf);
         },
+        counted: async () => Number(await (await fetch(`http://127.0.0.1:${seatsPort}/`)).text()),
       };
     },
   },
