@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { isMissing } from '../support/fleet.ts';
 import { temporaryFile } from '../support/temporary-file.ts';
 
 /** As bench/README.md describes it. */
@@ -37,7 +38,7 @@ async function bench(...args: string[]): Promise<string> {
   return stdout;
 }
 
-describe('npm run bench -- --quick', () => {
+describe.skipIf(process.platform !== 'linux' || isMissing('cc'))('npm run bench -- --quick', () => {
   let output: string;
   let result: Result;
 

@@ -32,7 +32,9 @@ const PROGRAMS = {
     console.log('ready');`,
 };
 
-test.each(Object.entries(PROGRAMS))('sees the CPU that a process uses %s', async (_, program) => {
+const onLinux = test.skipIf(process.platform !== 'linux');
+
+onLinux.each(Object.entries(PROGRAMS))('sees the CPU that a process uses %s', async (_, program) => {
   const child = spawn(process.execPath, ['-e', program], { stdio: ['pipe', 'pipe', 'inherit'] });
   atEnd(async () => void child.kill('SIGKILL'));
   await once(child.stdout, 'data');

@@ -17,7 +17,8 @@ export function isMissing(
     | 'firefox'
     | 'docker-compose'
     | 'python3-websockets'
-    | 'java',
+    | 'java'
+    | 'cc',
 ): boolean {
   return (process.env.ONCEGATE_MISSING ?? '').split(',').includes(program);
 }
