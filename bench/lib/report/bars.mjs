@@ -4,6 +4,7 @@ import { linear, ticksUpTo } from './scale.mjs';
 import { rowsOf } from './summarise.mjs';
 import { element, line, picture, text } from './svg.mjs';
 import { targets } from './targets.mjs';
+import { roundsText } from './text.mjs';
 
 const WIDTH = 880;
 const LEFT = 24;
@@ -35,8 +36,8 @@ export function bars(experiments, result, description) {
     y += HEAD + rows.length * ROW + GAP;
     return panel({ experiment, rows, result, top, x, ticks });
   });
-  const foot = text(LEFT, y + 14, footnote(panels, result), 'small');
-  return picture({ width: WIDTH, height: y + 30, description }, ...drawn, foot);
+  const notes = footnotes(panels, result).map((note, index) => text(LEFT, y + 12 + index * 17, note, 'small'));
+  return picture({ width: WIDTH, height: y + 46, description }, ...drawn, ...notes);
 }
 
 function hasRows({ rows }) {
@@ -63,7 +64,7 @@ function bar({ row, experiment, result, x, middle }) {
   const broken = row.ratio.median > LONGEST;
   const us = ours ? ' us' : '';
   const spread =
-    row.isBaseline || broken
+    row.isBaseline || broken || row.ratio.samples.length < 2
       ? []
       : [
           line(lowest, middle, highest, middle, `whisker${us}`),
@@ -114,12 +115,15 @@ function breakMark(x, middle) {
   return [0, 7].map((by) => element('path', { class: 'break', d: `M${x + by} ${bottom} l6 ${top - bottom}` })).join('');
 }
 
-function footnote(panels, result) {
+function footnotes(panels, result) {
   const rounds = panels[0]?.experiment.rounds ?? 0;
   const baselines = new Set(panels.map(({ rows }) => rows.find(({ isBaseline }) => isBaseline).label));
   const against = baselines.size === 1 ? [...baselines][0] : 'the first of each';
   const quick = result.quick ? ' A quick run: it says nothing about speed.' : '';
-  return `Shorter is better. 1.00 is ${against}. Bar: median of ${rounds}; dots: the rounds; upright mark: the target, green where it is met.${quick}`;
+  return [
+    `Shorter is better. 1.00 is ${against}.${quick}`,
+    `Bars: medians of ${roundsText(rounds)}; dots: the rounds; whiskers: their spread; upright marks: targets, green where met.`,
+  ];
 }
 
 function shortened(label) {

@@ -55,7 +55,8 @@ export function rowsOf(experiment) {
     note: series.note,
   }));
   if (experiment.axis !== undefined) return rows;
-  return rows.sort((a, b) => Number(b.isBaseline) - Number(a.isBaseline) || a.value.median - b.value.median);
+  const cost = (row) => row.ratio?.median ?? row.value.median;
+  return rows.sort((a, b) => Number(b.isBaseline) - Number(a.isBaseline) || cost(a) - cost(b));
 }
 
 /** @param {number[]} samples */
