@@ -94,6 +94,10 @@ describe('a target', () => {
     expect(judged('issue-basic', resultOf(open))).toEqual({ outcome: 'unknown', why: 'not run' });
   });
 
+  test('is unknown after a quick run, which says nothing about speed', () => {
+    expect(judged('open-relay', { ...resultOf(open), quick: true })).toMatchObject({ outcome: 'unknown', ratio: 0.8 });
+  });
+
   test('of scaling is missed only while there is a core to spare', () => {
     expect(judged('scaling', resultOf(scaling(0.8)))).toMatchObject({ outcome: 'missed' });
     expect(judged('scaling', resultOf(scaling(0.99)))).toMatchObject({ outcome: 'full', ratio: 1.4 });

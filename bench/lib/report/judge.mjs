@@ -19,6 +19,7 @@ export function judge(target, result) {
   if (absent !== undefined) return { outcome: 'unknown', why: absent.reason };
 
   const ratio = ratiosOf(series, against).median;
+  if (result.quick) return { outcome: 'unknown', ratio, why: 'a quick run' };
   if (holds(target, ratio)) return { outcome: 'met', ratio };
   const full = target.untilCoresAreFull === true && Math.max(series.coresFull ?? 0, against.coresFull ?? 0) >= FULL;
   return { outcome: full ? 'full' : 'missed', ratio };
