@@ -12,6 +12,8 @@ const START = 316;
 const END = 716;
 const RATIO_AT = 782;
 const VALUE_AT = WIDTH - LEFT;
+/** Characters that fit before the bars. */
+const LABEL = 43;
 const ROW = 27;
 const BAR = 15;
 const HEAD = 62;
@@ -76,7 +78,7 @@ function bar({ row, experiment, result, x, middle }) {
           }),
         ];
   return [
-    text(LEFT, middle + 4.5, shortened(row.label), ours ? 'strong' : undefined),
+    label(row.label, middle, ours ? ' strong' : ''),
     element('rect', {
       class: ours ? 'ours' : 'peer',
       x: START,
@@ -100,7 +102,7 @@ function targetMarks({ row, experiment, result, x, middle }) {
     })
     .map((target) => {
       const at = x(target.atMost ?? target.below ?? target.atLeast);
-      const kind = judge(target, result).outcome === 'met' ? 'target met' : 'target';
+      const kind = `target ${judge(target, result).outcome}`;
       return element(
         'g',
         {},
@@ -126,8 +128,13 @@ function footnotes(panels, result) {
   ];
 }
 
-function shortened(label) {
-  return label.length > 44 ? `${label.slice(0, 43).trimEnd()}…` : label;
+/** One that is too long for its line goes on below it, after its last comma. */
+function label(words, middle, strong) {
+  if (words.length <= LABEL) return text(LEFT, middle + 4.5, words, `label${strong}`);
+  const comma = words.lastIndexOf(', ');
+  const lines =
+    comma < 0 ? [words.slice(0, LABEL), words.slice(LABEL)] : [words.slice(0, comma + 1), words.slice(comma + 2)];
+  return lines.map((part, index) => text(LEFT, middle - 2 + index * 12.5, part, `label tight${strong}`)).join('');
 }
 
 function shortly(tick) {

@@ -41,7 +41,8 @@ text { font: 13px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-seri
 .peer { fill: var(--peer); } .ours { fill: var(--ours); } .strong { font-weight: 600; }
 .whisker { stroke: var(--dot); stroke-width: 1.25; } .whisker.us { stroke: var(--oursdot); }
 .dot { fill: var(--dot); fill-opacity: .55; } .dot.us { fill: var(--oursdot); }
-.target { stroke: var(--target); stroke-width: 2.5; } .target.met { stroke: var(--met); }
+.tight { font-size: 11.5px; }
+.target { stroke: var(--one); stroke-width: 2.5; } .target.met { stroke: var(--met); } .target.missed { stroke: var(--target); }
 .break { stroke: var(--ground); stroke-width: 3; fill: none; }
 .path { fill: none; stroke: var(--dot); stroke-width: 2; } .path.us { stroke: var(--ours); stroke-width: 2.5; }
 .ideal { fill: none; stroke: var(--one); stroke-width: 1.5; stroke-dasharray: 4 4; }
