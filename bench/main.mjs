@@ -1,87 +1,104 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cleanUp } from './lib/cleanup.mjs';
 import { describeCommit, describeMachine } from './lib/machine.mjs';
-import { bench } from './lib/paths.mjs';
+import { root } from './lib/paths.mjs';
 import { startRedis } from './lib/redis.mjs';
-import { summarise } from './lib/summary.mjs';
+import { experimentText, targetsText } from './lib/report/text.mjs';
+import { writePage } from './lib/report/write-page.mjs';
 import { ticketIssuer } from './lib/tickets.mjs';
 import { describeVersions } from './lib/versions.mjs';
 
 const HELP = `npm run bench -- [options]
 
   --only open,issue      these experiments alone
-  --series ws,jose-es256 these series alone, beside the baseline of each experiment
+  --series ws,ws-es256   these series alone, beside the baseline of each experiment
   --rounds 9             how many rounds, 7 by default
+  --in-flight 32         handshakes and requests at once
   --json FILE            writes the result there
+  --docs                 writes the page, its plots and its numbers to docs/bench
   --quick                one round of few operations: shows that it works, and nothing about speed
   --list                 names the experiments
   --help                 this text
 `;
 
-const { values: options } = parseArgs({
-  options: {
-    only: { type: 'string' },
-    series: { type: 'string' },
-    rounds: { type: 'string' },
-    json: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    list: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
-
 /** In the order in which they run. */
-const ORDER = ['open', 'refuse', 'issue', 'latency', 'relay', 'memory', 'scaling', 'growth'];
-const folder = join(bench, 'experiments');
-const present = readdirSync(folder).map((file) => file.replace(/\.mjs$/, ''));
-const names = ORDER.filter((name) => present.includes(name));
+const NAMES = ['open', 'refuse', 'issue', 'latency', 'relay', 'memory', 'scaling', 'growth'];
+const DEFAULT_ROUNDS = 7;
 
-if (options.help) process.stdout.write(HELP);
+const options = readOptions();
+if (options === undefined) process.exitCode = 64;
+else if (options.help) process.stdout.write(HELP);
 else if (options.list) await list();
-else process.exitCode = await run();
+else await run(options);
 
-async function load(name) {
-  return import(join(folder, `${name}.mjs`));
+/** What the command line says, or undefined once it has been told what is wrong with it. */
+function readOptions() {
+  const wrong = (text) => void process.stderr.write(`bench: ${text}\n\n${HELP}`);
+  try {
+    const { values } = parseArgs({
+      options: {
+        only: { type: 'string' },
+        series: { type: 'string' },
+        rounds: { type: 'string' },
+        'in-flight': { type: 'string', default: '32' },
+        json: { type: 'string' },
+        docs: { type: 'boolean', default: false },
+        quick: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    const names = values.only?.split(',') ?? NAMES;
+    const unknown = names.filter((name) => !NAMES.includes(name));
+    if (unknown.length > 0) return wrong(`there is no ${unknown.join(', ')}`);
+    const rounds = Number(values.rounds ?? (values.quick ? 1 : DEFAULT_ROUNDS));
+    const inFlight = Number(values['in-flight']);
+    if (!isWithin(rounds, 99)) return wrong('--rounds takes a number from 1 to 99');
+    if (!isWithin(inFlight, 1_000)) return wrong('--in-flight takes a number from 1 to 1000');
+    return { ...values, names, rounds, inFlight, series: values.series?.split(',') };
+  } catch (error) {
+    return wrong(error.message);
+  }
+}
+
+function isWithin(number, most) {
+  return Number.isInteger(number) && number >= 1 && number <= most;
+}
+
+function load(name) {
+  return import(`./experiments/${name}.mjs`);
 }
 
 async function list() {
-  for (const name of names) process.stdout.write(`${name.padEnd(10)}${(await load(name)).title}\n`);
+  for (const name of NAMES) process.stdout.write(`${name.padEnd(10)}${(await load(name)).title}\n`);
 }
 
-async function run() {
-  const chosen = options.only?.split(',') ?? names;
-  const unknown = chosen.filter((name) => !names.includes(name));
-  const rounds = Number(options.rounds ?? (options.quick ? 1 : 7));
-  if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1 || rounds > 99) {
-    process.stderr.write(unknown.length > 0 ? `there is no ${unknown.join(', ')}\n${HELP}` : HELP);
-    return 64;
-  }
-  const series = options.series?.split(',');
+async function run({ names, rounds, inFlight, series, quick, json, docs }) {
   try {
     const redis = await startRedis();
     const tickets = await ticketIssuer(redis.url);
-    const say = (text) => process.stderr.write(`${text}\n`);
     const wanted = (id) => series === undefined || series.includes(id);
     const experiments = [];
-    for (const name of chosen) {
+    for (const name of names) {
       const experiment = await load(name);
-      const told = (text) => say(`${name}: ${text}`);
-      const found = await experiment.run({ rounds, quick: options.quick, redis, tickets, wanted, say: told });
-      experiments.push(...[found].flat());
-      for (const one of [found].flat()) process.stdout.write(`${summarise(one)}\n`);
+      const say = (text) => process.stderr.write(`${name}: ${text}\n`);
+      const found = [await experiment.run({ rounds, quick, inFlight, redis, tickets, wanted, say })].flat();
+      for (const one of found) process.stdout.write(`${experimentText(one)}\n\n`);
+      experiments.push(...found);
     }
     const result = {
       machine: describeMachine(),
       versions: describeVersions({ redis: redis.version }),
       when: new Date().toISOString(),
-      quick: options.quick,
+      quick,
       commit: describeCommit(),
       experiments,
     };
-    if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result, null, 1)}\n`);
-    return 0;
+    if (json !== undefined) writeFileSync(json, `${JSON.stringify(result, null, 1)}\n`);
+    if (docs) writePage(result, join(root, 'docs', 'bench'));
+    process.stdout.write(`${targetsText(result)}\n`);
   } finally {
     await cleanUp();
   }

@@ -6,7 +6,8 @@ import { startGateway } from '../lib/oncegate.mjs';
 import { takeTurns } from '../lib/rounds.mjs';
 import { startPeer } from '../lib/start-peer.mjs';
 import { median } from '../lib/statistics.mjs';
-import { relays, ticketRequests } from '../series/relays.mjs';
+import { presented } from '../series/oncegate.mjs';
+import { relays } from '../series/relays.mjs';
 
 export const name = 'memory';
 export const title = 'Memory for each idle connection';
@@ -31,7 +32,7 @@ const echoes = [
     collects: true,
     greetings: 1,
     start: ({ redis }) => startGateway({ redisUrl: redis.url, env: collectable }),
-    requests: async ({ tickets }, count) => ticketRequests(await tickets.issue(count)),
+    requests: async ({ tickets }, count) => (await tickets.issue(count)).map(presented),
   },
 ];
 

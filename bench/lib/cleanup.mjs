@@ -1,6 +1,6 @@
 /**
  * Everything that the bench starts registers here how it is stopped, the last first. That happens at the end, on a
- * failure and on Ctrl-C alike; a process that is killed outright leaves only what the kernel takes back by itself.
+ * failure and on Ctrl-C alike.
  */
 const duties = new Set();
 
@@ -17,7 +17,8 @@ export function atEnd(duty) {
 
 /** Does all that is left. One that fails does not keep the others from being done. */
 export async function cleanUp() {
-  for (const duty of [...duties].reverse()) {
+  // More may be started while the rest is being stopped.
+  for (let duty = [...duties].at(-1); duty !== undefined; duty = [...duties].at(-1)) {
     duties.delete(duty);
     await Promise.resolve()
       .then(duty)
@@ -25,9 +26,16 @@ export async function cleanUp() {
   }
 }
 
-for (const [signal, number] of [
-  ['SIGINT', 2],
-  ['SIGTERM', 15],
-]) {
-  process.once(signal, () => cleanUp().then(() => process.exit(128 + number)));
+async function end(exitCode) {
+  await cleanUp();
+  process.exit(exitCode);
 }
+
+process.once('SIGINT', () => end(128 + 2));
+process.once('SIGTERM', () => end(128 + 15));
+process.once('uncaughtException', (error) => {
+  // Whoever read along may have gone away, and then there is nowhere to say so.
+  process.stderr.on('error', () => {});
+  process.stderr.write(`bench: ${error.stack}\n`);
+  end(1);
+});

@@ -9,6 +9,7 @@ import { takeTurns } from './rounds.mjs';
  * @property {string} id
  * @property {string} label
  * @property {string} [note]
+ * @property {number} [share] of the exchanges of a round, for what would take minutes otherwise; 1 by default
  * @property {(context: Context) => Promise<Contest>} start
  *
  * @typedef {object} Contest
@@ -22,6 +23,7 @@ import { takeTurns } from './rounds.mjs';
  * @typedef {object} Context what a run has in common
  * @property {number} rounds
  * @property {boolean} quick
+ * @property {number} inFlight exchanges at once
  * @property {Awaited<ReturnType<typeof import('./redis.mjs').startRedis>>} redis
  * @property {Awaited<ReturnType<typeof import('./tickets.mjs').ticketIssuer>>} tickets
  * @property {(id: string) => boolean} wanted whether a series was asked for
@@ -39,24 +41,23 @@ export const WARM_UPS = 3;
  * @param {string} experiment.title
  * @param {readonly Contender[]} experiment.contenders the baseline first
  * @param {number} experiment.count exchanges in a round
- * @param {number} [experiment.connections]
  * @param {boolean} [experiment.keepAlive]
  * @param {Context} context
  */
 export async function compareCost({ name, title, contenders, count, ...load }, context) {
-  const { redis, rounds, quick, say, wanted } = context;
-  const perRound = quick ? Math.ceil(count / 20) : count;
-
-  const variantOf = ({ id, label, note, start }) => ({
+  const { redis, rounds, quick, inFlight, say, wanted } = context;
+  const variantOf = ({ id, label, note, start, share = 1 }) => ({
     id,
     label,
     note,
     async start() {
+      const perRound = Math.ceil(quick ? (count / 20) * share : count * share);
       const contest = await start(context);
       return {
         async sample(round) {
           await redis.empty();
-          const work = prepareLoad(await contest.exchanges(perRound, round), { port: contest.port, ...load });
+          const exchanges = await contest.exchanges(perRound, round);
+          const work = prepareLoad(exchanges, { port: contest.port, connections: inFlight, ...load });
           const pids = contest.servers.map(({ pid }) => pid);
           const before = await contest.counted?.();
           const sample = await measureCpu({ pids, work, ...(contest.usesRedis && { redisPid: redis.pid }) });
@@ -80,7 +81,8 @@ export async function compareCost({ name, title, contenders, count, ...load }, c
     unit: 'µs of CPU per operation',
     baseline: baseline.id,
     rounds,
-    operationsPerRound: perRound,
+    inFlight,
+    operationsPerRound: quick ? Math.ceil(count / 20) : count,
     series,
     skipped,
   };

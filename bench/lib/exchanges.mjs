@@ -58,10 +58,19 @@ export function postRequest(target, body, headers = {}) {
 
 /** One masked text frame of a client, at most 125 bytes. */
 export function clientTextFrame(text) {
-  const payload = Buffer.from(text);
+  return clientFrame(0x81, Buffer.from(text));
+}
+
+/** One masked binary frame, likewise. */
+export function clientBinaryFrame(bytes) {
+  return clientFrame(0x82, Buffer.from(bytes));
+}
+
+function clientFrame(firstByte, payload) {
   if (payload.length > 125) throw new Error('a longer frame than this is meant for');
   const mask = [1, 2, 3, 4];
-  return Buffer.from([0x81, 0x80 | payload.length, ...mask, ...payload.map((byte, index) => byte ^ mask[index % 4])]);
+  const masked = payload.map((byte, index) => byte ^ mask[index % 4]);
+  return Buffer.from([firstByte, 0x80 | payload.length, ...mask, ...masked]);
 }
 
 function requestText(method, target, headers) {

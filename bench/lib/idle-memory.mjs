@@ -12,7 +12,7 @@ const COLLECTIONS = 2;
 
 /** Environment of a Node server that {@link idleMemory} can ask to collect its garbage. */
 export const collectable = {
-  NODE_OPTIONS: `--import=${pathToFileURL(join(bench, 'lib', 'collect-on-signal.mjs')).href}`,
+  NODE_OPTIONS: `--import=${pathToFileURL(join(bench, 'probes', 'collect-on-signal.mjs')).href}`,
 };
 
 /**

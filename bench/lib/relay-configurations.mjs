@@ -1,5 +1,7 @@
-/** nginx as Debian's package configures it, but for one worker, room for the connections, and files of its own.
- * (nginx closes connections that wait for their request once 15 of 16 are taken.) */
+/**
+ * nginx as Debian's package configures it, but for one worker, files of its own, and room for the connections: once
+ * 15 of 16 places are taken it closes those that still wait for their request.
+ */
 export function nginxRelay({ port, upstreamPort, folder }) {
   return `daemon off;
 worker_processes 1;

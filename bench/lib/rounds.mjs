@@ -20,7 +20,8 @@
  * @param {readonly Variant[]} variants the baseline first
  * @param {{ rounds: number, say?: (text: string) => void, warmUps?: number }} options
  *   `warmUps`: rounds before the first that counts; just-in-time compilers take some
- * @returns {Promise<{ series: object[], skipped: object[] }>} as they stand in the result
+ * @returns {Promise<{ series: object[], skipped: object[], samples: Map<string, object[]> }>} `series` and `skipped`
+ *   as they stand in the result; `samples` are what the variants gave, round by round
  */
 export async function takeTurns(variants, { rounds, say = () => {}, warmUps = 1 }) {
   const running = new Map();
@@ -72,7 +73,7 @@ export async function takeTurns(variants, { rounds, say = () => {}, warmUps = 1 
   const series = variants
     .filter(({ id }) => running.has(id))
     .map((variant) => toSeries(variant, samples.get(variant.id), repeated.get(variant.id)));
-  return { series, skipped };
+  return { series, skipped, samples };
 }
 
 function toSeries({ id, label, note }, samples, repeated) {

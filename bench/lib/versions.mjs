@@ -3,23 +3,32 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bench, root } from './paths.mjs';
 
-const OURS = ['ws', 'ioredis', 'express', 'jose'];
+const peers = join(bench, 'peers', 'npm');
+const OURS = ['ws', 'ioredis', 'express', 'helmet', 'jose', 'socket.io'];
+const DEBIAN = ['libnginx-mod-nchan', 'websockify'];
 const PROGRAMS = { nginx: ['-v'], haproxy: ['-v'], python3: ['--version'] };
 
 /** The versions of what may have been measured; what is not there is left out. */
 export function describeVersions({ redis }) {
-  const peers = readJson(join(bench, 'peers', 'package.json'))?.dependencies ?? {};
+  const ofPeers = readJson(join(peers, 'package.json'))?.dependencies ?? {};
   return {
     node: process.versions.node,
     redis,
     ...Object.fromEntries(OURS.flatMap((name) => packageVersion(root, name))),
-    ...Object.fromEntries(Object.keys(peers).flatMap((name) => packageVersion(join(bench, 'peers'), name))),
+    ...Object.fromEntries(Object.keys(ofPeers).flatMap((name) => packageVersion(peers, name))),
     ...Object.fromEntries(Object.entries(PROGRAMS).flatMap(([name, args]) => programVersion(name, args))),
+    ...Object.fromEntries(DEBIAN.flatMap((name) => debianVersion(name))),
   };
 }
 
 function packageVersion(folder, name) {
   const version = readJson(join(folder, 'node_modules', name, 'package.json'))?.version;
+  return version === undefined ? [] : [[name, version]];
+}
+
+function debianVersion(name) {
+  const { stdout } = spawnSync('dpkg-query', ['--status', name], { encoding: 'utf8' });
+  const version = /^Version: (.+)$/m.exec(stdout ?? '')?.[1];
   return version === undefined ? [] : [[name, version]];
 }
 

@@ -34,7 +34,7 @@ static struct head parse_head(const char *buffer, size_t bytes) {
   return head;
 }
 
-/* The frames of one direction, counted as their bytes go by; nothing of a payload is kept. */
+/* The frames of one direction, Close frames apart, counted as their bytes go by; nothing of a payload is kept. */
 struct frame_counter {
   uint64_t payload_left;
   unsigned char header[14];
@@ -50,7 +50,7 @@ static void count_frames(struct frame_counter *counter, const unsigned char *at,
       uint64_t here = (uint64_t)(end - at) < counter->payload_left ? (uint64_t)(end - at) : counter->payload_left;
       counter->payload_left -= here;
       at += here;
-      if (counter->payload_left == 0) counter->frames += 1;
+      if (counter->payload_left == 0 && !counter->closed) counter->frames += 1;
       continue;
     }
     counter->header[counter->header_bytes++] = *at++;
@@ -66,7 +66,7 @@ static void count_frames(struct frame_counter *counter, const unsigned char *at,
         counter->payload_left = counter->payload_left << 8 | counter->header[index];
     }
     if ((counter->header[0] & 0x0f) == 8) counter->closed = 1;
-    if (counter->payload_left == 0) counter->frames += 1;
+    if (counter->payload_left == 0 && !counter->closed) counter->frames += 1;
     counter->header_bytes = 0;
   }
 }

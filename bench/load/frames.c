@@ -106,7 +106,8 @@ static void watch(struct connection *c, uint32_t events) {
 }
 
 static void end(struct connection *c) {
-  if (c->state == CONNECTING || c->state == ANSWERING || c->state == GREETING) failed++;
+  static const char *const where[] = {"while connecting", "before an answer", "before the greeting"};
+  if (c->state < OPEN && failed++ == 0) fprintf(stderr, "the first ended %s: %s\n", where[c->state], strerror(errno));
   if (c->state == OPEN) lost++;
   c->state = ENDED;
   free(c->answer);
@@ -218,6 +219,7 @@ static void take_answer(struct connection *c, const uint8_t *data, size_t size) 
 static void readable(struct connection *c) {
   ssize_t got = recv(c->fd, input, READ_BYTES, 0);
   if (got < 0 && errno == EAGAIN) return;
+  if (got == 0) errno = 0;
   if (got <= 0) return end(c);
   if (c->state == ANSWERING) take_answer(c, input, (size_t)got);
   else take_frames(c, input, (size_t)got);

@@ -2,10 +2,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { upgradeRequest } from '../lib/exchanges.mjs';
 import { freePort } from '../lib/free-port.mjs';
+import { hasCommand, requireDebianPackage } from '../lib/install.mjs';
 import { startGateway } from '../lib/oncegate.mjs';
 import { haproxyRelay, nginxRelay } from '../lib/relay-configurations.mjs';
 import { ownFolder, startServer } from '../lib/servers.mjs';
 import { startPeer } from '../lib/start-peer.mjs';
+import { presented } from './oncegate.mjs';
 
 /**
  * What can stand in front of a WebSocket back end. Each starts on one core and is told where the back end is.
@@ -59,18 +61,12 @@ export const relays = [
     label: 'Oncegate',
     start: ({ redis, upstreamPort, env }) =>
       startGateway({ redisUrl: redis.url, env: { UPSTREAM_URL: `ws://127.0.0.1:${upstreamPort}`, ...env } }),
-    requests: async ({ tickets }, count) => ticketRequests(await tickets.issue(count)),
+    requests: async ({ tickets }, count) => (await tickets.issue(count)).map(presented),
   },
 ];
 
-/** An upgrade for each of the tickets, as the client SDK presents it. */
-export function ticketRequests(tickets) {
-  return tickets.map(({ id, value }) =>
-    upgradeRequest(`/~${id}`, { 'Sec-WebSocket-Protocol': `oncegate.v1, oncegate.ticket.${value}` }),
-  );
-}
-
 async function startConfigured(command, configuration, argsOf, { upstreamPort, connections }) {
+  requireDebianPackage(command, () => hasCommand(command));
   const folder = ownFolder();
   const port = await freePort();
   const file = join(folder, `${command}.conf`);

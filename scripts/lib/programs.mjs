@@ -21,6 +21,8 @@ export const programs = [
     apt: 'python3-websockets',
     elsewhere: '/usr/bin/python3 -m pip install websockets',
   },
+  // The load generator of the bench is written for Linux.
+  ...(process.platform === 'linux' ? [{ name: 'cc', commands: ['cc'], apt: 'build-essential' }] : []),
   // macOS has a java that only asks for one to be installed.
   { name: 'java', check: ['javac', '-version'], apt: 'default-jdk-headless', brew: 'openjdk' },
 ];

@@ -34,7 +34,7 @@ export function createAnswering({ metrics, log }: { readonly metrics: Metrics; r
     }
     log.error({ event: 'fault', message: error instanceof Error ? error.message : 'unknown' });
     response.statusCode = 500;
-    response.setHeader('Content-Type', 'application/problem+json');
+    response.setHeader('Content-Type', 'application/problem+json; charset=utf-8');
     response.end('{"type":"about:blank","title":"Internal Server Error","status":500}');
   }
 

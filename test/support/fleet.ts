@@ -18,7 +18,8 @@ export function isMissing(
     | 'firefox'
     | 'docker-compose'
     | 'python3-websockets'
-    | 'java',
+    | 'java'
+    | 'cc',
 ): boolean {
   return (process.env.ONCEGATE_MISSING ?? '').split(',').includes(program);
 }

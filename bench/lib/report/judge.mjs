@@ -19,6 +19,7 @@ export function judge(target, result) {
   if (absent !== undefined) return { outcome: 'unknown', why: absent.reason };
 
   const ratio = ratiosOf(series, against).median;
+  if (result.quick) return { outcome: 'unknown', ratio, why: 'a quick run' };
   if (holds(target, ratio)) return { outcome: 'met', ratio };
   const full = target.untilCoresAreFull === true && Math.max(series.coresFull ?? 0, against.coresFull ?? 0) >= FULL;
   return { outcome: full ? 'full' : 'missed', ratio };
@@ -39,6 +40,7 @@ function holds({ atMost, below, atLeast }, ratio) {
 
 function find(experiment, id) {
   const found = experiment.series.find((series) => series.id === id);
-  const skipped = experiment.skipped?.find((series) => series.id === id);
+  // Of one that was skipped the percentiles are missing too.
+  const skipped = experiment.skipped?.find((series) => id === series.id || id.startsWith(`${series.id}-`));
   return found ?? { reason: skipped === undefined ? `no series ${id}` : `${skipped.label}: ${skipped.reason}` };
 }

@@ -1,4 +1,4 @@
-import { median } from '../statistics.mjs';
+import { median, ratioOf } from '../statistics.mjs';
 
 /**
  * @typedef {object} Series
@@ -18,6 +18,7 @@ import { median } from '../statistics.mjs';
  * @property {string} unit its first word is the unit, the rest says of what
  * @property {string} baseline id of a series
  * @property {number} rounds
+ * @property {number} [operationsPerRound]
  * @property {{ label: string, scale: 'linear' | 'log', ideal?: 'proportional' }} [axis] drawn as a line
  * @property {Series[]} series
  * @property {{ id: string, label: string, reason: string }[]} [skipped]
@@ -33,8 +34,9 @@ import { median } from '../statistics.mjs';
 
 /** Ratios of two series, round by round. */
 export function ratiosOf(series, against) {
-  const rounds = Math.min(series.samples.length, against.samples.length);
-  return spread(Array.from({ length: rounds }, (_, round) => series.samples[round] / against.samples[round]));
+  const { median: middle, lowest, highest } = ratioOf(series.samples, against.samples);
+  const samples = series.samples.map((sample, round) => sample / against.samples[round]).filter(Number.isFinite);
+  return { median: middle, min: lowest, max: highest, samples };
 }
 
 /** The rows of an experiment's table, the baseline first, then by cost where there is no axis. */
@@ -53,7 +55,8 @@ export function rowsOf(experiment) {
     note: series.note,
   }));
   if (experiment.axis !== undefined) return rows;
-  return rows.sort((a, b) => Number(b.isBaseline) - Number(a.isBaseline) || a.value.median - b.value.median);
+  const cost = (row) => row.ratio?.median ?? row.value.median;
+  return rows.sort((a, b) => Number(b.isBaseline) - Number(a.isBaseline) || cost(a) - cost(b));
 }
 
 /** @param {number[]} samples */

@@ -12,6 +12,7 @@
  * @property {number} [atMost]
  * @property {number} [below]
  * @property {number} [atLeast]
+ * @property {string} [profile] where it is missed: the page that says where the time goes, seen from docs/bench
  * @property {boolean} [untilCoresAreFull] missing it counts only while the machine has a core to spare
  */
 

@@ -5,8 +5,7 @@ import { targets } from './targets.mjs';
 
 /** What the terminal shows of a run: a table per experiment, then the targets that were judged. */
 export function textReport(result) {
-  const judged = targets.map((target) => ({ target, ...judge(target, result) })).filter(({ why }) => why !== 'not run');
-  return `${[...result.experiments.map(experimentText), targetsText(judged)].join('\n\n')}\n`;
+  return `${[...result.experiments.map(experimentText), targetsText(result)].join('\n\n')}\n`;
 }
 
 /** One experiment's table; main prints it as soon as the experiment is over. */
@@ -42,7 +41,9 @@ export function roundsText(rounds) {
   return rounds === 1 ? '1 round' : `${rounds} rounds`;
 }
 
-function targetsText(judged) {
+/** The targets that a run can be held against. */
+export function targetsText(result) {
+  const judged = targets.map((target) => ({ target, ...judge(target, result) })).filter(({ why }) => why !== 'not run');
   const words = { met: 'met', missed: 'MISSED', full: 'cores full', unknown: 'unknown' };
   const rows = judged.map(({ target, outcome, ratio: measured, why }) => [
     words[outcome],

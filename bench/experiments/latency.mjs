@@ -1,0 +1,76 @@
+import { consumeLatency } from '../lib/consume-latency.mjs';
+import { prepareLoad } from '../lib/load.mjs';
+import { takeTurns } from '../lib/rounds.mjs';
+import * as oncegate from '../series/oncegate.mjs';
+import * as ws from '../series/ws.mjs';
+
+export const name = 'latency';
+export const title = 'How long it takes at 500 a second: the consume step, and the whole handshake';
+
+const RATE = 500;
+const COUNT = 1_500;
+/** At a pace many may be open at once without one waiting for another. */
+const CONNECTIONS = 256;
+const UNIT = 'µs from the moment it was due';
+const HANDSHAKE = 'A handshake, from connecting to the 101, at 500 a second';
+const CONSUME = 'The consume step, and a Redis PING through the same client, each at 500 a second';
+
+export async function run(context) {
+  return [await consumeStep(context), await handshake(context)];
+}
+
+async function consumeStep({ redis, tickets, rounds, quick, say }) {
+  const count = quick ? 50 : COUNT;
+  const variant = {
+    id: 'consume',
+    label: 'the consume step',
+    start: async () => ({
+      async sample() {
+        await redis.empty();
+        return consumeLatency({ redisUrl: redis.url, tickets: await tickets.issue(count), rate: RATE });
+      },
+    }),
+  };
+  const { samples, skipped } = await takeTurns([variant], { rounds, say });
+  const of = (kind, share) => samples.get('consume')?.map((sample) => sample[kind][share]) ?? [];
+  const series = [
+    { id: 'ping-p50', label: 'a Redis PING, median', samples: of('ping', 'p50') },
+    { id: 'ping-p99', label: 'a Redis PING, 99th percentile', samples: of('ping', 'p99') },
+    { id: 'consume-p50', label: 'consume, median', samples: of('consume', 'p50') },
+    { id: 'consume-p99', label: 'consume, 99th percentile', samples: of('consume', 'p99') },
+  ];
+  const found = skipped.length === 0 ? series : [];
+  return { name: 'latency-consume', title: CONSUME, unit: 'µs', baseline: 'ping-p99', rounds, series: found, skipped };
+}
+
+async function handshake(context) {
+  const { redis, rounds, quick, say, wanted } = context;
+  const count = quick ? 50 : COUNT;
+  const contenders = [...ws.open, ...oncegate.open].filter(({ id }) => id === 'ws' || wanted(id));
+  const variants = contenders.map(({ id, label, start }) => ({
+    id,
+    label,
+    async start() {
+      const contest = await start(context);
+      return {
+        async sample(round) {
+          await redis.empty();
+          const options = { port: contest.port, rate: RATE, connections: CONNECTIONS };
+          const report = await prepareLoad(await contest.exchanges(count, round), options)();
+          if (report.failures > 0) throw new Error(`${report.failures} of ${count} went wrong: ${report.failure}`);
+          return report.latencyMicroseconds;
+        },
+        async stop() {
+          for (const server of [...contest.servers, ...(contest.others ?? [])]) await server.stop();
+        },
+      };
+    },
+  }));
+  const { series: done, samples, skipped } = await takeTurns(variants, { rounds, say });
+  const of = (id, share) => samples.get(id).map((sample) => sample[share]);
+  const series = done.flatMap(({ id, label }) => [
+    { id: `${id}-p50`, label: `${label}, median`, samples: of(id, 'p50') },
+    { id: `${id}-p99`, label: `${label}, 99th percentile`, samples: of(id, 'p99') },
+  ]);
+  return { name: 'latency-handshake', title: HANDSHAKE, unit: UNIT, baseline: 'ws-p50', rounds, series, skipped };
+}

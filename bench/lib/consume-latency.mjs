@@ -1,0 +1,26 @@
+import { execFile } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { bench } from './paths.mjs';
+import { onCore, SERVER_CORE } from './pin.mjs';
+import { ownFolder } from './servers.mjs';
+
+/**
+ * Consumes tickets at a pace, in a process of its own on the servers' core, with a PING between each two.
+ *
+ * @param {{ redisUrl: string, tickets: readonly { value: string }[], rate: number }} options
+ * @returns {Promise<Record<'consume' | 'ping', { p50: number, p99: number }>>} in µs
+ */
+export async function consumeLatency({ redisUrl, tickets, rate }) {
+  const folder = ownFolder();
+  const file = join(folder, 'tickets.json');
+  writeFileSync(file, JSON.stringify(tickets.map(({ value }) => value)));
+  const args = [join(bench, 'probes', 'consume.mjs'), redisUrl, file, String(rate)];
+  try {
+    const { stdout } = await promisify(execFile)(...onCore(SERVER_CORE, process.execPath, args), { timeout: 120_000 });
+    return JSON.parse(stdout);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * How long the store takes to consume a ticket, and Redis to answer a PING, through one and the same client: in turns,
+ * so that both meet the same machine.
+ *
+ *   node consume.mjs <redis url> <file of tickets, a JSON list of values> <operations of each kind a second>
+ *
+ * Prints a line of JSON: `{"consume": {"p50": ..., "p99": ...}, "ping": {...}}`, in µs.
+ */
+import { readFileSync } from 'node:fs';
+import { RedisLink } from '../../dist/shared/store/redis-link.js';
+import { RedisStore } from '../../dist/shared/store/redis-store.js';
+import { hashSecret, mintAttemptId, parseTicket } from '../../dist/shared/ticket.js';
+import { quantile } from '../lib/statistics.mjs';
+import { sleep, until } from '../lib/wait.mjs';
+
+const [url, file, rate] = process.argv.slice(2);
+const tickets = JSON.parse(readFileSync(file, 'utf8')).map(parseTicket);
+const intervalMs = 1000 / Number(rate) / 2;
+
+const link = new RedisLink({ address: { kind: 'single', url }, timeoutMs: 5_000 });
+const store = new RedisStore({ link, keyPrefix: 'oncegate:', retentionMs: 600_000, leaseMs: 90_000 });
+await until(() => store.ready, { what: 'the store is ready' });
+
+const ping = () => link.run((client) => client.ping());
+
+async function consume(ticket) {
+  const { code } = await store.consume({
+    id: ticket.id,
+    secretSha256: hashSecret(ticket.secret),
+    attemptId: mintAttemptId(),
+    gatewayId: 'bench',
+    path: '/',
+    bindAddress: false,
+    maxConnections: 0,
+    limitPolicy: 'refuse',
+  });
+  if (code !== 'admitted') throw new Error(`a ticket was not consumed: ${code}`);
+}
+
+async function timed(times, task) {
+  const start = performance.now();
+  await task();
+  times.push((performance.now() - start) * 1000);
+}
+
+const times = { consume: [], ping: [] };
+const start = performance.now();
+const running = [];
+for (let turn = 0; turn < tickets.length * 2; turn += 1) {
+  const early = start + turn * intervalMs - performance.now();
+  if (early > 0) await sleep(early);
+  const task = turn % 2 === 0 ? timed(times.ping, ping) : timed(times.consume, () => consume(tickets[(turn - 1) / 2]));
+  running.push(task);
+}
+await Promise.all(running);
+await store.end();
+
+const shown = (values) => ({ p50: quantile(values, 0.5), p99: quantile(values, 0.99) });
+process.stdout.write(`${JSON.stringify({ consume: shown(times.consume), ping: shown(times.ping) })}\n`);

@@ -1,0 +1,47 @@
+import { exportJWK, generateKeyPair, generateSecret, SignJWT } from 'jose';
+import { upgradeRequest } from '../lib/exchanges.mjs';
+import { startPeer } from '../lib/start-peer.mjs';
+
+const SUBJECTS = 200;
+const note = 'a token that can be used again and again, and is in the URL';
+
+export const open = [
+  {
+    id: 'ws-hs256',
+    label: 'ws + jose, HS256 in the query',
+    note,
+    async start() {
+      const secret = await generateSecret('HS256', { extractable: true });
+      return startWith('HS256', secret, secret);
+    },
+  },
+  {
+    id: 'ws-es256',
+    label: 'ws + jose, ES256 in the query',
+    note,
+    async start() {
+      const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
+      return startWith('ES256', privateKey, publicKey);
+    },
+  },
+];
+
+async function startWith(algorithm, signingKey, checkingKey) {
+  const env = { ALGORITHM: algorithm, KEY: JSON.stringify(await exportJWK(checkingKey)) };
+  const server = await startPeer('ws-jwt', { env });
+  const tokenOf = (subject) =>
+    new SignJWT({})
+      .setProtectedHeader({ alg: algorithm })
+      .setSubject(subject)
+      .setIssuedAt()
+      .setExpirationTime('1h')
+      .sign(signingKey);
+  const tokens = await Promise.all(Array.from({ length: SUBJECTS }, (_, number) => tokenOf(`subject-${number}`)));
+  const requests = tokens.map((token) => upgradeRequest(`/?token=${token}`));
+  return {
+    servers: [server],
+    port: server.port,
+    exchanges: async (count) =>
+      Array.from({ length: count }, (_, index) => ({ request: requests[index % requests.length], status: 101 })),
+  };
+}

@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import { compile } from '../lib/compile.mjs';
+import { upgradeRequest } from '../lib/exchanges.mjs';
+import { freePort } from '../lib/free-port.mjs';
+import { hasCommand, hasPythonModule, requireDebianPackage } from '../lib/install.mjs';
+import { LOAD_CORE } from '../lib/pin.mjs';
+import { startServer } from '../lib/servers.mjs';
+
+export const open = [
+  {
+    id: 'websockify',
+    label: 'websockify, TokenRedis',
+    note: 'a process for each connection; a token that can be used again',
+    // Some milliseconds each.
+    share: 1 / 20,
+    start,
+  },
+];
+
+async function start({ redis }) {
+  requireDebianPackage('websockify', () => hasCommand('websockify'));
+  for (const name of ['redis', 'simplejson']) requireDebianPackage(`python3-${name}`, () => hasPythonModule(name));
+  // What it forwards to need not be a WebSocket: nothing is sent.
+  const target = await startServer({ command: compile('echo'), core: LOAD_CORE });
+  const port = await freePort();
+  const source = ['--token-plugin', 'TokenRedis', '--token-source', `127.0.0.1:${redis.port}`];
+  const server = await startServer({ command: 'websockify', args: [...source, `127.0.0.1:${port}`], port });
+  return {
+    servers: [server],
+    others: [target],
+    port,
+    usesRedis: true,
+    async exchanges(count) {
+      const tokens = Array.from({ length: count }, () => randomBytes(24).toString('base64url'));
+      const pipeline = redis.client.pipeline();
+      for (const token of tokens) pipeline.set(token, JSON.stringify({ host: `127.0.0.1:${target.port}` }), 'EX', 120);
+      await pipeline.exec();
+      return tokens.map((token) => ({ request: upgradeRequest(`/websockify?token=${token}`), status: 101 }));
+    },
+  };
+}
