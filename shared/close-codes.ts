@@ -24,7 +24,11 @@ export const closeCodes = {
     retry: 'reissue',
     when: 'the gateway drains; come back after a random part of the spread that the reason names (`draining;spread_seconds=30`)',
   },
-  upstream_lost: { code: 1013, retry: 'backoff', when: 'the upstream ended without a close' },
+  upstream_lost: {
+    code: 1013,
+    retry: 'backoff',
+    when: 'the upstream ended without a close, or stopped in the middle of a frame',
+  },
   session_expired: {
     code: 3000,
     retry: 'never',

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ABNORMAL_CLOSURE } from '../../../shared/close-codes.ts';
-import type { Wire, WireListener } from '../connection.ts';
+import { type Sent, sentOn, type Wire, type WireListener } from '../connection.ts';
 import { type FrameHeader, FrameScanner } from './frame-scanner.ts';
 import { closeFrame, closingOf, maskedCloseFrame, PING } from './own-frames.ts';
 
@@ -31,6 +31,10 @@ export class Splice implements Wire {
   readonly #listener: WireListener;
   /** Frames of the gateway's own that wait for the end of one of the upstream's. */
   #waiting: Buffer[] = [];
+  #onPinged: () => void = () => {};
+  readonly #pinged = (error?: Error | null): void => {
+    if (!error) this.#onPinged();
+  };
   /** The first Close frame that went by, from either side. */
   #closing: { readonly code: number; readonly reason: string } | undefined;
   /** The gateway closes by itself. */
@@ -68,10 +72,17 @@ export class Splice implements Wire {
     return this.#client.writableNeedDrain;
   }
 
-  ping(): void {
+  get sent(): Sent {
+    return sentOn(this.#client);
+  }
+
+  ping(written: () => void): void {
     // Its answer would wait behind what the upstream does not take: that is no silence of the client's.
     if (this.#upstream.writableNeedDrain) this.#listener.heard();
-    else if (!this.#isClosing) this.#insert(PING);
+    else if (!this.#isClosing) {
+      this.#onPinged = written;
+      if (!this.#waiting.includes(PING)) this.#insert(PING);
+    }
   }
 
   close(code: number, reason: string): void {
@@ -96,7 +107,7 @@ export class Splice implements Wire {
   }
 
   #flushWaiting(): void {
-    for (const frame of this.#waiting) this.#client.write(frame);
+    for (const frame of this.#waiting) this.#client.write(frame, frame === PING ? this.#pinged : undefined);
     this.#waiting = [];
     this.#closeSent ||= this.#isClosing;
   }

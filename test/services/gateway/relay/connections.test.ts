@@ -223,6 +223,63 @@ describe('through the relay', () => {
   });
 });
 
+describe('a client in the middle of a long message', () => {
+  /** An upstream that begins a frame of this length, and sends a part of it every 100 ms. */
+  const dribbling = (length: number, bytes: number) =>
+    startRawUpstream((socket, accept) => {
+      const frame = serverFrame(2, Buffer.alloc(length));
+      let sent = 0;
+      socket.write(switching(accept));
+      const pace = setInterval(() => {
+        socket.write(frame.subarray(sent, sent + bytes));
+        sent += bytes;
+        if (sent >= frame.length) clearInterval(pace);
+      }, 100);
+      socket.on('close', () => clearInterval(pace));
+    });
+
+  test('is pinged behind it, however many heartbeats it takes, and stays', async () => {
+    const upstream = await dribbling(350_000, 10_000);
+    const { gateway, ticket } = await setRelay(upstream.port, { HEARTBEAT_SECONDS: '1' });
+    const client = await RawClient.send(gateway.port, upgradeRequest({ ticket: ticket.value }));
+    await client.outcome;
+    await until(() => client.received.subarray(-2).equals(Buffer.from([0x89, 0])), {
+      timeoutMs: 10_000,
+      what: 'a ping',
+    });
+    client.socket.write(clientFrame(10));
+    const behind = client.received.subarray(client.received.indexOf('\r\n\r\n') + 4);
+
+    expect(strictFrames(behind).map(({ opcode, payload }) => [opcode, payload.length])).toEqual([
+      [2, 350_000],
+      [9, 0],
+    ]);
+    expect((await gateway.store.read(ticket.id))?.state).toBe('open');
+  });
+
+  test('that reads nothing of it ends with 1008', async () => {
+    const upstream = await dribbling(200_000_000, 5_000_000);
+    const { gateway, ticket, recordIn } = await setRelay(upstream.port, { HEARTBEAT_SECONDS: '1' });
+    const client = await RawClient.send(gateway.port, upgradeRequest({ ticket: ticket.value }));
+    await client.outcome;
+    client.socket.pause();
+
+    expect(await recordIn('closed')).toMatchObject({ closeCode: 1008, closeReason: 'slow_consumer' });
+  });
+
+  test('of which the back end does not send the rest ends with 1013', async () => {
+    const upstream = await startRawUpstream((socket, accept) => {
+      socket.write(
+        Buffer.concat([Buffer.from(switching(accept)), serverFrame(2, Buffer.alloc(1_000)).subarray(0, 500)]),
+      );
+    });
+    const { gateway, ticket, recordIn } = await setRelay(upstream.port, { HEARTBEAT_SECONDS: '1' });
+    await RawClient.send(gateway.port, upgradeRequest({ ticket: ticket.value }));
+
+    expect(await recordIn('closed')).toMatchObject({ closeCode: 1013, closeReason: 'upstream_lost' });
+  });
+});
+
 describe('the gateway’s own frames', () => {
   test('never split one of the upstream’s, however that is cut, and nothing follows a Close', async () => {
     const parts = Array.from({ length: 60 }, (_, index) =>
