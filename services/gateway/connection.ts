@@ -15,6 +15,8 @@ export interface Wire {
   terminate(): void;
   /** Whether the client does not read what it is sent. */
   readonly stalled: boolean;
+  /** Whether the client, or what is behind the gateway, has closed already, where the wire sees that. */
+  readonly closed?: boolean;
   /** How far the client has come with what it is sent. */
   readonly sent: Sent;
   /** Bytes from the client so far, where the wire does not tell of each: more of them are a sign of life. */
@@ -92,7 +94,7 @@ export class Connection {
   #ping: Ping | undefined;
   #leasedAt: number;
   #bytesRead: number | undefined;
-  #closing: { readonly reason: CloseReason; readonly terminateAt: number } | undefined;
+  #closing: { readonly reason: CloseReason; readonly terminateAt: number; readonly isLate: boolean } | undefined;
 
   constructor(options: ConnectionOptions) {
     this.id = options.id;
@@ -114,6 +116,11 @@ export class Connection {
   /** Why the gateway closes it, once it does. */
   get closing(): CloseReason | undefined {
     return this.#closing?.reason;
+  }
+
+  /** Why it ends, where the gateway was the first to close. */
+  get cause(): CloseReason | undefined {
+    return this.#closing?.isLate === false ? this.#closing.reason : undefined;
   }
 
   /** The session ends at another moment from now on. */
@@ -141,7 +148,7 @@ export class Connection {
   /** Closes it for a reason of the table; the first reason stands. */
   close(reason: CloseReason, now: number, detail = ''): void {
     if (this.#closing !== undefined) return;
-    this.#closing = { reason, terminateAt: now + CLOSE_TIMEOUT_MS };
+    this.#closing = { reason, terminateAt: now + CLOSE_TIMEOUT_MS, isLate: this.#wire.closed === true };
     this.#wire.close(closeCodes[reason].code, reason + detail);
   }
 

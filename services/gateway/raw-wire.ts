@@ -76,6 +76,10 @@ export class RawWire implements Wire {
     return this.#socket.bytesRead;
   }
 
+  get closed(): boolean {
+    return this.#closing !== undefined && this.#own === undefined;
+  }
+
   get sent(): Sent {
     return { taken: this.#taken, left: this.#socket.writableLength };
   }

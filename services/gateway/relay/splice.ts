@@ -14,7 +14,7 @@ export interface SpliceOptions {
   readonly idleMs: number;
 }
 
-/** How long a side may take to end its half, or to take what is left for it, once the other is done. */
+/** How long a side may take to end its half, or to take what is left for it, once the other, or both, are done. */
 const LINGER_MS = 2_000;
 
 /**
@@ -48,6 +48,7 @@ export class Splice implements Wire {
   #stopped = false;
   #over = false;
   #linger: NodeJS.Timeout | undefined;
+  #grace: NodeJS.Timeout | undefined;
 
   constructor({ client, upstream, maxMessageBytes, idleMs }: SpliceOptions, listen: (wire: Wire) => WireListener) {
     this.#client = client;
@@ -70,6 +71,10 @@ export class Splice implements Wire {
 
   get stalled(): boolean {
     return this.#client.writableNeedDrain;
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined && !this.#isClosing;
   }
 
   get sent(): Sent {
@@ -119,6 +124,7 @@ export class Splice implements Wire {
     // Only the answer to the gateway's Close frame is looked for.
     if (this.#isClosing) return this.#endWhenClosed();
     if (pass.length > 0 && this.#upstream.writable && !this.#upstream.write(pass)) this.#client.pause();
+    if (this.#clientClosed && this.#closeSent) this.#endSoon();
     if (stopped) {
       this.#stopped = true;
       this.#listener.failed('message_too_big');
@@ -138,6 +144,7 @@ export class Splice implements Wire {
       this.#client.uncork();
       this.#endWhenClosed();
     }
+    if (this.#clientClosed && this.#closeSent) this.#endSoon();
     if (stopped) this.#upstreamLost();
   }
 
@@ -182,13 +189,15 @@ export class Splice implements Wire {
   #onClientEnd(): void {
     if (this.#isClosing) return this.#endClient();
     this.#closing ??= { code: ABNORMAL_CLOSURE, reason: '' };
-    if (this.#upstream.writable) this.#upstream.end(this.#fromClient.held);
-    else this.#endClient();
+    if (!this.#upstream.writable) return this.#endClient();
+    this.#upstream.end(this.#fromClient.held);
+    this.#endSoon();
   }
 
   #onClientClose(): void {
     this.#over = true;
     clearTimeout(this.#linger);
+    clearTimeout(this.#grace);
     if (!this.#upstream.destroyed) {
       // What is on its way may still arrive. An upstream that takes nothing would keep its socket for ever.
       const linger = setTimeout(() => this.#upstream.destroy(), LINGER_MS);
@@ -210,6 +219,11 @@ export class Splice implements Wire {
   /** Ends the client's side behind the answer to the gateway's Close frame. */
   #endWhenClosed(): void {
     if (this.#isClosing && this.#closeSent && this.#clientClosed) this.#endClient();
+  }
+
+  /** Nothing more is to come from the upstream but the end. One that keeps it back does not keep the connection open. */
+  #endSoon(): void {
+    this.#grace ??= setTimeout(() => this.#endClient(), LINGER_MS);
   }
 
   /** Ends the stream to the client, behind all that is on its way. Whether it takes that, the heartbeat finds out. */

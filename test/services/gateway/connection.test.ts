@@ -11,6 +11,7 @@ const LEASE_EVERY = 300;
 class Recorder implements Wire {
   readonly told: string[] = [];
   stalled = false;
+  closed = false;
   sent = { taken: 0, left: 0 };
   /** Whether a ping has to wait for the end of a frame. */
   isInFrame = false;
@@ -220,6 +221,20 @@ describe('a close', () => {
     expect(told).toEqual(['close 3003 revoked']);
     at(2_100);
     expect(told).toEqual(['close 3003 revoked', 'terminate']);
+  });
+
+  test.each([
+    [false, 'revoked'],
+    [true, undefined],
+  ])('is why it ends, unless somebody else has closed before: %s', (closed, cause) => {
+    const { connection, wire, told } = open();
+    wire.closed = closed;
+    connection.close('revoked', START);
+    wire.closed = true;
+
+    expect(connection.cause).toBe(cause);
+    expect(connection.closing).toBe('revoked');
+    expect(told).toEqual(['close 3003 revoked']);
   });
 
   test('can be left out: the socket ends at once', () => {

@@ -194,7 +194,7 @@ describe('a heartbeat', () => {
     await client.closed;
 
     expect(framesOf(client).map(closeOf)).toEqual([[4_001, 'bye']]);
-    expect(await endOf(ticket)).toEqual({ code: 1013, reason: 'upstream_lost' });
+    expect(await endOf(ticket)).toEqual({ code: 4_001, reason: 'bye' });
   });
 
   test('ends what the application never answers', async () => {
