@@ -24,7 +24,11 @@ export const closeCodes = {
     retry: 'reissue',
     when: 'the gateway drains; come back after a random part of the spread that the reason names (`draining;spread_seconds=30`)',
   },
-  upstream_lost: { code: 1013, retry: 'backoff', when: 'the upstream ended without a close' },
+  upstream_lost: {
+    code: 1013,
+    retry: 'backoff',
+    when: 'the upstream ended without a close, or stopped in the middle of a frame',
+  },
   session_expired: {
     code: 3000,
     retry: 'never',
@@ -43,6 +47,7 @@ export const closeReasons = Object.keys(closeCodes) as CloseReason[]; // the key
 /** Reasons on the record of a connection that ended without a Close frame. Never sent. */
 export const recordedReasons = {
   client_gone: 'the client went away before it was answered with 101',
+  gateway_fault: 'the gateway failed between the admission and the 101: its log says how',
   handed_over: 'a proxy was told to let it pass (forward-auth): it is open behind that, where no gateway sees it',
   store_unavailable: 'the store admitted it too late: the upgrade had been refused by then',
 } as const;

@@ -20,6 +20,32 @@ function ticketChallenge(code: Refusal['code']): string {
   return `${TICKET_SCHEME} realm="oncegate", error="${code}"`;
 }
 
+/**
+ * Headers that a status demands, less those that are there: a challenge (RFC 9110 §15.5.2), the methods
+ * (§15.5.6), the protocol (§15.5.22) with its version (RFC 6455 §4.4), and how long to wait.
+ */
+function demandedBy(status: number, refusal: Refusal, there: ProblemResponse['headers']): Array<[string, string]> {
+  const headers: Array<[string, string]> = [];
+  if (status === 401) {
+    for (const challenge of refusal.challenges ?? [ticketChallenge(refusal.code)]) {
+      headers.push(['WWW-Authenticate', challenge]);
+    }
+  }
+  if (status === 405) headers.push(['Allow', (refusal.allow ?? []).join(', ')]);
+  if (status === 426)
+    headers.push(['Upgrade', 'websocket'], ['Connection', 'Upgrade'], ['Sec-WebSocket-Version', '13']);
+  const retryAfter = retryAfterOf(refusal) ?? (status === 429 ? rowOf('rate_limited').retryAfterSeconds : undefined);
+  if (retryAfter !== undefined) headers.push(['Retry-After', String(retryAfter)]);
+  const names = there.map(([name]) => name.toLowerCase());
+  return headers.filter(([name]) => !names.includes(name.toLowerCase()));
+}
+
+/** Seconds; only where the row asks to wait. */
+function retryAfterOf({ code, retryAfterSeconds }: Refusal): number | undefined {
+  const row = rowOf(code);
+  return row.retryAfterSeconds === undefined ? undefined : (retryAfterSeconds ?? row.retryAfterSeconds);
+}
+
 /** The HTTP answer of a refusal: status, headers and problem document, all derived from its row. */
 export function problemOf(refusal: Refusal): ProblemResponse {
   const row = rowOf(refusal.code);
@@ -27,30 +53,17 @@ export function problemOf(refusal: Refusal): ProblemResponse {
   const status = passedOn?.status ?? row.status;
   if (passedOn !== undefined && passedOn.body.length > 0) {
     const headers = [...passedOn.headers, ['Cache-Control', 'no-store'] as const];
-    return { status, headers, body: passedOn.body };
+    return { status, headers: [...headers, ...demandedBy(status, refusal, headers)], body: passedOn.body };
   }
   // Without its body, what an upstream says of that would be wrong here.
   const own = passedOn?.headers.filter(([name]) => !/^content-/i.test(name)) ?? [];
-  const retryAfter =
-    row.retryAfterSeconds === undefined ? undefined : (refusal.retryAfterSeconds ?? row.retryAfterSeconds);
-
-  const headers: Array<[string, string]> = [
+  const headers: Array<readonly [string, string]> = [
     ['Content-Type', 'application/problem+json'],
     ['Cache-Control', 'no-store'],
     ['X-Content-Type-Options', 'nosniff'],
+    ...demandedBy(status, refusal, own),
+    ...own,
   ];
-  if (status === 401 && !own.some(([name]) => name.toLowerCase() === 'www-authenticate')) {
-    for (const challenge of refusal.challenges ?? [ticketChallenge(refusal.code)]) {
-      headers.push(['WWW-Authenticate', challenge]);
-    }
-  }
-  if (row.status === 405) headers.push(['Allow', (refusal.allow ?? []).join(', ')]);
-  if (row.status === 426) {
-    // RFC 9110 §15.5.22 wants the protocol named, RFC 6455 §4.4 the version.
-    headers.push(['Upgrade', 'websocket'], ['Connection', 'Upgrade'], ['Sec-WebSocket-Version', '13']);
-  }
-  if (retryAfter !== undefined) headers.push(['Retry-After', String(retryAfter)]);
-
   const body = JSON.stringify({
     type: problemType(refusal.code),
     title: row.title,
@@ -58,9 +71,9 @@ export function problemOf(refusal: Refusal): ProblemResponse {
     code: refusal.code,
     detail: refusal.detail ?? row.detail,
     retry: row.retry,
-    retry_after: retryAfter,
+    retry_after: retryAfterOf(refusal),
     ticket_id: refusal.ticketId,
     errors: refusal.errors,
   });
-  return { status, headers: [...headers, ...own], body };
+  return { status, headers, body };
 }

@@ -80,13 +80,21 @@ export async function admit(visitor: Visitor, context: AdmissionContext): Promis
 
 /**
  * Puts a refusal that was decided before consume on the record of the ticket that came with it, if one
- * did, and says whose ticket it is.
+ * did, and says whose ticket it is. Where there are several it goes onto the record of each.
  */
 export async function refuseEarly(refusal: Refusal, visitor: Presented, context: AdmissionContext): Promise<Refused> {
-  const { ticket, origin } = readRefused(visitor);
-  if (ticket === undefined) return { kind: 'refused', refusal };
-  const subject = await note(refusal.code, visitor.address, origin, ticket, context);
-  return { kind: 'refused', refusal: { ...refusal, ticketId: ticket.id }, subject };
+  const { tickets, origin } = readRefused(visitor);
+  const [first] = tickets;
+  if (first === undefined) return { kind: 'refused', refusal };
+  const subjects = await Promise.all(
+    tickets.map((ticket) => note(refusal.code, visitor.address, origin, ticket, context)),
+  );
+  const named = Math.max(
+    0,
+    subjects.findIndex((subject) => subject !== undefined),
+  );
+  const { id } = tickets[named] ?? first;
+  return { kind: 'refused', refusal: { ...refusal, ticketId: id }, subject: subjects[named] };
 }
 
 const NO_ROUTE: Refusal = { code: 'not_found', detail: 'No route of this gateway leads there: check the path.' };

@@ -150,10 +150,13 @@ export class Admitter {
     };
     try {
       await then({ kind: 'admitted', entry });
+      if (!opened && !settled) gone('client_gone', ABNORMAL_CLOSURE);
+    } catch (error) {
+      if (!opened && !settled) gone('gateway_fault', ABNORMAL_CLOSURE);
+      throw error;
     } finally {
       callOff();
       if (!opened) leaveRoute();
-      if (!opened && !settled) gone('client_gone', ABNORMAL_CLOSURE);
     }
   }
 

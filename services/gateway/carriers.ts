@@ -1,4 +1,10 @@
-import { type Carrier, TICKET_PARAMETER, TICKET_PROTOCOL_PREFIX, TICKET_SCHEME } from '../../shared/carriers.ts';
+import {
+  CARRIERS,
+  type Carrier,
+  TICKET_PARAMETER,
+  TICKET_PROTOCOL_PREFIX,
+  TICKET_SCHEME,
+} from '../../shared/carriers.ts';
 import { parseTicket, type Ticket } from '../../shared/ticket.ts';
 
 /** What was presented: no ticket, something that is not one, or a ticket (which may be worth nothing). */
@@ -40,11 +46,16 @@ export function takeTicket(carriers: Carriers, accepted: readonly Carrier[]): Ta
   };
 }
 
-/** The one ticket in a request that is refused whatever it carries, in any carrier, however often. */
-export function ticketIn(carriers: Carriers): Ticket | undefined {
-  const [value, ...others] = new Set(valuesIn(carriers).map(([, candidate]) => candidate));
-  const presented = presentedIn(others.length === 0 ? value : undefined);
-  return presented.kind === 'ticket' ? presented.ticket : undefined;
+/** As many tickets as there are carriers: whoever presents more of them explains nothing by it. */
+const MAX_TICKETS = CARRIERS.length;
+
+/**
+ * The tickets in a request that is refused whatever it carries, in any carrier, each once however often it
+ * is there. Their holder has proved each one's secret, or has not: the store knows.
+ */
+export function ticketsIn(carriers: Carriers): Ticket[] {
+  const values = [...new Set(valuesIn(carriers).map(([, value]) => value))];
+  return values.flatMap((value) => parseTicket(value) ?? []).slice(0, MAX_TICKETS);
 }
 
 function parametersOf({ query }: Carriers): string[] {

@@ -1,16 +1,40 @@
+import type { Duplex } from 'node:stream';
 import { type CloseReason, closeCodes } from '../../shared/close-codes.ts';
 
 /** What carries a connection's frames: the built-in echo, or the relay to an upstream. */
 export interface Wire {
-  ping(): void;
+  /**
+   * Asks the client for a sign of life, as soon as a frame fits.
+   *
+   * @param written called once the ping has really been written: it may have to wait for the end of a long frame
+   */
+  ping(written: () => void): void;
   /** Sends a Close frame (RFC 6455 §5.5.1). */
   close(code: number, reason: string): void;
   /** Ends the socket at once. */
   terminate(): void;
   /** Whether the client does not read what it is sent. */
   readonly stalled: boolean;
+  /** Whether the client, or what is behind the gateway, has closed already, where the wire sees that. */
+  readonly closed?: boolean;
+  /** How far the client has come with what it is sent. */
+  readonly sent: Sent;
   /** Bytes from the client so far, where the wire does not tell of each: more of them are a sign of life. */
   readonly bytesRead?: number;
+}
+
+export interface Sent {
+  /** A count that grows with the bytes that the client has taken. */
+  readonly taken: number;
+  /** Bytes that wait for it to read. */
+  readonly left: number;
+}
+
+/** What a socket tells of that. */
+export function sentOn(socket: Duplex): Sent {
+  const left = socket.writableLength;
+  const written = 'bytesWritten' in socket ? Number(socket.bytesWritten) : 0; // those that are left among them
+  return { taken: written - left, left };
 }
 
 /** What a wire tells of its connection. */
@@ -40,6 +64,16 @@ export interface ConnectionOptions {
 /** How long a client may take to answer a Close frame before its socket is ended. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
+/** A ping that has not been answered. */
+interface Ping {
+  isWritten: boolean;
+  /** From when its answer is waited for. */
+  writtenAt: number | undefined;
+  /** When the client last took something of what is before it. */
+  progressAt: number;
+  taken: number;
+}
+
 /** How long before the end of a session its record is looked at once more: the message of a renewal may have been lost. */
 const LAST_LOOK_MS = 2_000;
 
@@ -57,10 +91,10 @@ export class Connection {
   readonly #start: number;
   #sessionExpiresAt: number;
   #heardAt: number;
-  #pingedAt: number | undefined;
+  #ping: Ping | undefined;
   #leasedAt: number;
   #bytesRead: number | undefined;
-  #closing: { readonly reason: CloseReason; readonly terminateAt: number } | undefined;
+  #closing: { readonly reason: CloseReason; readonly terminateAt: number; readonly isLate: boolean } | undefined;
 
   constructor(options: ConnectionOptions) {
     this.id = options.id;
@@ -84,6 +118,11 @@ export class Connection {
     return this.#closing?.reason;
   }
 
+  /** Why it ends, where the gateway was the first to close. */
+  get cause(): CloseReason | undefined {
+    return this.#closing?.isLate === false ? this.#closing.reason : undefined;
+  }
+
   /** The session ends at another moment from now on. */
   renew(sessionExpiresAt: number): void {
     this.#sessionExpiresAt = sessionExpiresAt;
@@ -92,7 +131,7 @@ export class Connection {
   /** The client gave a sign of life. */
   heard(now: number): void {
     this.#heardAt = now;
-    this.#pingedAt = undefined;
+    this.#ping = undefined;
   }
 
   leaseDue(now: number, everyMs: number): boolean {
@@ -109,7 +148,7 @@ export class Connection {
   /** Closes it for a reason of the table; the first reason stands. */
   close(reason: CloseReason, now: number, detail = ''): void {
     if (this.#closing !== undefined) return;
-    this.#closing = { reason, terminateAt: now + CLOSE_TIMEOUT_MS };
+    this.#closing = { reason, terminateAt: now + CLOSE_TIMEOUT_MS, isLate: this.#wire.closed === true };
     this.#wire.close(closeCodes[reason].code, reason + detail);
   }
 
@@ -135,12 +174,36 @@ export class Connection {
     }
     if (now >= this.#end) {
       this.close('session_expired', now);
-    } else if (this.#pingedAt !== undefined) {
-      if (now - this.#pingedAt >= heartbeatMs)
-        this.close(this.#wire.stalled ? 'slow_consumer' : 'heartbeat_missed', now);
+    } else if (this.#ping !== undefined) {
+      this.#await(this.#ping, now, heartbeatMs);
     } else if (now - this.#heardAt >= heartbeatMs) {
-      this.#pingedAt = now;
-      this.#wire.ping();
+      const { taken } = this.#wire.sent;
+      const ping: Ping = { isWritten: false, writtenAt: undefined, progressAt: now, taken };
+      this.#ping = ping;
+      this.#wire.ping(() => {
+        ping.isWritten = true;
+      });
+      if (ping.isWritten) ping.writtenAt = now;
+    }
+  }
+
+  /**
+   * The end of patience with a ping. Its answer is waited for from when it was written. Until then it is
+   * behind other bytes, and as long as the client takes some of those, it lives.
+   */
+  #await(ping: Ping, now: number, heartbeatMs: number): void {
+    if (ping.isWritten) {
+      ping.writtenAt ??= now;
+      if (now - ping.writtenAt < heartbeatMs) return;
+      return this.close(this.#wire.stalled ? 'slow_consumer' : 'heartbeat_missed', now);
+    }
+    const { taken, left } = this.#wire.sent;
+    if (taken !== ping.taken) {
+      ping.taken = taken;
+      ping.progressAt = now;
+    } else if (now - ping.progressAt >= heartbeatMs) {
+      // Where nothing is left to take, the rest of a frame has not come from what is behind the gateway.
+      this.close(left > 0 ? 'slow_consumer' : 'upstream_lost', now);
     }
   }
 }

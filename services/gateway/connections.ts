@@ -88,9 +88,9 @@ export class Connections {
   ended(connection: Connection, code: number, reason: string): void {
     if (!this.#open.delete(connection.id)) return;
     this.#options.metrics.set('oncegate_connections_open', this.#open.size);
-    const { closing } = connection;
-    if (closing === undefined) this.recordEnd(connection, code, reason);
-    else this.recordEnd(connection, closeCodes[closing].code, closing);
+    const { cause } = connection;
+    if (cause === undefined) this.recordEnd(connection, code, reason);
+    else this.recordEnd(connection, closeCodes[cause].code, cause);
   }
 
   /** Writes the end of a connection down: record, log, metric. */

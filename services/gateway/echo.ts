@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type Server, WebSocket, WebSocketServer } from 'ws';
 import { ABNORMAL_CLOSURE, closeCodes } from '../../shared/close-codes.ts';
-import type { Wire, WireListener } from './connection.ts';
+import { sentOn, type Wire, type WireListener } from './connection.ts';
 import { chooseSubprotocol } from './subprotocols.ts';
 
 /** What the client is told when the connection opens. */
@@ -58,7 +58,7 @@ export class Echo {
     // The 101 and the greeting leave together.
     socket.cork();
     this.#server.handleUpgrade(request, socket, Buffer.alloc(0), (webSocket: EchoSocket) => {
-      opened = wireOf(webSocket);
+      opened = wireOf(webSocket, socket);
       const listener = listen(opened);
       attach(webSocket, listener);
       // Any byte is a sign of life: a client in the middle of a long message cannot answer a ping.
@@ -76,13 +76,16 @@ function helloMessage({ ticketId, subject, claims }: Hello): string {
   return `${head.slice(0, -1)},"claims":${claims}}`;
 }
 
-function wireOf(webSocket: WebSocket): Wire {
+function wireOf(webSocket: WebSocket, socket: Duplex): Wire {
   return {
-    ping: () => webSocket.ping(),
+    ping: (written) => webSocket.ping(undefined, undefined, () => written()),
     close: (code, reason) => webSocket.close(code, reason),
     terminate: () => webSocket.terminate(),
     get stalled() {
       return webSocket.isPaused;
+    },
+    get sent() {
+      return sentOn(socket);
     },
   };
 }

@@ -75,6 +75,10 @@ export function admitUpgrade<Claims = Readonly<Record<string, unknown>>>(
   const core = createGatewayCore({ settings, store, log });
   core.join();
 
+  function onFault(error: unknown): void {
+    core.log.error({ event: 'fault', message: error instanceof Error ? error.message : 'unknown' });
+  }
+
   async function gate(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Admittance<Claims> | null> {
     socket.on('error', () => socket.destroy());
     let admittance: Admittance<Claims> | null = null;
@@ -85,6 +89,7 @@ export function admitUpgrade<Claims = Readonly<Record<string, unknown>>>(
         const { entry } = decision;
         const { ticketId, admitted, handshake } = entry.admission;
         const claims = await checkClaims(options.claims, admitted.claims);
+        if (!claims.ok && 'fault' in claims) onFault(claims.fault);
         if (socket.destroyed || !socket.writable) return entry.gone();
         if (!claims.ok) return refuseUpgrade(socket, await entry.takeBack(CLAIMS_REFUSED), request.method);
         if (socket.readableLength > 0) return refuseUpgrade(socket, await entry.takeBack(TOO_EARLY), request.method);
@@ -97,7 +102,7 @@ export function admitUpgrade<Claims = Readonly<Record<string, unknown>>>(
       });
     } catch (error) {
       socket.destroy();
-      core.log.error({ event: 'fault', message: error instanceof Error ? error.message : 'unknown' });
+      onFault(error);
     }
     // It may have been revoked, or have gone away, as soon as it had entered.
     return socket.destroyed ? null : admittance;

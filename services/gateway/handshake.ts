@@ -1,7 +1,7 @@
 import { type Carrier, idSegment } from '../../shared/carriers.ts';
 import type { Refusal } from '../../shared/refusals.ts';
 import { TICKET_ID, type Ticket } from '../../shared/ticket.ts';
-import { type PresentedTicket, takeTicket, ticketIn } from './carriers.ts';
+import { type PresentedTicket, takeTicket, ticketsIn } from './carriers.ts';
 import { parseSubprotocols } from './subprotocols.ts';
 
 /** An upgrade request as it arrived, before anything is believed. */
@@ -94,20 +94,20 @@ export function parseHandshake(request: UpgradeRequest, carriers: readonly Carri
   return { ok: true, handshake: { ...taken, path: rest || '/', host, origin: only('origin') } };
 }
 
-/** What can be read of a request that is refused whatever it is: enough to put the refusal on its ticket's record. */
+/** What can be read of a request that is refused whatever it is: enough to put the refusal on its tickets' records. */
 export function readRefused({ target, rawHeaders }: Pick<UpgradeRequest, 'target' | 'rawHeaders'>): {
-  readonly ticket: Ticket | undefined;
+  readonly tickets: readonly Ticket[];
   readonly origin: string | undefined;
 } {
   const headers = groupHeaders(rawHeaders);
   const [, ...queries] = target.split('?');
   const protocols = headers.get('sec-websocket-protocol')?.join(',').split(',') ?? [];
-  const ticket = ticketIn({
+  const tickets = ticketsIn({
     query: queries.join('?'),
     protocols: protocols.map((protocol) => protocol.trim()),
     authorization: onlyOne(headers, 'authorization'),
   });
-  return { ticket, origin: onlyOne(headers, 'origin') };
+  return { tickets, origin: onlyOne(headers, 'origin') };
 }
 
 function onlyOne(headers: ReadonlyMap<string, readonly string[]>, name: string): string | undefined {

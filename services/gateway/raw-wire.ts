@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { ABNORMAL_CLOSURE, type RecordedReason } from '../../shared/close-codes.ts';
 import type { RefusalCode } from '../../shared/refusals.ts';
-import type { Wire, WireListener } from './connection.ts';
+import type { Sent, Wire, WireListener } from './connection.ts';
 import { FrameScanner } from './relay/frame-scanner.ts';
 import { closeFrame, closingOf, PING } from './relay/own-frames.ts';
 
@@ -12,6 +12,9 @@ interface Write {
 }
 
 type Done = (error?: Error | null) => void;
+
+/** As much of a long write as is handed on at once: so it shows how far the client has come with it. */
+const BATCH_BYTES = 65_536;
 
 /** More than any library answers an upgrade with. */
 const MAX_HEAD_BYTES = 65_536;
@@ -47,6 +50,9 @@ export class RawWire implements Wire {
   #closing: { readonly code: number; readonly reason: string } | undefined;
   /** Frames of the gateway's own that wait for the end of one of the library's. */
   #waiting: Buffer[] = [];
+  #onPinged: () => void = () => {};
+  /** Bytes that the client has taken. */
+  #taken = 0;
   /** The gateway closes by itself: its Close frame is the last that the client is sent. */
   #own: { sent: boolean } | undefined;
 
@@ -70,11 +76,20 @@ export class RawWire implements Wire {
     return this.#socket.bytesRead;
   }
 
-  ping(): void {
+  get closed(): boolean {
+    return this.#closing !== undefined && this.#own === undefined;
+  }
+
+  get sent(): Sent {
+    return { taken: this.#taken, left: this.#socket.writableLength };
+  }
+
+  ping(written: () => void): void {
     if (!this.#isOpen || this.#own !== undefined) return;
     // Its answer would wait behind what the application does not read: that is no silence of the client's.
-    if (this.#socket.isPaused()) this.#listener.heard();
-    else this.#insert(PING);
+    if (this.#socket.isPaused()) return this.#listener.heard();
+    this.#onPinged = written;
+    if (!this.#waiting.includes(PING)) this.#insert(PING);
   }
 
   close(code: number, reason: string): void {
@@ -104,14 +119,41 @@ export class RawWire implements Wire {
   /** Hands on what was written, with a frame that waited for its place. */
   #pass(writes: ReadonlyArray<Write>, done: Done): void {
     const passed = writes.flatMap((write) => this.#withOwn(bytesOf(write))).filter(({ length }) => length > 0);
-    const [only, ...more] = passed;
+    const batches = batchesOf(passed);
     // Not at once: who waits for each write before the next would keep everybody else waiting.
-    if (only === undefined) setImmediate(done);
-    else if (more.length === 0) this.#write(only, BYTES, done);
-    else if (this.#writev === undefined) this.#write(Buffer.concat(passed), BYTES, done);
+    if (batches.length === 0) setImmediate(done);
+    else this.#passInTurn(batches, done);
+  }
+
+  /** One batch behind the other: in a loop, because each may be done at once and there may be thousands. */
+  #passInTurn(batches: ReadonlyArray<readonly Buffer[]>, done: Done): void {
+    const rest = batches.values();
+    const passOn = (): void => {
+      for (let isDone = true; isDone; ) {
+        const { value: batch } = rest.next();
+        if (batch === undefined) return done();
+        let isLooping = true;
+        isDone = false;
+        this.#passBatch(batch, (error) => {
+          if (error) return done(error);
+          this.#taken += bytesIn(batch);
+          if (batch.includes(PING)) this.#onPinged();
+          if (isLooping) isDone = true;
+          else passOn();
+        });
+        isLooping = false;
+      }
+    };
+    passOn();
+  }
+
+  #passBatch(batch: readonly Buffer[], done: Done): void {
+    const [only, ...more] = batch;
+    if (only !== undefined && more.length === 0) this.#write(only, BYTES, done);
+    else if (this.#writev === undefined) this.#write(Buffer.concat(batch), BYTES, done);
     else
       this.#writev(
-        passed.map((chunk) => ({ chunk, encoding: BYTES })),
+        batch.map((chunk) => ({ chunk, encoding: BYTES })),
         done,
       );
   }
@@ -148,4 +190,24 @@ export class RawWire implements Wire {
 function bytesOf({ chunk, encoding }: Write): Buffer {
   if (typeof chunk === 'string') return Buffer.from(chunk, encoding);
   return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+}
+
+/** The same bytes in batches, none of them much longer than one is to be. */
+function batchesOf(buffers: readonly Buffer[]): Buffer[][] {
+  const batches: Buffer[][] = [];
+  let room = 0;
+  for (const buffer of buffers) {
+    for (let at = 0; at < buffer.length; at += BATCH_BYTES) {
+      const part = buffer.length <= BATCH_BYTES ? buffer : buffer.subarray(at, at + BATCH_BYTES);
+      const batch = room > 0 ? batches.at(-1) : undefined;
+      if (batch === undefined) batches.push([part]);
+      else batch.push(part);
+      room = (batch === undefined ? BATCH_BYTES : room) - part.length;
+    }
+  }
+  return batches;
+}
+
+function bytesIn(buffers: readonly Buffer[]): number {
+  return buffers.reduce((sum, { length }) => sum + length, 0);
 }

@@ -1,4 +1,5 @@
 import { ONCEGATE_PROTOCOL } from '../../shared/carriers.ts';
+import { trimBlanks } from './white-space.ts';
 
 /** RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -9,7 +10,7 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
  */
 export function parseSubprotocols(header: string | undefined): string[] | null {
   if (header === undefined) return [];
-  const protocols = header.split(',').map((item) => item.replace(/^[ \t]+|[ \t]+$/g, ''));
+  const protocols = header.split(',').map(trimBlanks);
   if (!protocols.every((protocol) => TOKEN.test(protocol))) return null;
   return new Set(protocols).size === protocols.length ? protocols : null;
 }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { KEY_SET_PATH } from '../../shared/http/admin-server.ts';
+import { KEY_SET_PATH, MAX_HEAD_BYTES } from '../../shared/http/admin-server.ts';
 import { sendRefusal } from '../../shared/http/send-refusal.ts';
 import type { Refusal } from '../../shared/refusals.ts';
 import { refuseUpgrade } from './refuse.ts';
@@ -34,12 +34,18 @@ export interface UpgradeServerOptions {
 const HEADERS_TIMEOUT_MS = 10_000;
 
 const SERVER_OPTIONS: ServerOptions = {
+  maxHeaderSize: MAX_HEAD_BYTES,
   headersTimeout: HEADERS_TIMEOUT_MS,
   requestTimeout: HEADERS_TIMEOUT_MS,
   connectionsCheckingInterval: 1_000,
   keepAliveTimeout: 5_000,
   // A missing Host is refused like every other fault of a handshake, not by Node's bare 400.
   requireHostHeader: false,
+};
+
+const TOO_LONG: Refusal = {
+  code: 'handshake_malformed',
+  detail: `The request line and the headers may have ${MAX_HEAD_BYTES / 1024} KiB together: the cookies of the page may be too many.`,
 };
 
 /**
@@ -128,7 +134,7 @@ export function createUpgradeServer(options: UpgradeServerOptions): Server {
     if (answered.has(socket) && error.code !== 'ECONNRESET') return;
     socket.on('error', () => socket.destroy());
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
-    else refuseRaw(socket, { code: 'handshake_malformed' });
+    else refuseRaw(socket, error.code === 'HPE_HEADER_OVERFLOW' ? TOO_LONG : { code: 'handshake_malformed' });
   });
 
   return server;

@@ -7,6 +7,12 @@ import { sendRefusal } from './send-refusal.ts';
 /** Where a key set is found (RFC 8615; the name that RFC 8414 §2 uses for it). */
 export const KEY_SET_PATH = '/.well-known/jwks.json';
 
+/**
+ * The longest request head that a gateway reads, on either port. Twice what Node reads: the cookies of a page,
+ * all of which come along, may be more than that, and what is not read can be explained to nobody.
+ */
+export const MAX_HEAD_BYTES = 32_768;
+
 export interface AdminOptions {
   readonly registry: Registry;
   /** Public keys by which the service's signatures can be checked (RFC 7517 §5), where it signs. */
@@ -23,7 +29,7 @@ export interface AdminOptions {
 
 /** The private port of a service: `/livez`, `/readyz`, `/metrics`. */
 export function createAdminServer({ registry, keySet, route, onFault, notReady }: AdminOptions): Server {
-  const server = createServer(async (request, response) => {
+  const server = createServer({ maxHeaderSize: MAX_HEAD_BYTES }, async (request, response) => {
     const [path = ''] = (request.url ?? '').split('?', 1);
     const handler = route?.(path);
     const known = path === '/livez' || path === '/readyz' || path === '/metrics';

@@ -110,3 +110,39 @@ describe('the HTTP answer of a refusal', () => {
     expect(bodyOf({ code: 'request_invalid', errors }).errors).toStrictEqual(errors);
   });
 });
+
+describe('what an upstream answered has the headers that its status demands', () => {
+  const body = Buffer.from('no');
+  const passed = (status: number, headers: ReadonlyArray<readonly [string, string]> = [], bytes = body): Refusal => ({
+    code: 'upstream_refused',
+    passedOn: { status, headers: [['Content-Type', 'text/plain'], ...headers], body: bytes },
+  });
+
+  const demanded: ReadonlyArray<readonly [number, string, string]> = [
+    [401, 'WWW-Authenticate', 'Ticket realm="oncegate", error="upstream_refused"'],
+    [405, 'Allow', ''],
+    [426, 'Upgrade', 'websocket'],
+    [426, 'Connection', 'Upgrade'],
+    [426, 'Sec-WebSocket-Version', '13'],
+    [429, 'Retry-After', String(rowOf('rate_limited').retryAfterSeconds)],
+  ];
+
+  test.each(demanded)('%i: %s, with its body and without', (status, name, value) => {
+    expect(valuesOf(passed(status), name)).toStrictEqual([value]);
+    expect(problemOf(passed(status)).body).toBe(body);
+    expect(valuesOf(passed(status, [], Buffer.alloc(0)), name)).toStrictEqual([value]);
+  });
+
+  test.each([
+    [401, 'www-authenticate', 'Basic realm="back end"'],
+    [405, 'allow', 'POST'],
+    [429, 'retry-after', '17'],
+  ])('%i: the %s of its own stays, alone', (status, name, value) => {
+    expect(valuesOf(passed(status, [[name, value]]), name)).toStrictEqual([value]);
+    expect(valuesOf(passed(status, [[name, value]], Buffer.alloc(0)), name)).toStrictEqual([value]);
+  });
+
+  test('and no others', () => {
+    expect(problemOf(passed(403)).headers.map(([name]) => name)).toStrictEqual(['Content-Type', 'Cache-Control']);
+  });
+});

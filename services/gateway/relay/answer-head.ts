@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { trimBlanks } from '../white-space.ts';
 
 /** The head of an HTTP/1.1 response, as it was sent. */
 export interface AnswerHead {
@@ -18,7 +19,8 @@ export interface Offer {
 }
 
 const STATUS_LINE = /^HTTP\/(1\.[01]) ([1-5]\d\d)(?: [\t -~\x80-\xff]*)?$/;
-const HEADER = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*([\t -~\x80-\xff]*?)[\t ]*$/;
+const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const VALUE = /^[\t -~\x80-\xff]*$/;
 
 /** RFC 6455 §1.3. */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -30,9 +32,11 @@ export function parseAnswerHead(text: string): AnswerHead | null {
   if (version === undefined) return null;
   const headers: Array<[string, string]> = [];
   for (const line of lines) {
-    const [, name, value] = HEADER.exec(line) ?? [];
-    if (name === undefined || value === undefined) return null;
-    headers.push([name, value]);
+    const colon = line.indexOf(':');
+    const name = line.slice(0, Math.max(0, colon));
+    const value = line.slice(colon + 1);
+    if (!NAME.test(name) || !VALUE.test(value)) return null;
+    headers.push([name, trimBlanks(value)]);
   }
   return { version: version === '1.0' ? version : '1.1', status: Number(status), headers };
 }
@@ -72,15 +76,21 @@ export function opensWebSocket(answer: AnswerHead, offer: Offer): boolean {
 
   const protocols = headerValues(answer, 'sec-websocket-protocol');
   if (protocols.length > 1 || !protocols.every((protocol) => offer.protocols.includes(protocol))) return false;
-  const offered = extensionNames(offer.extensions ?? '');
+  const offered = new Set(extensionNames(offer.extensions ?? ''));
   const chosen = extensionNames(headerValues(answer, 'sec-websocket-extensions').join(','));
-  return chosen.every((name) => offered.includes(name));
+  return chosen.every((name) => offered.has(name));
 }
 
+/**
+ * A quoted parameter, which may hold a comma (RFC 6455 §9.1). It fits also where its last quote is missing:
+ * to fail there would make it look for that again from every quote inside, in quadratic time.
+ */
+const QUOTED = /"(?:[^"\\]|\\.)*("?)/g;
+
 function extensionNames(header: string): string[] {
-  // A quoted parameter may hold a comma (RFC 6455 §9.1).
   const names = header
-    .replace(/"(?:[^"\\]|\\.)*"/g, '')
+    // Without its last quote it is no parameter: what is left stands for an extension that nobody offers.
+    .replace(QUOTED, (_, last: string) => (last === '' ? ',"' : ''))
     .split(',')
     .map((item) => item.split(';', 1)[0]?.trim() ?? '');
   return names.filter((name) => name !== '');

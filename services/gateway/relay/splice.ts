@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ABNORMAL_CLOSURE } from '../../../shared/close-codes.ts';
-import type { Wire, WireListener } from '../connection.ts';
+import { type Sent, sentOn, type Wire, type WireListener } from '../connection.ts';
 import { type FrameHeader, FrameScanner } from './frame-scanner.ts';
 import { closeFrame, closingOf, maskedCloseFrame, PING } from './own-frames.ts';
 
@@ -14,7 +14,7 @@ export interface SpliceOptions {
   readonly idleMs: number;
 }
 
-/** How long a side may take to end its half, or to take what is left for it, once the other is done. */
+/** How long a side may take to end its half, or to take what is left for it, once the other, or both, are done. */
 const LINGER_MS = 2_000;
 
 /**
@@ -31,6 +31,10 @@ export class Splice implements Wire {
   readonly #listener: WireListener;
   /** Frames of the gateway's own that wait for the end of one of the upstream's. */
   #waiting: Buffer[] = [];
+  #onPinged: () => void = () => {};
+  readonly #pinged = (error?: Error | null): void => {
+    if (!error) this.#onPinged();
+  };
   /** The first Close frame that went by, from either side. */
   #closing: { readonly code: number; readonly reason: string } | undefined;
   /** The gateway closes by itself. */
@@ -44,6 +48,7 @@ export class Splice implements Wire {
   #stopped = false;
   #over = false;
   #linger: NodeJS.Timeout | undefined;
+  #grace: NodeJS.Timeout | undefined;
 
   constructor({ client, upstream, maxMessageBytes, idleMs }: SpliceOptions, listen: (wire: Wire) => WireListener) {
     this.#client = client;
@@ -68,10 +73,21 @@ export class Splice implements Wire {
     return this.#client.writableNeedDrain;
   }
 
-  ping(): void {
+  get closed(): boolean {
+    return this.#closing !== undefined && !this.#isClosing;
+  }
+
+  get sent(): Sent {
+    return sentOn(this.#client);
+  }
+
+  ping(written: () => void): void {
     // Its answer would wait behind what the upstream does not take: that is no silence of the client's.
     if (this.#upstream.writableNeedDrain) this.#listener.heard();
-    else if (!this.#isClosing) this.#insert(PING);
+    else if (!this.#isClosing) {
+      this.#onPinged = written;
+      if (!this.#waiting.includes(PING)) this.#insert(PING);
+    }
   }
 
   close(code: number, reason: string): void {
@@ -96,7 +112,7 @@ export class Splice implements Wire {
   }
 
   #flushWaiting(): void {
-    for (const frame of this.#waiting) this.#client.write(frame);
+    for (const frame of this.#waiting) this.#client.write(frame, frame === PING ? this.#pinged : undefined);
     this.#waiting = [];
     this.#closeSent ||= this.#isClosing;
   }
@@ -108,6 +124,7 @@ export class Splice implements Wire {
     // Only the answer to the gateway's Close frame is looked for.
     if (this.#isClosing) return this.#endWhenClosed();
     if (pass.length > 0 && this.#upstream.writable && !this.#upstream.write(pass)) this.#client.pause();
+    if (this.#clientClosed && this.#closeSent) this.#endSoon();
     if (stopped) {
       this.#stopped = true;
       this.#listener.failed('message_too_big');
@@ -127,6 +144,7 @@ export class Splice implements Wire {
       this.#client.uncork();
       this.#endWhenClosed();
     }
+    if (this.#clientClosed && this.#closeSent) this.#endSoon();
     if (stopped) this.#upstreamLost();
   }
 
@@ -171,13 +189,15 @@ export class Splice implements Wire {
   #onClientEnd(): void {
     if (this.#isClosing) return this.#endClient();
     this.#closing ??= { code: ABNORMAL_CLOSURE, reason: '' };
-    if (this.#upstream.writable) this.#upstream.end(this.#fromClient.held);
-    else this.#endClient();
+    if (!this.#upstream.writable) return this.#endClient();
+    this.#upstream.end(this.#fromClient.held);
+    this.#endSoon();
   }
 
   #onClientClose(): void {
     this.#over = true;
     clearTimeout(this.#linger);
+    clearTimeout(this.#grace);
     if (!this.#upstream.destroyed) {
       // What is on its way may still arrive. An upstream that takes nothing would keep its socket for ever.
       const linger = setTimeout(() => this.#upstream.destroy(), LINGER_MS);
@@ -199,6 +219,11 @@ export class Splice implements Wire {
   /** Ends the client's side behind the answer to the gateway's Close frame. */
   #endWhenClosed(): void {
     if (this.#isClosing && this.#closeSent && this.#clientClosed) this.#endClient();
+  }
+
+  /** Nothing more is to come from the upstream but the end. One that keeps it back does not keep the connection open. */
+  #endSoon(): void {
+    this.#grace ??= setTimeout(() => this.#endClient(), LINGER_MS);
   }
 
   /** Ends the stream to the client, behind all that is on its way. Whether it takes that, the heartbeat finds out. */

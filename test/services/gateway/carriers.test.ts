@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { takeTicket } from '../../../services/gateway/carriers.ts';
+import { takeTicket, ticketsIn } from '../../../services/gateway/carriers.ts';
 
 const ID = 'AbCdEfGhIjKlMnOpQrStUv';
 const SECRET = 'abcdefghijklmnopqrstuvwxyz_-0123';
@@ -136,5 +136,31 @@ describe('a ticket', () => {
         });
       }),
     );
+  });
+});
+
+describe('the tickets in a request that is refused', () => {
+  const [first, second, third, fourth] = ['1', '2', '3', '4'].map((end) => ID.slice(0, -1) + end);
+  const value = (id: string | undefined): string => `ogt_${id}.${SECRET}`;
+  const idsIn = (carriers: object): string[] => ticketsIn({ ...NOTHING, ...carriers }).map(({ id }) => id);
+
+  test('are those of all carriers, each once', () => {
+    const carriers = {
+      query: `ticket=${value(first)}&ticket=${value(first)}`,
+      protocols: [`oncegate.ticket.${value(second)}`, `oncegate.ticket.${value(first)}`],
+      authorization: `Ticket ${value(third)}`,
+    };
+
+    expect(idsIn(carriers)).toEqual([first, second, third]);
+  });
+
+  test('do not end with what is none', () => {
+    expect(idsIn({ query: `ticket=42&ticket=&ticket=${value(first)}` })).toEqual([first]);
+  });
+
+  test('are no more than there are carriers', () => {
+    const query = [first, second, third, fourth].map((id) => `ticket=${value(id)}`).join('&');
+
+    expect(idsIn({ query })).toEqual([first, second, third]);
   });
 });

@@ -70,19 +70,27 @@ describe('a schema for claims', () => {
     expect(await gate.metrics.metrics()).toMatch(/^oncegate_handshakes_total\{outcome="admitted"\} 0$/m);
   });
 
-  test('that throws lets nobody in, and is a fault', async () => {
-    const claims = z.unknown().transform((): never => {
-      throw new Error('the schema is broken');
-    });
+  const broken = (): never => {
+    throw new Error('the schema is broken');
+  };
+
+  test.each([
+    ['throws', z.unknown().transform(broken)],
+    ['throws at once', { '~standard': { version: 1, vendor: 'mine', validate: broken } } as const],
+    ['rejects', { '~standard': { version: 1, vendor: 'mine', validate: async () => broken() } } as const],
+  ])('that %s refuses with 403, and is a fault in the log', async (_name, claims) => {
     const { port, admitted, log } = await embedGate({ settings: settings(), claims });
     const { id, bytes } = await upgradeWith('{}');
-    const client = await openRaw(port);
-    client.send(bytes);
-    await client.closed;
+    const [answer] = await exchange(port, bytes);
 
-    expect(client.received()).toHaveLength(0);
+    expect(answer?.statusLine).toBe('HTTP/1.1 403 Forbidden');
+    expect(JSON.parse(answer?.body ?? '')).toMatchObject({ code: 'upstream_refused', status: 403, ticket_id: id });
+    expect(answer?.body).not.toContain('broken');
     expect(admitted).toEqual([]);
     expect(log.filter(({ event }) => event === 'fault')).toMatchObject([{ message: 'the schema is broken' }]);
-    await until(async () => (await recordOf(id)).state === 'closed');
+    expect(await recordOf(id)).toMatchObject({
+      state: 'refused',
+      last_attempt: { outcome: 'upstream_refused', status: 403 },
+    });
   });
 });

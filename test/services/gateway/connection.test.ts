@@ -11,8 +11,15 @@ const LEASE_EVERY = 300;
 class Recorder implements Wire {
   readonly told: string[] = [];
   stalled = false;
-  ping(): void {
+  closed = false;
+  sent = { taken: 0, left: 0 };
+  /** Whether a ping has to wait for the end of a frame. */
+  isInFrame = false;
+  written = (): void => {};
+  ping(written: () => void): void {
     this.told.push('ping');
+    this.written = written;
+    if (!this.isInFrame) written();
   }
   close(code: number, reason: string): void {
     this.told.push(`close ${code} ${reason}`);
@@ -84,6 +91,52 @@ describe('a heartbeat', () => {
     at(2_000);
     expect(told).toEqual(['ping', 'close 1008 slow_consumer']);
     expect(connection.closing).toBe('slow_consumer');
+  });
+});
+
+describe('a ping behind a long frame', () => {
+  test('closes nothing as long as the client takes some of that', () => {
+    const { wire, at, told } = open();
+    wire.isInFrame = true;
+    for (let ms = 0; ms <= 20_000; ms += 900) {
+      wire.sent = { taken: ms, left: 1_000_000 - ms };
+      at(ms);
+    }
+    expect(told).toEqual(['ping']);
+  });
+
+  test('is waited for from when it was written', () => {
+    const { wire, at, told } = open();
+    wire.isInFrame = true;
+    at(1_000);
+    wire.sent = { taken: 500, left: 500 };
+    at(1_500);
+    wire.written();
+    at(2_400);
+    at(3_399);
+    expect(told).toEqual(['ping']);
+    at(3_400);
+    expect(told).toEqual(['ping', 'close 3008 heartbeat_missed']);
+  });
+
+  test('that never was written does not close with 3008: with 1008 where the client takes nothing', () => {
+    const { wire, at, told } = open();
+    wire.isInFrame = true;
+    wire.sent = { taken: 500, left: 500 };
+    at(1_000);
+    at(1_999);
+    expect(told).toEqual(['ping']);
+    at(2_000);
+    expect(told).toEqual(['ping', 'close 1008 slow_consumer']);
+  });
+
+  test('that never was written closes with 1013 where there is nothing left for the client to take', () => {
+    const { wire, at, told } = open();
+    wire.isInFrame = true;
+    wire.sent = { taken: 500, left: 0 };
+    at(1_000);
+    at(2_000);
+    expect(told).toEqual(['ping', 'close 1013 upstream_lost']);
   });
 });
 
@@ -168,6 +221,20 @@ describe('a close', () => {
     expect(told).toEqual(['close 3003 revoked']);
     at(2_100);
     expect(told).toEqual(['close 3003 revoked', 'terminate']);
+  });
+
+  test.each([
+    [false, 'revoked'],
+    [true, undefined],
+  ])('is why it ends, unless somebody else has closed before: %s', (closed, cause) => {
+    const { connection, wire, told } = open();
+    wire.closed = closed;
+    connection.close('revoked', START);
+    wire.closed = true;
+
+    expect(connection.cause).toBe(cause);
+    expect(connection.closing).toBe('revoked');
+    expect(told).toEqual(['close 3003 revoked']);
   });
 
   test('can be left out: the socket ends at once', () => {

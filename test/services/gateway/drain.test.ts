@@ -32,6 +32,7 @@ function fleet() {
       ping() {},
       terminate() {},
       stalled: false,
+      sent: { taken: 0, left: 0 },
       close(code, reason) {
         told.push({ id, code, reason, at: performance.now() });
         answer(() => connections.ended(connection, code, ''));

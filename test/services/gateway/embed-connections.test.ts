@@ -194,7 +194,7 @@ describe('a heartbeat', () => {
     await client.closed;
 
     expect(framesOf(client).map(closeOf)).toEqual([[4_001, 'bye']]);
-    expect(await endOf(ticket)).toEqual({ code: 3008, reason: 'heartbeat_missed' });
+    expect(await endOf(ticket)).toEqual({ code: 4_001, reason: 'bye' });
   });
 
   test('ends what the application never answers', async () => {
@@ -205,7 +205,58 @@ describe('a heartbeat', () => {
     await client.closed;
 
     expect(client.received()).toHaveLength(0);
-    expect(await endOf(ticket)).toEqual({ code: 3008, reason: 'heartbeat_missed' });
+    // No ping was sent: it is not the client that was silent.
+    expect(await endOf(ticket)).toEqual({ code: 1013, reason: 'upstream_lost' });
+  });
+
+  test('comes behind a long message that a slow client is in the middle of, which stays', async () => {
+    const embedded = await embed({ settings: { HEARTBEAT_SECONDS: '1' } });
+    const ticket = await issue();
+    const client = await openMute(embedded, ticket);
+    // A reader that takes a megabyte of it every 100 ms, for longer than two heartbeats.
+    let taken = 0;
+    let allowed = 0;
+    client.socket.pause().on('data', ({ length }: Buffer) => {
+      taken += length;
+      if (taken > allowed) client.socket.pause();
+    });
+    embedded.sockets[0]?.send(Buffer.alloc(60_000_000));
+    const pace = setInterval(() => {
+      allowed = taken + 1_000_000;
+      client.socket.resume();
+    }, 100);
+    await until(() => taken > 35_000_000 || client.socket.destroyed, { timeoutMs: 10_000, what: 'half of it' });
+    clearInterval(pace);
+    allowed = Number.POSITIVE_INFINITY;
+    client.socket.resume();
+    await until(
+      () =>
+        taken > 60_000_000 &&
+        client
+          .received()
+          .subarray(-2)
+          .equals(Buffer.from([0x89, 0])),
+      {
+        what: 'the ping',
+      },
+    );
+    client.send(clientFrame(10));
+
+    expect(framesOf(client).map(({ opcode, payload }) => [opcode, payload.length])).toEqual([
+      [2, 60_000_000],
+      [9, 0],
+    ]);
+    expect(await recordOf(ticket)).toMatchObject({ state: 'open' });
+  });
+
+  test('ends a client that takes nothing of a long message, as one that does not read', async () => {
+    const embedded = await embed({ settings: { HEARTBEAT_SECONDS: '1' } });
+    const ticket = await issue();
+    const client = await openMute(embedded, ticket);
+    client.socket.pause();
+    embedded.sockets[0]?.send(Buffer.alloc(60_000_000));
+
+    expect(await endOf(ticket)).toEqual({ code: 1008, reason: 'slow_consumer' });
   });
 });
 

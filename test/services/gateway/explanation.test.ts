@@ -55,6 +55,31 @@ describe('the record of a ticket has the refusal before the client has its answe
   });
 });
 
+test('the records of all tickets that came at once have the refusal', async () => {
+  const stage = await setStage(redis);
+  const { gateway, ticket } = stage;
+  const [second, third] = await Promise.all(['bob', 'eve'].map((subject) => storeTicket(gateway.store, { subject })));
+  const [answer] = await exchange(
+    gateway.port,
+    upgradeRequest({
+      target: `/?ticket=${ticket.value}`,
+      headers: {
+        'Sec-WebSocket-Protocol': `oncegate.ticket.${second?.value}`,
+        Authorization: `Ticket ${third?.value}`,
+      },
+    }),
+  );
+
+  expect(JSON.parse(String(answer?.body))).toMatchObject({ code: 'handshake_malformed', ticket_id: ticket.id });
+  for (const id of [ticket.id, second?.id, third?.id]) {
+    expect(await recordInRedis(redis, String(id))).toMatchObject({
+      state: 'issued',
+      attempts: '1',
+      last_attempt_outcome: 'handshake_malformed',
+    });
+  }
+});
+
 describe('a record is not changed', () => {
   const wrong = ({ id, subject }: StoredTicket): StoredTicket => {
     const secret = 'x'.repeat(32);

@@ -303,6 +303,14 @@ test('takes the host that the client asked for from X-Forwarded-Host', async () 
   expect(reply.status).toBe(200);
 });
 
+test('reads as many headers as the public port does', async () => {
+  const ticket = await storeTicket(gateway.store);
+
+  const reply = await ask(withTicket(ticket, { Cookie: `a=${'x'.repeat(31_000)}` }));
+
+  expect(reply.status).toBe(200);
+});
+
 test('counts as many admissions and refusals as it made', async () => {
   const counting = await runGateway({ TRUST_PROXY: '127.0.0.1' });
   const ticket = await storeTicket(counting.store);

@@ -78,7 +78,7 @@ test('in whatever pieces a library writes, own frames come between two of its', 
         else if (action === 'uncork') socket.uncork();
         else if (action === 'turn') await new Promise(setImmediate);
         else if (action === 'ping' && at > HEAD.length) {
-          wire.ping();
+          wire.ping(() => {});
           pings += closed ? 0 : 1;
         }
         socket.write(stream.subarray(at, at + size));
@@ -110,7 +110,7 @@ test('in whatever pieces a library writes, own frames come between two of its', 
 test('where the library says nothing they come at once', async () => {
   const { client, socket, wire } = await wired();
   socket.write(HEAD);
-  wire.ping();
+  wire.ping(() => {});
   wire.close(3003, 'revoked');
   await until(() => client.received().subarray(-7).includes('revoked'));
 
@@ -159,7 +159,7 @@ test('an answer other than 101 is passed on, and nothing is put into it', async 
   const { client, socket, wire, told } = await wired();
   const answer = 'HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n';
   socket.write(answer);
-  wire.ping();
+  wire.ping(() => {});
   wire.close(1012, 'draining');
   socket.end('no');
   client.socket.on('end', () => client.socket.end());
@@ -174,7 +174,7 @@ test('a 101 may come in pieces, and as text', async () => {
   const { client, socket, wire, told } = await wired();
   for (const piece of [HEAD.slice(0, 5), HEAD.slice(5, -1), HEAD.slice(-1)]) socket.write(piece, 'latin1');
   socket.write(frame(8, true, Buffer.from([0x0f, 0xa1, 0x68, 0x69])));
-  wire.ping();
+  wire.ping(() => {});
   socket.end();
   client.socket.on('end', () => client.socket.end());
   await client.closed;

@@ -81,9 +81,17 @@ const broken: ReadonlyArray<Broken<'code'>> = [
     bytes: (ticket) => upgradeRequest({ target: `/?ticket=${ticket.value}&%74icket=${ticket.value}` }),
   },
   {
-    name: "two tickets, of which one may be somebody else's",
+    name: 'two tickets, of which one has a wrong secret',
     bytes: (ticket) => upgradeRequest({ target: `/?ticket=${ticket.value}&ticket=ogt_${ticket.id}.${'x'.repeat(32)}` }),
-    record: 'untouched',
+  },
+  {
+    name: 'two tickets, of which the first is unknown',
+    bytes: (ticket) =>
+      upgradeRequest({ target: `/?ticket=ogt_${'A'.repeat(22)}.${'x'.repeat(32)}&ticket=${ticket.value}` }),
+  },
+  {
+    name: 'a ticket beside a parameter of the application with the same name',
+    bytes: (ticket) => good(ticket, { target: `/?ticket=42&ticket=${ticket.value}` }),
   },
   {
     name: 'a ticket in a carrier that is not accepted beside one that is',
@@ -137,12 +145,17 @@ const broken: ReadonlyArray<Broken<'code'>> = [
     bytes: (ticket) => good(ticket, { target: `/\\evil.example?ticket=${ticket.value}` }),
   },
   {
+    name: 'headers above the limit of Node, of which one is there twice',
+    bytes: (ticket) =>
+      good(ticket, { headers: { Cookie: `a=${'x'.repeat(31_000)}`, Origin: ['http://a', 'http://b'] } }),
+  },
+  {
     name: 'more than 100 headers',
     bytes: (ticket) => good(ticket, { headers: { 'X-Padding': Array.from({ length: 96 }, String) } }),
   },
   {
-    name: 'a head that is larger than any that Node reads',
-    bytes: (ticket) => good(ticket, { headers: { 'X-Padding': 'x'.repeat(20_000) } }),
+    name: 'a head that is larger than any that is read',
+    bytes: (ticket) => good(ticket, { headers: { Cookie: `a=${'x'.repeat(33_000)}` } }),
     record: 'untouched',
   },
   {

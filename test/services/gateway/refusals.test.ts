@@ -232,6 +232,18 @@ describe('a gateway refuses', () => {
     },
   );
 
+  test('a head that is too long with the limit in the detail', async () => {
+    const { gateway, ticket } = await setStage(redis);
+    const headers = { Cookie: `a=${'x'.repeat(33_000)}` };
+    const [response] = await exchange(gateway.port, upgradeRequest({ target: `/?ticket=${ticket.value}`, headers }));
+
+    expect(JSON.parse(String(response?.body))).toMatchObject({
+      code: 'handshake_malformed',
+      status: 400,
+      detail: expect.stringContaining('32 KiB'),
+    });
+  });
+
   test('a HEAD with the headers of a GET and no body', async () => {
     const { gateway } = await setStage(redis);
     const client = await openRaw(gateway.port);
@@ -253,6 +265,15 @@ describe('a gateway refuses', () => {
 
     expect(response?.statusLine).toBe(`HTTP/1.1 ${status}`);
   });
+});
+
+test('an upgrade with more headers than Node reads by itself is admitted', async () => {
+  const { gateway, ticket } = await setStage(redis);
+  const client = await openRaw(gateway.port);
+  const headers = { Cookie: `a=${'x'.repeat(31_000)}` };
+  client.send(upgradeRequest({ target: `/?ticket=${ticket.value}`, headers }));
+
+  await until(() => client.received().includes('"hello"'), { what: 'the hello' });
 });
 
 test('every refusal of the table is provoked, but for those of an upstream', () => {

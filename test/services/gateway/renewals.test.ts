@@ -49,7 +49,7 @@ test('a renewal that comes while a lease is under way is not undone by the answe
   });
   if (admitted.code !== 'admitted') throw new Error(admitted.code);
   const { openedAt, sessionExpiresAt } = admitted;
-  const wire = { ping() {}, close() {}, terminate() {}, stalled: false };
+  const wire = { ping() {}, close() {}, terminate() {}, stalled: false, sent: { taken: 0, left: 0 } };
   const connection = connections.open({ id, attemptId, subject, openedAt, sessionExpiresAt, wire });
   await until(() => store.leases.length === 1, { what: 'the lease is under way' });
 

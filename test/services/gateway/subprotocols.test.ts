@@ -47,6 +47,16 @@ describe('a list of subprotocols', () => {
     }
   });
 
+  // Quadratic time for any of them is minutes: this test's own time limit is the judge.
+  test.each([
+    ['between two names', `a${' '.repeat(500_000)}b`, null],
+    ['of both kinds between two names', `a${' \t'.repeat(250_000)}b`, null],
+    ['and nothing else', ' '.repeat(500_000), null],
+    ['around a name', `${' '.repeat(500_000)}a${'\t'.repeat(500_000)}`, ['a']],
+  ])('with a long run of blanks %s is read in linear time', (_name, header, protocols) => {
+    expect(parseSubprotocols(header)).toEqual(protocols);
+  });
+
   test('is read without an exception, whatever it holds, and only into tokens that are all different', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.stringMatching(/^[a-c, \t]*$/)), (header) => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { clientFrame } from '../../../support/raw-socket.ts';
@@ -7,7 +8,7 @@ import { closeOf, strictFrames } from '../../../support/server-frames.ts';
 import { atEnd } from '../../../support/teardown.ts';
 import { until } from '../../../support/wait.ts';
 import { openWebSocket } from '../../../support/web-socket.ts';
-import { serverFrame, setRelay, startRawUpstream, switching } from './stage.ts';
+import { type RelayStage, serverFrame, setRelay, startRawUpstream, switching } from './stage.ts';
 
 interface Seen {
   readonly port: number;
@@ -221,6 +222,147 @@ describe('through the relay', () => {
 
     expect(await client.closed).toEqual({ code: 3008, reason: 'heartbeat_missed' });
   });
+});
+
+describe('a client in the middle of a long message', () => {
+  /** An upstream that begins a frame of this length, and sends a part of it every 100 ms. */
+  const dribbling = (length: number, bytes: number) =>
+    startRawUpstream((socket, accept) => {
+      const frame = serverFrame(2, Buffer.alloc(length));
+      let sent = 0;
+      socket.write(switching(accept));
+      const pace = setInterval(() => {
+        socket.write(frame.subarray(sent, sent + bytes));
+        sent += bytes;
+        if (sent >= frame.length) clearInterval(pace);
+      }, 100);
+      socket.on('close', () => clearInterval(pace));
+    });
+
+  test('is pinged behind it, however many heartbeats it takes, and stays', async () => {
+    const upstream = await dribbling(350_000, 10_000);
+    const { gateway, ticket } = await setRelay(upstream.port, { HEARTBEAT_SECONDS: '1' });
+    const client = await RawClient.send(gateway.port, upgradeRequest({ ticket: ticket.value }));
+    await client.outcome;
+    await until(() => client.received.subarray(-2).equals(Buffer.from([0x89, 0])), {
+      timeoutMs: 10_000,
+      what: 'a ping',
+    });
+    client.socket.write(clientFrame(10));
+    const behind = client.received.subarray(client.received.indexOf('\r\n\r\n') + 4);
+
+    expect(strictFrames(behind).map(({ opcode, payload }) => [opcode, payload.length])).toEqual([
+      [2, 350_000],
+      [9, 0],
+    ]);
+    expect((await gateway.store.read(ticket.id))?.state).toBe('open');
+  });
+
+  test('that reads nothing of it ends with 1008', async () => {
+    const upstream = await dribbling(200_000_000, 5_000_000);
+    const { gateway, ticket, recordIn } = await setRelay(upstream.port, { HEARTBEAT_SECONDS: '1' });
+    const client = await RawClient.send(gateway.port, upgradeRequest({ ticket: ticket.value }));
+    await client.outcome;
+    client.socket.pause();
+
+    expect(await recordIn('closed')).toMatchObject({ closeCode: 1008, closeReason: 'slow_consumer' });
+  });
+
+  test('of which the back end does not send the rest ends with 1013', async () => {
+    const upstream = await startRawUpstream((socket, accept) => {
+      socket.write(
+        Buffer.concat([Buffer.from(switching(accept)), serverFrame(2, Buffer.alloc(1_000)).subarray(0, 500)]),
+      );
+    });
+    const { gateway, ticket, recordIn } = await setRelay(upstream.port, { HEARTBEAT_SECONDS: '1' });
+    await RawClient.send(gateway.port, upgradeRequest({ ticket: ticket.value }));
+
+    expect(await recordIn('closed')).toMatchObject({ closeCode: 1013, closeReason: 'upstream_lost' });
+  });
+});
+
+describe('a back end that keeps its TCP connection open', () => {
+  const close = (code: number): Buffer => clientFrame(8, Buffer.from([code >> 8, code & 0xff]));
+  const BYE = serverFrame(8, Buffer.from([0x0f, 0xa1, 0x68, 0x69]));
+
+  async function keepingOpen(onData: (socket: Socket) => void = () => {}) {
+    const upstream = await startRawUpstream((socket, accept) => {
+      socket.write(switching(accept));
+      // The first bytes behind the request.
+      socket.once('data', () => onData(socket));
+    });
+    const stage = await setRelay(upstream.port, { MAX_CONNECTIONS_PER_SUBJECT: '1' });
+    const client = await RawClient.send(stage.gateway.port, upgradeRequest({ ticket: stage.ticket.value }));
+    await client.outcome;
+    return { ...stage, client, upstream };
+  }
+
+  async function reconnects({ gateway, issue }: RelayStage): Promise<boolean> {
+    const next = await RawClient.send(gateway.port, upgradeRequest({ ticket: (await issue()).value }));
+    return (await next.outcome).kind === 'open';
+  }
+
+  test('after both Close frames does not keep the connection open', async () => {
+    const stage = await keepingOpen((socket) => socket.write(BYE));
+    stage.client.socket.write(close(1000));
+    await stage.client.closed;
+
+    expect(await stage.recordIn('closed')).toMatchObject({ closeCode: 1000 });
+    expect(await reconnects(stage)).toBe(true);
+  });
+
+  test('after both Close frames, its own the first, does not either', async () => {
+    const stage = await keepingOpen();
+    stage.upstream.sockets[0]?.write(BYE);
+    await until(() => stage.client.received.subarray(-4).equals(BYE.subarray(-4)));
+    stage.client.socket.write(close(4001));
+    await stage.client.closed;
+
+    expect(await stage.recordIn('closed')).toMatchObject({ closeCode: 4001, closeReason: 'hi' });
+    expect(await reconnects(stage)).toBe(true);
+  });
+
+  test.each([
+    ['with a Close and the end of its half', close(1001), 1001],
+    ['with the end of its half alone', Buffer.alloc(0), 1006],
+  ])('does not keep open what the client ends %s', async (_name, last, closeCode) => {
+    const stage = await keepingOpen();
+    stage.client.socket.end(last);
+
+    expect(await stage.recordIn('closed')).toMatchObject({ closeCode });
+    expect(await reconnects(stage)).toBe(true);
+  });
+
+  test('may still send what it has for a client that has ended its half', async () => {
+    const upstream = await startRawUpstream((socket, accept) => {
+      socket.write(switching(accept));
+      socket.on('end', () => socket.end(Buffer.concat([serverFrame(1, 'last words'), BYE])));
+    });
+    const { gateway, ticket } = await setRelay(upstream.port);
+    const client = await RawClient.send(gateway.port, upgradeRequest({ ticket: ticket.value }));
+    await client.outcome;
+    client.socket.end();
+    await client.closed;
+    const frames = strictFrames(client.received.subarray(client.received.indexOf('\r\n\r\n') + 4));
+
+    expect(frames.map(({ opcode }) => opcode)).toEqual([1, 8]);
+  });
+});
+
+test('a Close that went by stands, whatever the gateway closes for later', async () => {
+  const upstream = await startRawUpstream((socket, accept) => socket.write(switching(accept)));
+  const { gateway, ticket } = await setRelay(upstream.port);
+  const client = await RawClient.send(gateway.port, upgradeRequest({ ticket: ticket.value }));
+  await client.outcome;
+  client.socket.write(clientFrame(8, Buffer.from([0x10, 0xe1, 0x68, 0x69])));
+  await until(() => upstream.received().subarray(-2).equals(Buffer.from('hi')));
+  const revoked = await gateway.store.revoke({ id: ticket.id });
+  if (revoked.code !== 'closing') throw new Error(revoked.code);
+  await gateway.store.command(revoked.gatewayId, { command: 'close', ticket_id: ticket.id, reason: 'revoked' });
+  await client.closed;
+
+  const log = await until(() => gateway.log.find(({ event }) => event === 'close'));
+  expect(log).toMatchObject({ code: 4321, reason: 'hi' });
 });
 
 describe('the gateway’s own frames', () => {

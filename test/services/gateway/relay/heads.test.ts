@@ -57,8 +57,41 @@ describe('the answer of an upstream', () => {
     ['white space before a colon', [...good, 'X-A : b']],
     ['a bare line feed', [...good, 'X-A: b\nX-B: c']],
     ['a NUL', [...good, 'X-A: b\0']],
+    ['a header without a name', [...good, ': b']],
+    ['a parameter without its last quote', [...good, 'Sec-WebSocket-Extensions: permessage-deflate; x="a, x-mine']],
   ])('opens nothing with %s', (_name, lines) => {
     expect(opens(lines)).toBe(false);
+  });
+
+  test.each([
+    ['X-A:b', 'b'],
+    ['X-A: \t b \t c\t ', 'b \t c'],
+    ['X-A:', ''],
+    ['X-A: \t ', ''],
+    ['X-A: b:c', 'b:c'],
+    ['X-A: \xa0b\xa0', '\xa0b\xa0'],
+  ])('has of %j the value without the blanks around it', (line, value) => {
+    expect(parseAnswerHead(`HTTP/1.1 200 OK\r\n${line}`)?.headers).toEqual([['X-A', value]]);
+  });
+
+  // More than linear time for any of them is minutes: this test's own time limit is the judge.
+  test.each([
+    ['blanks before a NUL', [...good, `X-A:${' '.repeat(500_000)}\0`]],
+    ['blanks between two letters and a NUL', [...good, `X-A: b${' \t'.repeat(250_000)}c\0`]],
+    ['a name without a colon', [...good, 'x'.repeat(500_000)]],
+    ['escaped quotes', [...good, `Sec-WebSocket-Extensions: x-mine; x="${'\\"'.repeat(500_000)}`]],
+  ])('is refused in linear time with many %s', (_name, lines) => {
+    expect(opens(lines)).toBe(false);
+  });
+
+  test('fits what was offered in linear time, however much that is', () => {
+    const extensions = Array.from({ length: 200_000 }, (_, index) => `x-${index}`).join(',');
+    const head = parseAnswerHead([...good, `Sec-WebSocket-Extensions: ${extensions}`].join('\r\n'));
+
+    expect(head !== null && opensWebSocket(head, { ...offer, extensions })).toBe(true);
+    expect(head !== null && opensWebSocket(head, { ...offer, extensions: `y; a="${'\\"'.repeat(500_000)}` })).toBe(
+      false,
+    );
   });
 });
 

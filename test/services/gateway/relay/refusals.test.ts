@@ -81,6 +81,16 @@ describe('an upstream that refuses', () => {
     expect((await recordIn('refused')).lastAttempt).toMatchObject({ outcome: 'upstream_refused', status: 409 });
   });
 
+  test('with a body and 426 is passed on with the protocol that the client has to speak', async () => {
+    const { answer } = await refusedBy((socket) =>
+      socket.write('HTTP/1.1 426 Upgrade Required\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nno'),
+    );
+
+    expect(answer).toMatchObject({ status: 426, body: 'no' });
+    expect(answer.header('upgrade')).toBe('websocket');
+    expect(answer.header('sec-websocket-version')).toBe('13');
+  });
+
   test('with more of a body than is passed on is answered for by a problem document of its status', async () => {
     const { answer } = await refusedBy((socket) =>
       socket.write(`HTTP/1.1 403 Forbidden\r\nContent-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`),

@@ -117,9 +117,12 @@ export async function setRelay(upstreamPort: number, env: Environment = {}): Pro
     ticket,
     issue,
     recordIn: (state, { id } = ticket) =>
-      until(async () => {
-        const record = await gateway.store.read(id);
-        return record?.state === state ? record : undefined;
-      }),
+      until(
+        async () => {
+          const record = await gateway.store.read(id);
+          return record?.state === state ? record : undefined;
+        },
+        { timeoutMs: 10_000, what: `the record is ${state}` },
+      ),
   };
 }
