@@ -1,5 +1,5 @@
 import type { Retry } from '../shared/refusals.ts';
-import { type ConnectOptions, provided, TIMEOUT_MS } from './options.ts';
+import { type ConnectOptions, provided, TIMEOUT_MS, type TicketWish } from './options.ts';
 import { type ConnectCode, ConnectRefused } from './refused.ts';
 import { unlessAborted } from './unless-aborted.ts';
 
@@ -10,8 +10,6 @@ export interface TicketRecord {
   readonly close: { readonly code: number; readonly reason: string } | null;
   readonly last_attempt: { readonly outcome: string; readonly status?: number | undefined } | null;
 }
-
-const TICKETS = '/tickets';
 
 /** A problem document of the service, as far as a client reads it (RFC 9457). */
 interface Problem {
@@ -27,34 +25,43 @@ interface Problem {
  */
 export type Ask = <Answer>(path: string, body?: object) => Promise<Answer>;
 
-export function ticketService(options: ConnectOptions<unknown>, signal: AbortSignal, onGranted: () => void): Ask {
-  const { tickets = TICKETS, records = typeof tickets === 'function' ? TICKETS : tickets } = options;
-  const { headers: given, credentials = 'same-origin', timeoutMs = TIMEOUT_MS } = options;
-
+export function ticketService(
+  {
+    tickets = '/tickets',
+    records = typeof tickets === 'function' ? '/tickets' : tickets,
+    headers: given,
+    credentials,
+    timeoutMs = TIMEOUT_MS,
+  }: ConnectOptions<unknown>,
+  signal: AbortSignal,
+  onGranted: () => void,
+): Ask {
   return async (path, body) => {
     const inTime = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     const answer = async () => {
       const to = path ? records + path : tickets;
-      if (typeof to === 'function') return to(body ?? {});
+      if (typeof to === 'function') return to(body as TicketWish);
       const headers = new Headers(await provided(given, inTime));
       if (body) headers.set('Content-Type', 'application/json');
       return fetch(to, {
         method: body ? 'POST' : 'GET',
         headers,
-        credentials,
+        credentials: credentials as RequestCredentials, // undefined is the default, and that is the same
         signal: inTime,
         body: JSON.stringify(body),
       });
     };
-    try {
-      // The application's own requests take of the same time.
-      const read = await unlessAborted(inTime, answer().then(content));
-      onGranted();
-      return read;
-    } catch (cause) {
-      signal.throwIfAborted();
-      throw cause instanceof ConnectRefused ? cause : new ConnectRefused('service_unreachable', { cause });
-    }
+    // The application's own requests take of the same time.
+    return unlessAborted(inTime, answer().then(content)).then(
+      (read) => {
+        onGranted();
+        return read;
+      },
+      (cause) => {
+        signal.throwIfAborted();
+        throw cause instanceof ConnectRefused ? cause : new ConnectRefused('service_unreachable', { cause });
+      },
+    );
   };
 }
 
