@@ -35,5 +35,6 @@ export function nextWaitMs(
 ): number | null {
   if (retry === 'never') return null;
   const backoffMs = retry === 'reissue' && failures === 0 ? 0 : Math.min(maxMs, baseMs * 2 ** failures);
-  return retryAfter * 1000 + random * Math.max(backoffMs, spreadSeconds * 1000);
+  // What others ask for never makes it shorter.
+  return (retryAfter > 0 ? retryAfter * 1000 : 0) + random * Math.max(backoffMs, spreadSeconds * 1000);
 }

@@ -77,11 +77,14 @@ async function content(answer: Response | object) {
   // A problem of others may have fields of the same names: an application's own 404, for one.
   const [, code] = `${body?.type}`.split('urn:oncegate:problem:');
   const { detail, retry, retry_after, ticket_id }: Partial<Problem> = code ? body : {};
+  const after = headers.get('Retry-After') || '-';
+  // Seconds, or a date, which begins with a letter (RFC 9110 §10.2.3); numbers or not, as JSON may have anything.
+  const waits = [retry_after, after > 'A' ? (Date.parse(after) - Date.now()) / 1000 : +after] as number[];
   throw new ConnectRefused((code ?? (status === 401 ? 'credentials_missing' : 'answer_unreadable')) as ConnectCode, {
     message: detail,
     status,
     retry,
-    retryAfter: retry_after ?? (Number(headers.get('Retry-After')) || undefined),
+    retryAfter: waits.find((wait) => Number.isFinite(wait) && wait >= 0),
     ticketId: ticket_id,
   });
 }

@@ -106,9 +106,51 @@ describe('an answer of the ticket service', () => {
     expect(await refusalOf({ tickets: async () => response })).toMatchObject({ code, status: response.status, retry });
   });
 
-  test('has a Retry-After of a proxy obeyed', async () => {
-    const response = new Response('', { status: 503, headers: { 'Retry-After': '33' } });
-    expect(await refusalOf({ tickets: async () => response })).toMatchObject({ retry: 'backoff', retryAfter: 33 });
+  test.each([
+    ['33', 33],
+    ['0', 0],
+    [new Date(Date.UTC(2031, 0, 1, 0, 1, 30)).toUTCString(), 90],
+  ])('has a Retry-After of a proxy obeyed: %s', async (told, retryAfter) => {
+    vi.useFakeTimers({ now: Date.UTC(2031, 0, 1), toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const response = new Response('', { status: 503, headers: { 'Retry-After': told } });
+    expect(await refusalOf({ tickets: async () => response })).toMatchObject({ retry: 'backoff', retryAfter });
+  });
+
+  test.each(['', '-5', '-2050', 'soon', 'Infinity', '1e999', '5, 5', new Date(0).toUTCString()])(
+    'has a Retry-After of %j ignored',
+    async (told) => {
+      const response = new Response('', { status: 503, headers: { 'Retry-After': told } });
+      expect(await refusalOf({ tickets: async () => response })).toMatchObject({ retryAfter: undefined });
+    },
+  );
+
+  test.each(['-1000', '"soon"', '"7"', '1e999', 'null', '[]'])('has a retry_after of %s ignored', async (told) => {
+    const body = `{"type":"urn:oncegate:problem:overloaded","retry":"backoff","retry_after":${told}}`;
+    const answer = (headers: Record<string, string>) => async () => new Response(body, { status: 503, headers });
+    expect(await refusalOf({ tickets: answer({ 'Retry-After': '9' }) })).toMatchObject({ retryAfter: 9 });
+    expect(await refusalOf({ tickets: answer({}) })).toMatchObject({ retryAfter: 5 }); // as the table has it
+  });
+
+  test.each([-1_000, 'soon'])('does not switch the backoff off with a retry_after of %s', async (retry_after) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    vi.spyOn(Math, 'random').mockReturnValue(0.5);
+    onTestFinished(() => void vi.restoreAllMocks());
+    const leaving = new AbortController();
+    let asked = 0;
+    const refused = refusalOf({
+      tickets: async () => {
+        asked += 1;
+        return problem(503, { code: 'newer', retry: 'backoff', retry_after });
+      },
+      attempts: 100_000,
+      signal: leaving.signal,
+    }).catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(asked).toBe(4); // at 0, 250, 750 and 1,750 ms
+    leaving.abort();
+    await refused;
   });
 
   test('says in words what the service says', async () => {
