@@ -39,7 +39,8 @@ export function ticketService(
   return async (path, body) => {
     const inTime = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     const answer = async () => {
-      const to = path ? records + path : tickets;
+      // The address may end with a slash, and have a query.
+      const to = path ? `${records}`.replace(/\/*(?=[?#]|$)/, path) : tickets;
       if (typeof to === 'function') return to(body as TicketWish);
       const headers = new Headers(await provided(given, inTime));
       if (body) headers.set('Content-Type', 'application/json');

@@ -85,6 +85,32 @@ describe('a ticket that a function gets', () => {
   });
 });
 
+describe('the address of the ticket service', () => {
+  test.each([
+    ['', ''],
+    ['/', ''],
+    ['?tenant=1', '?tenant=1'],
+    ['/?tenant=1&of=/', '?tenant=1&of=/'],
+    ['//#there', '#there'],
+  ])('may end with %j: a record is behind its path', async (ending, kept) => {
+    const stage = await setStage({ gateway: { GATEWAY_AUDIENCE: 'chat' } });
+    const fetched = vi.spyOn(globalThis, 'fetch');
+    onTestFinished(() => void vi.restoreAllMocks());
+    const address = stage.options.tickets;
+    const options = { ...stage.options, audience: 'news', tickets: async () => issue(stage, { audience: 'news' }) };
+    for (const records of [address + ending, new URL(address + ending)]) {
+      expect(await refusalOf({ ...options, records })).toMatchObject({ code: 'audience_refused' });
+      expect(String(fetched.mock.lastCall?.[0])).toBe(`${address}/${stage.issued().at(-1)}${kept}`);
+    }
+  });
+
+  test.each(['/', '?tenant=1', '/?tenant=1'])('may end with %j: a ticket is issued there', async (ending) => {
+    const { options } = await setStage({ gateway: { GATEWAY_AUDIENCE: 'chat' } });
+    const refused = await refusalOf({ ...options, tickets: options.tickets + ending, audience: 'news' });
+    expect(refused).toMatchObject({ code: 'audience_refused', status: 403 });
+  });
+});
+
 /** A body that ends before it is complete. */
 function broken(beginning: string): ReadableStream<Uint8Array> {
   return new ReadableStream({
@@ -158,25 +184,57 @@ describe('an answer of the ticket service', () => {
     expect(refused).toMatchObject({ name: 'ConnectRefused', message: 'csrf_refused: Not so.' });
   });
 
+  const elsewhere = JSON.stringify({ code: 'not_found', type: 'about:blank', status: 404 });
+
   test.each([
-    [503, { code: 'store_unavailable', retry_after: 9 }, { code: 'store_unavailable', status: 503, retryAfter: 9 }],
-    [429, { code: 'rate_limited', retry_after: 21 }, { code: 'unexplained', status: undefined, retryAfter: 21 }],
-    [401, { code: 'credentials_invalid' }, { code: 'unexplained', status: undefined, retryAfter: undefined }],
-  ])(
-    'to the question why that is a %i leaves the reason open, and its Retry-After stands',
-    async (status, fields, told) => {
-      const stage = await setStage({ tickets: { GATEWAY_URL: `ws://127.0.0.1:${await freePort()}` } });
-      const real = fetch;
-      const asked: string[] = [];
-      vi.stubGlobal('fetch', async (address: string, init?: RequestInit) => {
-        asked.push(String(init?.method));
-        return init?.method === 'POST' ? real(address, init) : problem(status, fields);
-      });
-      onTestFinished(() => void vi.unstubAllGlobals());
-      const refused = await refusalOf(stage.options);
-      expect(refused).toMatchObject({ ...told, retry: 'backoff', ticketId: stage.issued()[0] });
-      expect(refused.cause).toMatchObject({ code: fields.code, status });
-      expect(asked).toEqual(['POST', 'GET']);
-    },
-  );
+    [
+      'that the store is away',
+      problem(503, { code: 'store_unavailable', retry_after: 9 }),
+      { code: 'store_unavailable', status: 503, retry: 'backoff', retryAfter: 9 },
+      'store_unavailable',
+    ],
+    [
+      'that these are too many requests',
+      problem(429, { code: 'rate_limited', retry_after: 21 }),
+      { code: 'unexplained', status: undefined, retry: 'backoff', retryAfter: 21 },
+      'rate_limited',
+    ],
+    [
+      'that nobody is signed in',
+      problem(401, { code: 'credentials_invalid' }),
+      { code: 'unexplained', status: undefined, retry: 'backoff', retryAfter: undefined },
+      'credentials_invalid',
+    ],
+    [
+      'that there is no such ticket',
+      problem(404, { code: 'not_found' }),
+      { code: 'ticket_unknown', status: 401, retry: 'reissue' },
+      'not_found',
+    ],
+    [
+      'with a 404 of others',
+      new Response('<h1>Not Found</h1>', { status: 404 }),
+      { code: 'unexplained', status: undefined, retry: 'backoff' },
+      'answer_unreadable',
+    ],
+    [
+      'with a 404 of others, in JSON',
+      new Response(elsewhere, { status: 404, headers: { 'Content-Type': 'application/problem+json' } }),
+      { code: 'unexplained', status: undefined, retry: 'backoff' },
+      'answer_unreadable',
+    ],
+  ])('to the question why says %s', async (_, answer, told, cause) => {
+    const stage = await setStage({ tickets: { GATEWAY_URL: `ws://127.0.0.1:${await freePort()}` } });
+    const real = fetch;
+    const asked: string[] = [];
+    vi.stubGlobal('fetch', async (address: string, init?: RequestInit) => {
+      asked.push(String(init?.method));
+      return init?.method === 'POST' ? real(address, init) : answer;
+    });
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const refused = await refusalOf(stage.options);
+    expect(refused).toMatchObject({ ...told, ticketId: stage.issued()[0] });
+    expect(refused.cause).toMatchObject({ code: cause, status: answer.status });
+    expect(asked).toEqual(['POST', 'GET']);
+  });
 });
