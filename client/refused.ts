@@ -15,7 +15,7 @@ export const clientCodes = {
    * application's own `tickets` or `headers` failed, which is the `cause` then.
    */
   service_unreachable: ['backoff', 'check the address of the ticket service, the network, and CORS; see cause'],
-  /** Something answered that does not speak as a ticket service does. */
+  /** Something answered that does not speak as a ticket service does, or the application's own `tickets` returned no ticket. */
   answer_unreadable: ['never', 'check the address of the ticket service'],
   /** A gateway admitted the ticket, and the connection broke before the client saw it open. */
   connection_lost: ['backoff', 'it broke while opening'],

@@ -53,7 +53,10 @@ export function ticketService(
       });
     };
     // The application's own requests take of the same time.
-    return unlessAborted(inTime, answer().then(content)).then(
+    return unlessAborted(
+      inTime,
+      answer().then((answered) => content(answered, path)),
+    ).then(
       (read) => {
         onGranted();
         return read;
@@ -66,19 +69,25 @@ export function ticketService(
   };
 }
 
-/** The JSON of an answer, or the refusal that it is. */
-async function content(answer: Response | object) {
-  if (!(answer instanceof Response)) return answer; // it was issued otherwise
-  const { ok, status, headers } = answer;
-  const body = await answer.json().catch((cause) => {
-    // What is not JSON is some proxy's page. An answer that breaks off is none at all.
-    if (!(cause instanceof SyntaxError)) throw cause;
-  });
-  if (ok && body?.id) return body;
+/** What an answer says, or the refusal that it is. Of a function of the application it may be anything. */
+async function content(answer: unknown, path: string) {
+  const { ok, status, headers }: Partial<Response> = Object(answer);
+  const body =
+    answer instanceof Response
+      ? await answer.json().catch((cause) => {
+          // What is not JSON is some proxy's page. An answer that breaks off is none at all.
+          if (!(cause instanceof SyntaxError)) throw cause;
+        })
+      : answer;
+  // With a ticket a WebSocket can be made.
+  const good = path
+    ? ok && body?.id
+    : /^[\w-]+,wss?:\/\/[^\s,?#]+(,[\w.-]+)+$/i.test(`${[body?.id, body?.url, body?.protocols]}`);
+  if (good) return body;
   // A problem of others may have fields of the same names: an application's own 404, for one.
   const [, code] = `${body?.type}`.split('urn:oncegate:problem:');
   const { detail, retry, retry_after, ticket_id }: Partial<Problem> = code ? body : {};
-  const after = headers.get('Retry-After') || '-';
+  const after = headers?.get?.('Retry-After') || '-';
   // Seconds, or a date, which begins with a letter (RFC 9110 §10.2.3); numbers or not, as JSON may have anything.
   const waits = [retry_after, after > 'A' ? (Date.parse(after) - Date.now()) / 1000 : +after] as number[];
   throw new ConnectRefused((code ?? (status === 401 ? 'credentials_missing' : 'answer_unreadable')) as ConnectCode, {

@@ -85,6 +85,63 @@ describe('a ticket that a function gets', () => {
   });
 });
 
+describe('what a function returns', () => {
+  const TICKET = {
+    id: 'AAAAAAAAAAAAAAAAAAAAAA',
+    url: 'ws://127.0.0.1:1',
+    protocols: ['oncegate.v1', 'oncegate.ticket.x'],
+  };
+
+  const none: ReadonlyArray<readonly [what: string, returned: unknown]> = [
+    ['nothing, for want of a return', undefined],
+    ['null', null],
+    ['a text', 'ogt_x'],
+    ['a list', [TICKET]],
+    ['no id', { ...TICKET, id: undefined }],
+    ['an id that is none', { ...TICKET, id: '../x' }],
+    ['no url', { ...TICKET, url: undefined }],
+    ['a url of another scheme', { ...TICKET, url: 'localhost:8081' }],
+    ['a url with a query', { ...TICKET, url: 'ws://127.0.0.1:1/?a' }],
+    ['a url with a space', { ...TICKET, url: 'ws://a b' }],
+    ['no protocols', { ...TICKET, protocols: undefined }],
+    ['an empty list of protocols', { ...TICKET, protocols: [] }],
+    ['protocols that are none', { ...TICKET, protocols: ['a b', ''] }],
+    ['a Response that is of another library', { ok: true, status: 201, json: async () => TICKET }],
+  ];
+
+  test.each(none)('is answer_unreadable where it is no ticket: %s', async (_, returned) => {
+    const tickets = async () => returned as IssuedTicket; // as an application without types has it
+    const refused = await refusalOf({ tickets, WebSocket: NeverMade as never });
+    expect(refused).toMatchObject({ code: 'answer_unreadable', retry: 'never' });
+  });
+
+  test.each(none.filter(([, returned]) => returned !== undefined))(
+    'is answer_unreadable where a Response has it: %s',
+    async (_, returned) => {
+      const tickets = async () => Response.json(returned, { status: 201 });
+      const refused = await refusalOf({ tickets, WebSocket: NeverMade as never });
+      expect(refused).toMatchObject({ code: 'answer_unreadable', status: 201, retry: 'never' });
+    },
+  );
+
+  test('is a refusal where it is the JSON of one', async () => {
+    const returned = await problem(429, { code: 'pending_limit', retry: 'backoff', retry_after: 17 }).json();
+    expect(await refusalOf({ tickets: async () => returned as IssuedTicket })).toMatchObject({
+      code: 'pending_limit',
+      status: 429,
+      retry: 'backoff',
+      retryAfter: 17,
+    });
+  });
+});
+
+/** With what is no ticket it does not come to a socket. */
+class NeverMade {
+  constructor() {
+    throw new Error('a WebSocket was made');
+  }
+}
+
 describe('the address of the ticket service', () => {
   test.each([
     ['', ''],
