@@ -7,7 +7,7 @@ import { retryAfterSeconds, unlikeStatus } from './generated.ts';
  */
 export const clientCodes = {
   /** The handshake failed, and no gateway ever saw the ticket. */
-  not_seen: ['backoff', 'check the network, GATEWAY_URL, the gateway, and that proxies pass Upgrade on'],
+  not_seen: ['backoff', 'check the network, GATEWAY_URL, the gateway, its Redis, and that proxies pass Upgrade on'],
   /** The handshake failed, and the ticket service could not be asked why. */
   unexplained: ['backoff', 'see cause'],
   /**
