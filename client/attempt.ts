@@ -40,28 +40,27 @@ export async function attempt<Socket>(
 
 /** The socket once it is open; undefined where it never opens, which is all that a browser tells. */
 async function open<Socket>(
-  { WebSocket: Given, timeoutMs = TIMEOUT_MS }: ConnectOptions<Socket>,
+  // Without a class of another kind, Socket is WebSocket.
+  { WebSocket: Class = globalThis.WebSocket as never, timeoutMs = TIMEOUT_MS }: ConnectOptions<Socket>,
   address: string,
   protocols: string[],
   signal: AbortSignal,
 ): Promise<Socket | undefined> {
-  const Class = Given ?? (globalThis.WebSocket as unknown as typeof Given); // Socket is WebSocket then
-  if (!Class) throw new TypeError('Pass a WebSocket class as an option');
-  const socket = new Class(address, protocols);
-  const wire = socket as Wire;
+  if (!Class) throw new TypeError('Pass a WebSocket class');
+  const wire = new Class(address, protocols) as Socket & Wire; // whatever else it can
   let opened: Socket | undefined;
   const decided = new Promise<void>((resolve) => {
     wire.addEventListener('open', () => {
       // ws may read a first message before those who wait for this promise have had their turn.
       wire.pause?.();
       setTimeout(() => wire.resume?.());
-      opened = socket;
+      opened = wire;
       resolve();
     });
     // They stay: ws throws an error that nobody listens to. Where a page's policy (`connect-src`) forbids the
     // address, Chromium fires an error and no close.
-    wire.addEventListener('error', () => resolve());
-    wire.addEventListener('close', () => resolve());
+    wire.addEventListener('error', resolve);
+    wire.addEventListener('close', resolve);
   });
   const timer = setTimeout(() => wire.close(), timeoutMs);
   await unlessAborted(signal, decided).finally(() => {
@@ -76,10 +75,8 @@ async function open<Socket>(
  *
  * @param own whether who asks is sure to be who the ticket was issued to
  */
-async function reason(ask: Ask, ticketId: string, own: boolean): Promise<ConnectRefused> {
-  try {
-    return explain(await ask<TicketRecord>(`/${ticketId}`));
-  } catch (cause) {
+function reason(ask: Ask, ticketId: string, own: boolean): Promise<ConnectRefused> {
+  return ask<TicketRecord>(`/${ticketId}`).then(explain, (cause) => {
     if (!(cause instanceof ConnectRefused)) throw cause;
     const { code: answered, retryAfter } = cause;
     const [code, status]: [ConnectCode, number?] =
@@ -89,5 +86,5 @@ async function reason(ask: Ask, ticketId: string, own: boolean): Promise<Connect
           ? ['ticket_unknown', 401]
           : ['unexplained'];
     return new ConnectRefused(code, { status, retryAfter, ticketId, cause });
-  }
+  });
 }

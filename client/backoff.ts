@@ -27,10 +27,14 @@ export interface Advice {
  * @param failures how many failures went before this one
  * @param random in [0, 1)
  */
-export function nextWaitMs(advice: Advice, failures: number, backoff: Backoff, random: number): number | null {
-  const { retry, retryAfter = 0, spreadSeconds = 0 } = advice;
-  const { baseMs = 500, maxMs = 30_000 } = backoff;
+export function nextWaitMs(
+  { retry, retryAfter = 0, spreadSeconds = 0 }: Advice,
+  failures: number,
+  { baseMs = 500, maxMs = 30_000 }: Backoff,
+  random: number,
+): number | null {
   if (retry === 'never') return null;
   const backoffMs = retry === 'reissue' && failures === 0 ? 0 : Math.min(maxMs, baseMs * 2 ** failures);
-  return retryAfter * 1000 + random * Math.max(backoffMs, spreadSeconds * 1000);
+  // What others ask for never makes it shorter.
+  return (retryAfter > 0 ? retryAfter * 1000 : 0) + random * Math.max(backoffMs, spreadSeconds * 1000);
 }

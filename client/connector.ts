@@ -28,11 +28,12 @@ const LOOK_MS = 500;
 
 /** Whether the page is frozen (Page Lifecycle); a worker has no document, nor has Node. */
 let frozen = false;
-for (const type of ['freeze', 'resume']) {
-  globalThis.document?.addEventListener(type, () => {
-    frozen = type === 'freeze';
-  });
-}
+globalThis.document?.addEventListener('freeze', () => {
+  frozen = true;
+});
+globalThis.document?.addEventListener('resume', () => {
+  frozen = false;
+});
 const away = () => frozen || globalThis.navigator?.onLine === false;
 
 export type Connector = ReturnType<typeof createConnector>;
@@ -46,12 +47,12 @@ export function createConnector<Socket>(
   const { onUnauthenticated, backoff = {} } = options;
   let failures = 0;
   let openedAt = 0;
-  let login: Promise<void> | 'done' | undefined;
+  let login: Promise<void> | null | undefined; // null once it is done
   // The credentials were taken: the next time that they are not, the user is asked again.
   const ask = ticketService(options, signal, () => (login = undefined));
   /** An open socket. Rejects with the last attempt's {@link ConnectRefused}, or the signal's reason. */
   async function open(attempts: number): Promise<Socket> {
-    for (let left = attempts - 1; ; left -= 1) {
+    for (let left = attempts; ; left--) {
       if (away()) onState('paused');
       while (away()) await sleep(LOOK_MS, signal);
       signal.throwIfAborted();
@@ -62,8 +63,8 @@ export function createConnector<Socket>(
         return socket;
       } catch (error) {
         if (!(error instanceof ConnectRefused)) throw error;
-        if (await signIn(error)) left += 1;
-        else await wait(error, left > 0 ? error : { retry: 'never' });
+        if (await signIn(error)) left++;
+        else await wait(error, left > 1 ? error : { retry: 'never' });
       }
     }
   }
@@ -77,11 +78,11 @@ export function createConnector<Socket>(
 
   /** Has the user sign in, where that is what is missing and was not done already. Who asks meanwhile waits with the first. */
   async function signIn(reason: ConnectRefused): Promise<boolean> {
-    if (!reason.code.startsWith('credentials_') || login === 'done' || !onUnauthenticated) return false;
+    if (!reason.code.startsWith('credentials_') || login === null || !onUnauthenticated) return false;
     onState('signing_in', { reason });
     login ??= (async () => {
       await onUnauthenticated(reason);
-      login = 'done';
+      login = null;
     })();
     await unlessAborted(signal, login);
     return true;

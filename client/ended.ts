@@ -2,9 +2,6 @@ import type { CloseReason } from '../shared/close-codes.ts';
 import type { Retry } from '../shared/refusals.ts';
 import { closeRetry } from './generated.ts';
 
-/** Close codes to come back after although the gateway gave no reason of its own: somebody broke, or goes away. */
-const BROKEN = [1001, 1005, 1006, 1011, 1012, 1013, 1014];
-
 /** An open connection ended without the application's asking for it. */
 export class ConnectionEnded extends Error {
   /** The gateway's reason; `closed` where it gave none: the network broke, or whatever is behind the gateway closed it. */
@@ -24,7 +21,8 @@ export class ConnectionEnded extends Error {
       name: 'ConnectionEnded',
       code: known ? word : 'closed',
       closeCode,
-      retry: known ? closeRetry[word] : BROKEN.includes(closeCode) ? 'backoff' : 'never',
+      // Codes to come back after although the gateway gave no reason of its own: somebody broke, or goes away.
+      retry: known ? closeRetry[word] : /^10(0[156]|1[1-4])$/.test(`${closeCode}`) ? 'backoff' : 'never',
       spreadSeconds: Number(spread) || undefined,
     });
   }

@@ -38,7 +38,10 @@ export interface ConnectOptions<Socket = WebSocket> {
    * service's answer (a `Response`), or a ticket that was issued otherwise. Default: `/tickets`.
    */
   readonly tickets?: string | URL | ((wish: TicketWish) => Promise<Response | IssuedTicket>);
-  /** Where `GET <records>/<id>` tells what became of a ticket. Default: `tickets` where that is an address, else `/tickets`. */
+  /**
+   * Where `GET <records>/<id>` tells what became of a ticket; a query that it has stays behind. Default: `tickets`
+   * where that is an address, else `/tickets`.
+   */
   readonly records?: string | URL;
   /** Headers of every request to the ticket service, for example `Authorization`; a function may fetch a fresh token. */
   readonly headers?: Provider<HeadersInit | undefined>;

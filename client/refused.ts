@@ -7,7 +7,7 @@ import { retryAfterSeconds, unlikeStatus } from './generated.ts';
  */
 export const clientCodes = {
   /** The handshake failed, and no gateway ever saw the ticket. */
-  not_seen: ['backoff', 'check the network, GATEWAY_URL, the gateway, and that proxies pass Upgrade on'],
+  not_seen: ['backoff', 'check the network, GATEWAY_URL, the gateway, its Redis, and that proxies pass Upgrade on'],
   /** The handshake failed, and the ticket service could not be asked why. */
   unexplained: ['backoff', 'see cause'],
   /**
@@ -15,7 +15,7 @@ export const clientCodes = {
    * application's own `tickets` or `headers` failed, which is the `cause` then.
    */
   service_unreachable: ['backoff', 'check the address of the ticket service, the network, and CORS; see cause'],
-  /** Something answered that does not speak as a ticket service does. */
+  /** Something answered that does not speak as a ticket service does, or the application's own `tickets` returned no ticket. */
   answer_unreadable: ['never', 'check the address of the ticket service'],
   /** A gateway admitted the ticket, and the connection broke before the client saw it open. */
   connection_lost: ['backoff', 'it broke while opening'],

@@ -152,10 +152,10 @@ export class OncegateSocket extends EventTarget {
     const number = code === undefined ? 1000 : +code + 5e15 - 5e15;
     const text = `${reason}`;
     if (number !== 1000 && !(number >= 3000 && number <= 4999)) {
-      throw new DOMException('code is not 1000, or 3000 to 4999', 'InvalidAccessError');
+      throw new DOMException('code: 1000, or 3000 to 4999', 'InvalidAccessError');
     }
     // RFC 6455 §5.5
-    if (bytesOf(text) > 123) throw new DOMException('reason is longer than 123 bytes', 'SyntaxError');
+    if (bytesOf(text) > 123) throw new DOMException('reason: over 123 bytes', 'SyntaxError');
     if (this.#readyState >= CLOSING) return;
     // Without either, the Close frame is empty: to Chromium even an empty reason is a sign of a code.
     if (this.#readyState === CONNECTING) this.#stop.abort(this.#options.signal?.reason);
@@ -232,7 +232,7 @@ export class OncegateSocket extends EventTarget {
 
   static {
     // Constants of Web IDL: on the class and on its prototype, enumerable and read-only.
-    for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSING, CLOSED })) {
+    for (const [value, name] of ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'].entries()) {
       for (const target of [OncegateSocket, OncegateSocket.prototype])
         Object.defineProperty(target, name, { value, enumerable: true });
     }

@@ -1,5 +1,5 @@
 import type { Retry } from '../shared/refusals.ts';
-import { type ConnectOptions, provided, TIMEOUT_MS } from './options.ts';
+import { type ConnectOptions, provided, TIMEOUT_MS, type TicketWish } from './options.ts';
 import { type ConnectCode, ConnectRefused } from './refused.ts';
 import { unlessAborted } from './unless-aborted.ts';
 
@@ -10,8 +10,6 @@ export interface TicketRecord {
   readonly close: { readonly code: number; readonly reason: string } | null;
   readonly last_attempt: { readonly outcome: string; readonly status?: number | undefined } | null;
 }
-
-const TICKETS = '/tickets';
 
 /** A problem document of the service, as far as a client reads it (RFC 9457). */
 interface Problem {
@@ -27,54 +25,76 @@ interface Problem {
  */
 export type Ask = <Answer>(path: string, body?: object) => Promise<Answer>;
 
-export function ticketService(options: ConnectOptions<unknown>, signal: AbortSignal, onGranted: () => void): Ask {
-  const { tickets = TICKETS, records = typeof tickets === 'function' ? TICKETS : tickets } = options;
-  const { headers: given, credentials = 'same-origin', timeoutMs = TIMEOUT_MS } = options;
-
+export function ticketService(
+  {
+    tickets = '/tickets',
+    records = typeof tickets === 'function' ? '/tickets' : tickets,
+    headers: given,
+    credentials,
+    timeoutMs = TIMEOUT_MS,
+  }: ConnectOptions<unknown>,
+  signal: AbortSignal,
+  onGranted: () => void,
+): Ask {
   return async (path, body) => {
     const inTime = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     const answer = async () => {
-      const to = path ? records + path : tickets;
-      if (typeof to === 'function') return to(body ?? {});
+      // The address may end with a slash, and have a query.
+      const to = path ? `${records}`.replace(/\/*(?=[?#]|$)/, path) : tickets;
+      if (typeof to === 'function') return to(body as TicketWish);
       const headers = new Headers(await provided(given, inTime));
       if (body) headers.set('Content-Type', 'application/json');
       return fetch(to, {
         method: body ? 'POST' : 'GET',
         headers,
-        credentials,
+        credentials: credentials as RequestCredentials, // undefined is the default, and that is the same
         signal: inTime,
         body: JSON.stringify(body),
       });
     };
-    try {
-      // The application's own requests take of the same time.
-      const read = await unlessAborted(inTime, answer().then(content));
-      onGranted();
-      return read;
-    } catch (cause) {
-      signal.throwIfAborted();
-      throw cause instanceof ConnectRefused ? cause : new ConnectRefused('service_unreachable', { cause });
-    }
+    // The application's own requests take of the same time.
+    return unlessAborted(
+      inTime,
+      answer().then((answered) => content(answered, path)),
+    ).then(
+      (read) => {
+        onGranted();
+        return read;
+      },
+      (cause) => {
+        signal.throwIfAborted();
+        throw cause instanceof ConnectRefused ? cause : new ConnectRefused('service_unreachable', { cause });
+      },
+    );
   };
 }
 
-/** The JSON of an answer, or the refusal that it is. */
-async function content(answer: Response | object) {
-  if (!(answer instanceof Response)) return answer; // it was issued otherwise
-  const { ok, status, headers } = answer;
-  const body = await answer.json().catch((cause) => {
-    // What is not JSON is some proxy's page. An answer that breaks off is none at all.
-    if (!(cause instanceof SyntaxError)) throw cause;
-  });
-  if (ok && body?.id) return body;
+/** What an answer says, or the refusal that it is. Of a function of the application it may be anything. */
+async function content(answer: unknown, path: string) {
+  const { ok, status, headers }: Partial<Response> = Object(answer);
+  const body =
+    answer instanceof Response
+      ? await answer.json().catch((cause) => {
+          // What is not JSON is some proxy's page. An answer that breaks off is none at all.
+          if (!(cause instanceof SyntaxError)) throw cause;
+        })
+      : answer;
+  // With a ticket a WebSocket can be made.
+  const good = path
+    ? ok && body?.id
+    : /^[\w-]+,wss?:\/\/[^\s,?#]+(,[\w.-]+)+$/i.test(`${[body?.id, body?.url, body?.protocols]}`);
+  if (good) return body;
   // A problem of others may have fields of the same names: an application's own 404, for one.
   const [, code] = `${body?.type}`.split('urn:oncegate:problem:');
   const { detail, retry, retry_after, ticket_id }: Partial<Problem> = code ? body : {};
+  const after = headers?.get?.('Retry-After') || '-';
+  // Seconds, or a date, which begins with a letter (RFC 9110 §10.2.3); numbers or not, as JSON may have anything.
+  const waits = [retry_after, after > 'A' ? (Date.parse(after) - Date.now()) / 1000 : +after] as number[];
   throw new ConnectRefused((code ?? (status === 401 ? 'credentials_missing' : 'answer_unreadable')) as ConnectCode, {
     message: detail,
     status,
     retry,
-    retryAfter: retry_after ?? (Number(headers.get('Retry-After')) || undefined),
+    retryAfter: waits.find((wait) => Number.isFinite(wait) && wait >= 0),
     ticketId: ticket_id,
   });
 }

@@ -14,7 +14,9 @@ local ASKED_WITH = {
 local IDENTITY = { 'Oncegate-Subject', 'Oncegate-Ticket-Id', 'Oncegate-Claims', 'Oncegate-Identity' }
 
 -- What the client gets of a refusal, besides the status and the body.
-local PASSED_ON = { 'content-type', 'cache-control', 'www-authenticate', 'retry-after', 'allow', 'sec-websocket-version' }
+local PASSED_ON = {
+    'content-type', 'cache-control', 'www-authenticate', 'retry-after', 'allow', 'upgrade', 'sec-websocket-version',
+}
 
 local function question(txn)
     local headers = txn.http:req_get_headers()

@@ -38,6 +38,10 @@ describe('the wait before the next attempt', () => {
     expect(nextWaitMs({ retry: 'backoff', retryAfter: 90 }, 9, {}, 0.5)).toBe(90_000 + 15_000);
   });
 
+  test.each([-1_000, Number.NaN, 'soon' as never])('is not shortened by a Retry-After of %s', (retryAfter) => {
+    expect(nextWaitMs({ retry: 'backoff', retryAfter }, 2, {}, 0.5)).toBe(1_000);
+  });
+
   test('is a random part of the spread, where that is longer', () => {
     expect(nextWaitMs({ retry: 'reissue', spreadSeconds: 60 }, 1, {}, 0.5)).toBe(30_000);
     expect(nextWaitMs({ retry: 'reissue', spreadSeconds: 60 }, 0, {}, 0.5)).toBe(30_000);

@@ -59,7 +59,9 @@ const moments: Readonly<Record<string, (stage: Stage) => Promise<Moment> | Momen
   'the socket opens': async () => {
     const silent = await startSilentServer();
     return {
-      options: { tickets: async () => ({ id: 'an-id', url: `ws://127.0.0.1:${silent.port}`, protocols: [] }) },
+      options: {
+        tickets: async () => ({ id: 'an-id', url: `ws://127.0.0.1:${silent.port}`, protocols: ['oncegate.v1'] }),
+      },
       reached: vi.waitFor(() => expect(silent.connections()).toBe(1)),
       after: () => expect(silent.connections()).toBe(0),
     };
@@ -69,7 +71,7 @@ const moments: Readonly<Record<string, (stage: Stage) => Promise<Moment> | Momen
     const url = `ws://127.0.0.1:${await freePort()}`;
     return {
       options: {
-        tickets: async () => ({ id: 'an-id', url, protocols: [] }),
+        tickets: async () => ({ id: 'an-id', url, protocols: ['oncegate.v1'] }),
         records: `http://127.0.0.1:${silent.port}`,
       },
       reached: vi.waitFor(() => expect(silent.connections()).toBe(1)),

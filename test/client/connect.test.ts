@@ -110,7 +110,7 @@ describe('connect', () => {
     vi.stubGlobal('WebSocket', undefined);
     onTestFinished(() => void vi.unstubAllGlobals());
     const { WebSocket: _, ...rest } = options;
-    await expect(connect(rest)).rejects.toThrow(new TypeError('Pass a WebSocket class as an option'));
+    await expect(connect(rest)).rejects.toThrow(new TypeError('Pass a WebSocket class'));
   });
 
   test.each(['/x?ticket=12', '/x?a=1&ticket', '/?b=?&%74icket='])(

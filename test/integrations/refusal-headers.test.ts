@@ -1,0 +1,52 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { httpRequest } from '../support/http-request.ts';
+import { type Mode, modesHere } from './modes.ts';
+import { type Site, startSite } from './site.ts';
+
+let site: Site;
+
+beforeAll(async () => {
+  site = await startSite();
+}, 60_000);
+
+const UPGRADE = {
+  Connection: 'Upgrade',
+  Upgrade: 'websocket',
+  'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  'Sec-WebSocket-Version': '13',
+};
+
+describe.each(modesHere)('$name', (mode: Mode) => {
+  const ask = (options: { method?: string; headers: Record<string, string> }) =>
+    httpRequest(site.proxyOf(mode).port, '/', options);
+
+  test('says with a 405 which method there is', async () => {
+    const { status, lines } = await ask({ method: 'PUT', headers: UPGRADE });
+
+    expect(status).toBe(405);
+    expect(lines('Allow')).toEqual(['GET']);
+    expect([...lines('Upgrade'), ...lines('Sec-WebSocket-Version')]).toEqual([]);
+  });
+
+  test.each([
+    ['of another version', { ...UPGRADE, 'Sec-WebSocket-Version': '8' }],
+    ['to nothing at all', {}],
+  ])('says with a 426 what to upgrade to: a request %s', async (_, headers) => {
+    const { status, lines, body } = await ask({ headers });
+
+    expect(status).toBe(426);
+    expect(body.code).toBe('upgrade_required');
+    // Caddy takes the header off an answer, whatever its status.
+    expect(lines('Upgrade')).toEqual(mode.proxy === 'caddy' ? [] : ['websocket']);
+    expect(lines('Sec-WebSocket-Version')).toEqual(['13']);
+    expect(lines('Allow')).toEqual([]);
+  });
+
+  test('has a challenge with a 401, and none of the others', async () => {
+    const { status, lines } = await ask({ headers: UPGRADE });
+
+    expect(status).toBe(401);
+    expect(lines('WWW-Authenticate')).toEqual([expect.stringContaining('ticket_missing')]);
+    expect([...lines('Allow'), ...lines('Upgrade'), ...lines('Retry-After')]).toEqual([]);
+  });
+});
