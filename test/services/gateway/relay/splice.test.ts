@@ -64,7 +64,7 @@ async function splice() {
     (wire: Wire) => {
       const of = { id: 'id', attemptId: 'attempt', subject: 'ada', openedAt: 0, sessionExpiresAt: SESSION_MS, now: 0 };
       held.connection = new Connection({ ...of, wire });
-      pings = () => wire.ping();
+      pings = () => wire.ping(() => {});
       return {
         heard: () => {},
         failed: (reason) => held.connection?.close(reason, 0),
