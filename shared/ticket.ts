@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { nanoid } from 'nanoid';
 
 /**
@@ -31,7 +31,7 @@ export function isSubject(value: string): boolean {
 
 /** SHA-256 of the subject (UTF-8) as base64url, truncated to 11 characters: the hash tag of its keys. */
 export function subjectDigest(subject: string): string {
-  return createHash('sha256').update(subject).digest('base64url').slice(0, DIGEST_LENGTH);
+  return hash('sha256', subject, 'base64url').slice(0, DIGEST_LENGTH);
 }
 
 /**
@@ -67,7 +67,7 @@ export function splitTicketId(id: string): { readonly digest: string; readonly r
 
 /** SHA-256 of a secret in lower-case hex: the only form in which a secret is stored or sent to Redis. */
 export function hashSecret(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex');
+  return hash('sha256', secret, 'hex');
 }
 
 /** An id for one attempt of a gateway to consume a ticket: the same attempt gets the same answer. */

@@ -21,6 +21,10 @@ export interface RateState {
 /** The window of every rate, in seconds. */
 export const RATE_WINDOW_SECONDS = 60;
 
+/** For how long it is believed that nothing was counted, ms. */
+const QUIET_MS = 1_000;
+const MAX_QUIET = 10_000;
+
 /**
  * How often something may happen in a minute, counted by all ticket services together in the store;
  * while that is away each of them counts for itself.
@@ -31,6 +35,10 @@ export class Rate {
   readonly #store: TicketStore;
   readonly #metrics: Metrics;
   readonly #local: RateLimiterMemory;
+  /** Keys of which nothing was counted a moment ago, each with the end of that moment by the monotonic clock, ms. */
+  readonly #quiet = new Map<string, number>();
+  /** How often anything was counted here. */
+  #counted = 0;
 
   constructor({ kind, quota, store, metrics }: RateOptions) {
     this.kind = kind;
@@ -40,14 +48,34 @@ export class Rate {
     this.#local = new RateLimiterMemory({ points: Math.max(1, quota), duration: RATE_WINDOW_SECONDS });
   }
 
-  /** Whether one more is allowed, without counting one. */
+  /**
+   * Whether one more is allowed, without counting one. Of a key of which nothing was counted the store is
+   * asked once a second: what is counted here is seen by the next look, what is counted elsewhere within
+   * that second.
+   */
   async look(key: string): Promise<RateState> {
-    return this.#ask(key, 0);
+    const now = performance.now();
+    const { quota } = this;
+    if (now < (this.#quiet.get(key) ?? 0)) return { remaining: quota, resetSeconds: 0, exceeded: false };
+    const counted = this.#counted;
+    const state = await this.#ask(key, 0);
+    // What was counted here meanwhile may be what the store had not heard of yet.
+    if (state.remaining === quota && counted === this.#counted) this.#rememberQuiet(key, now + QUIET_MS);
+    return state;
   }
 
   /** Counts one more. */
   async hit(key: string): Promise<RateState> {
+    this.#quiet.delete(key);
+    this.#counted += 1;
     return this.#ask(key, 1);
+  }
+
+  #rememberQuiet(key: string, until: number): void {
+    this.#quiet.delete(key);
+    this.#quiet.set(key, until);
+    const [oldest] = this.#quiet.keys();
+    if (this.#quiet.size > MAX_QUIET && oldest !== undefined) this.#quiet.delete(oldest);
   }
 
   async #ask(key: string, add: 0 | 1): Promise<RateState> {

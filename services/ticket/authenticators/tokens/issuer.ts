@@ -9,11 +9,9 @@ import { ASYMMETRIC_ALGORITHMS, type JwtRules, peekJwt, verifyJwt } from './jwt.
 export function createIssuerVerifier(keys: IssuerKeys, rules: JwtRules): TokenVerifier {
   return {
     async verify(token) {
-      const peeked = peekJwt(token);
-      if (peeked === null || typeof peeked.alg !== 'string' || !ASYMMETRIC_ALGORITHMS.includes(peeked.alg)) {
-        return { kind: 'none' };
-      }
-      if (rules.issuer !== undefined && peeked.iss !== rules.issuer) return { kind: 'none' };
+      const { header: { alg } = {}, payload } = peekJwt(token) ?? {};
+      if (typeof alg !== 'string' || !ASYMMETRIC_ALGORITHMS.includes(alg)) return { kind: 'none' };
+      if (rules.issuer !== undefined && payload?.iss !== rules.issuer) return { kind: 'none' };
       return verifyJwt(token, keys.find, ASYMMETRIC_ALGORITHMS, rules);
     },
   };

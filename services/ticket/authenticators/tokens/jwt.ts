@@ -1,5 +1,13 @@
 import type { KeyObject } from 'node:crypto';
-import { decodeJwt, decodeProtectedHeader, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose';
+import {
+  decodeJwt,
+  decodeProtectedHeader,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+  jwtVerify,
+  type ProtectedHeaderParameters,
+} from 'jose';
 import type { Authentication } from '../authenticator.ts';
 import { authenticated, type IdentityRules, principalOf } from '../identity.ts';
 
@@ -26,10 +34,16 @@ export const ASYMMETRIC_ALGORITHMS = [...RSA_ALGORITHMS, ...Object.values(EC_ALG
 /** RFC 8725 §3.11: a JWT of another kind (`logout+jwt`, say) is no credential, though the same key signed it. */
 const CREDENTIAL_TYPE = /^(application\/)?(at\+)?jwt$/i;
 
-/** What a token says of itself, before anything of it is believed; null where it is not a JWT. */
-export function peekJwt(token: string): { readonly alg: unknown; readonly iss: unknown } | null {
+/** What a JWT says, before anything of it is believed. */
+export interface UnverifiedJwt {
+  readonly header: ProtectedHeaderParameters;
+  readonly payload: JWTPayload;
+}
+
+/** The two parts of a token that can be read; null where it is not a JWT. */
+export function peekJwt(token: string): UnverifiedJwt | null {
   try {
-    return { alg: decodeProtectedHeader(token).alg, iss: decodeJwt(token).iss };
+    return { header: decodeProtectedHeader(token), payload: decodeJwt(token) };
   } catch {
     return null;
   }
@@ -57,13 +71,18 @@ export async function verifyJwt(
     const { payload, protectedHeader } = await (typeof key === 'function'
       ? jwtVerify(token, key, options)
       : jwtVerify(token, key, options));
-    if (protectedHeader.typ !== undefined && !CREDENTIAL_TYPE.test(protectedHeader.typ)) return { kind: 'invalid' };
-    const expiresAt = payload.exp === undefined ? undefined : Math.floor(payload.exp * 1000);
-    // The tolerance is for a token that comes early: with one that has run out the ticket would be dead from the start.
-    if (expiresAt !== undefined && expiresAt <= Date.now()) return { kind: 'invalid' };
-    return authenticated(principalOf(payload, rules, expiresAt));
+    return believed({ header: protectedHeader, payload }, rules);
   } catch (error) {
     if (error instanceof KeysUnavailable) return { kind: 'unavailable', code: 'authentication_unavailable' };
     return { kind: 'invalid' }; // whatever is wrong with it, the answer tells no more
   }
+}
+
+/** The answer about a JWT of which signature and claims have been found good. */
+export function believed({ header, payload }: UnverifiedJwt, rules: JwtRules): Authentication {
+  if (header.typ !== undefined && !CREDENTIAL_TYPE.test(header.typ)) return { kind: 'invalid' };
+  const expiresAt = payload.exp === undefined ? undefined : Math.floor(payload.exp * 1000);
+  // The tolerance is for a token that comes early: with one that has run out the ticket would be dead from the start.
+  if (expiresAt !== undefined && expiresAt <= Date.now()) return { kind: 'invalid' };
+  return authenticated(principalOf(payload, rules, expiresAt));
 }

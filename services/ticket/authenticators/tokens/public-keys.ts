@@ -57,7 +57,7 @@ function parsePem(content: string): PublicKeys | null {
 export function createPublicKeyVerifier({ key, algorithms }: PublicKeys, rules: JwtRules): TokenVerifier {
   return {
     async verify(token) {
-      const alg = peekJwt(token)?.alg;
+      const alg = peekJwt(token)?.header.alg;
       const ours = typeof alg === 'string' && ASYMMETRIC_ALGORITHMS.includes(alg);
       return ours ? verifyJwt(token, key, algorithms, rules) : { kind: 'none' };
     },
