@@ -6,7 +6,8 @@ import { nanoid } from 'nanoid';
  * and in a subprotocol token (RFC 9110 §5.6.2). The id is public; the value is never logged.
  */
 
-const PREFIX = 'ogt_';
+/** What every ticket value begins with: secret scanners and log scrubbers find it by that. */
+export const TICKET_PREFIX = 'ogt_';
 const DIGEST_LENGTH = 11;
 const RANDOM_LENGTH = 11;
 const ID_LENGTH = DIGEST_LENGTH + RANDOM_LENGTH;
@@ -15,7 +16,7 @@ const SECRET_LENGTH = 32;
 /** What a ticket id looks like, as the source of a regular expression. */
 export const TICKET_ID = `[A-Za-z0-9_-]{${ID_LENGTH}}`;
 const ID = new RegExp(`^${TICKET_ID}$`);
-const VALUE = new RegExp(`^${PREFIX}${TICKET_ID}\\.[A-Za-z0-9_-]{${SECRET_LENGTH}}$`);
+const VALUE = new RegExp(`^${TICKET_PREFIX}${TICKET_ID}\\.[A-Za-z0-9_-]{${SECRET_LENGTH}}$`);
 
 export interface Ticket {
   /** Public ticket id, 22 characters; also the id of the connection that the ticket buys. */
@@ -45,14 +46,14 @@ export function mintTicket(subject: string, random: (length: number) => string =
 
 /** The ticket value: what the client presents. */
 export function formatTicket(ticket: Ticket): string {
-  return `${PREFIX}${ticket.id}.${ticket.secret}`;
+  return `${TICKET_PREFIX}${ticket.id}.${ticket.secret}`;
 }
 
 /** The ticket of a value, or null where it does not have the form of one. */
 export function parseTicket(value: string): Ticket | null {
   if (!VALUE.test(value)) return null;
-  const dot = PREFIX.length + ID_LENGTH;
-  return { id: value.slice(PREFIX.length, dot), secret: value.slice(dot + 1) };
+  const dot = TICKET_PREFIX.length + ID_LENGTH;
+  return { id: value.slice(TICKET_PREFIX.length, dot), secret: value.slice(dot + 1) };
 }
 
 /** Whether a string has the form of a ticket id. */

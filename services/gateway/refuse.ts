@@ -1,7 +1,6 @@
-import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { problemOf } from '../../shared/problem.ts';
 import type { Refusal } from '../../shared/refusals.ts';
+import { refusalBytes } from './refusal-bytes.ts';
 
 /** How long a refused client may take to close its side. */
 const LINGER_MS = 1_000;
@@ -19,17 +18,8 @@ export function refuseUpgrade(socket: Duplex, refusal: Refusal, method?: string)
     socket.destroy();
     return;
   }
-  const { status, headers, body } = problemOf(refusal);
-  const lines = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
-    `Date: ${new Date().toUTCString()}`,
-    'Connection: close',
-    ...headers.map(([name, value]) => `${name}: ${value}`),
-    `Content-Length: ${Buffer.byteLength(body)}`,
-  ];
   const linger = setTimeout(() => socket.destroy(), LINGER_MS);
   socket.once('close', () => clearTimeout(linger));
   socket.resume();
-  const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
-  socket.end(method === 'HEAD' ? head : Buffer.concat([head, Buffer.from(body)]));
+  socket.end(refusalBytes(refusal, method), 'latin1');
 }
