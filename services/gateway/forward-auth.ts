@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
 import { ONCEGATE_PROTOCOL } from '../../shared/carriers.ts';
+import { METHOD_NOT_ALLOWED } from '../../shared/http/admin-server.ts';
 import { forwardedHost, isTrustedPeer, proxiedAddress, type Trust } from '../../shared/http/client-address.ts';
 import { sendRefusal } from '../../shared/http/send-refusal.ts';
 import { problemOf } from '../../shared/problem.ts';
 import type { Refusal } from '../../shared/refusals.ts';
-import type { AdmittedUpgrade, Visitor } from './admit.ts';
+import type { AdmittedUpgrade, Presented, Visitor } from './admit.ts';
 import type { Admitter } from './admitter.ts';
 import { identityHeaders, identityOf, type SigningKey } from './relay/identity.ts';
 
@@ -42,11 +43,8 @@ export function createForwardAuth({ admitter, trustProxy, signing }: ForwardAuth
     // that was used before breaks: on a new one it asks once.
     response.shouldKeepAlive = false;
     const refuse = (refusal: Refusal): void => deny(request, response, refusal);
-    const visitor = isTrustedPeer(request, trustProxy) ? originalVisitor(request, trustProxy) : NOT_A_PROXY;
-    if ('code' in visitor) {
-      admitter.see(visitor);
-      return refuse(visitor);
-    }
+    const visitor = visitorFor(request, trustProxy);
+    if ('code' in visitor) return refuse(await admitter.refuse(presentedBy(request, trustProxy), visitor));
     await admitter.decide(visitor, async (decision) => {
       if (decision.kind === 'refused') return refuse(decision.refusal);
       const headers = await admittedHeaders(decision.entry.admission, signing);
@@ -59,6 +57,22 @@ export function createForwardAuth({ admitter, trustProxy, signing }: ForwardAuth
       decision.entry.handOver();
     });
   };
+}
+
+/** The upgrade that is asked about, or why the question is none: a fault of the proxy's, which its client cannot see. */
+function visitorFor(request: IncomingMessage, trustProxy: Trust): Visitor | Refusal {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return METHOD_NOT_ALLOWED;
+  return isTrustedPeer(request, trustProxy) ? originalVisitor(request, trustProxy) : NOT_A_PROXY;
+}
+
+/**
+ * What there is of a question that is none, for the record of the client's ticket. Every target that is named
+ * may be the one: nothing is admitted by any of them, and a note needs the ticket's secret.
+ */
+function presentedBy(request: IncomingMessage, trustProxy: Trust): Presented {
+  const { url = '', rawHeaders } = request;
+  const queries = [url, ...valuesOf(rawHeaders, TARGET_HEADERS)].map((target) => target.split('?').slice(1).join('?'));
+  return { target: `/?${queries.join('&')}`, rawHeaders, address: proxiedAddress(request, trustProxy) };
 }
 
 /** The upgrade that a proxy asks about, from what it says of it. */

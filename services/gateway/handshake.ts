@@ -41,14 +41,14 @@ export type ParsedHandshake =
 const MAX_HEADERS = 100;
 
 /** `/~<ticket id>`: a path of its own for each attempt, taken off before anything looks at the path. */
-const ID_SEGMENT = new RegExp(`^${idSegment(TICKET_ID)}(?=/|$)`);
+export const ID_SEGMENT = new RegExp(`^${idSegment(TICKET_ID)}(?=/|$)`);
 
 /** Origin-form only; a second slash or a backslash would be read as a host by careless parsers. */
 const PATH = /^\/(?!\/)[!-~]*$/;
 /** Visible ASCII without `#` and `\\`: the rest has to come percent-encoded (RFC 3986 §2). */
 const TARGET = /^[!-"$-[\]-~]+$/;
 /** A `.` or `..` segment, percent-encoded or not: whoever resolves it would be led around a route or a ticket's path. */
-const DOT_SEGMENT = /(?:\/|%2f|%5c)(?:\.|%2e){1,2}(?=\/|%2f|%5c|$)/i;
+export const DOT_SEGMENT = /(?:\/|%2f|%5c)(?:\.|%2e){1,2}(?=\/|%2f|%5c|$)/i;
 const BASE64_OF_16_BYTES = /^[+/0-9A-Za-z]{22}==$/;
 
 const MALFORMED: ParsedHandshake = { ok: false, refusal: { code: 'handshake_malformed' } };

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Refusal, RefusalCode } from '../../shared/refusals.ts';
 import type { Route } from './routes.ts';
@@ -13,6 +14,9 @@ export interface LoadLimits {
 
 /** The most refusals that are being noted at once while the gateway, or one address, is too busy. */
 const MAX_NOTES_UNDER_LOAD = 50;
+
+/** The most of them that are begun in a second. */
+const MAX_NOTES_PER_SECOND_UNDER_LOAD = 50;
 
 /** Refusals that say nothing about the client. */
 const NOT_THE_CLIENTS_FAULT: readonly RefusalCode[] = [
@@ -34,11 +38,21 @@ export class Load {
   readonly #held = new Map<string, number>();
   #deciding = 0;
   #admissible = 0;
+  /** Notes that are under way. */
   #notes = 0;
+  /** Those that were begun under load, since this moment. */
+  #notedUnderLoad = 0;
+  #notedSince = Number.NEGATIVE_INFINITY;
   #draining = false;
 
-  /** @param connections how many connections are open now */
-  constructor(limits: LoadLimits, connections: () => number) {
+  readonly #now: () => number;
+
+  /**
+   * @param connections how many connections are open now
+   * @param now a monotonic clock, ms
+   */
+  constructor(limits: LoadLimits, connections: () => number, now = () => performance.now()) {
+    this.#now = now;
     this.#limits = limits;
     this.#connections = connections;
     const points = limits.maxFailedHandshakesPerMinute;
@@ -107,11 +121,22 @@ export class Load {
    * undefined. Explaining never adds to an overload: then it is the first thing to be dropped.
    */
   async mayNote(address: string): Promise<(() => void) | undefined> {
-    if (this.#notes >= MAX_NOTES_UNDER_LOAD && (await this.#tooMuch(address)) !== undefined) return undefined;
+    if ((await this.#tooMuch(address)) !== undefined && !this.#mayNoteUnderLoad()) return undefined;
     this.#notes += 1;
     return () => {
       this.#notes -= 1;
     };
+  }
+
+  #mayNoteUnderLoad(): boolean {
+    const now = this.#now();
+    if (now - this.#notedSince >= 1_000) {
+      this.#notedSince = now;
+      this.#notedUnderLoad = 0;
+    }
+    if (this.#notes >= MAX_NOTES_UNDER_LOAD || this.#notedUnderLoad >= MAX_NOTES_PER_SECOND_UNDER_LOAD) return false;
+    this.#notedUnderLoad += 1;
+    return true;
   }
 
   async #tooMuch(address: string): Promise<Refusal | undefined> {

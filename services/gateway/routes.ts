@@ -8,6 +8,7 @@ import type { Rule } from '../../shared/settings/load.ts';
 import type { Settings } from '../../shared/settings/table.ts';
 import { url } from '../../shared/settings/values.ts';
 import type { ParsedFile } from '../../shared/watched-file.ts';
+import { DOT_SEGMENT, ID_SEGMENT } from './handshake.ts';
 import type { Upstream } from './relay/dial.ts';
 
 /** What is behind a path of the gateway, and by what rules it is reached. */
@@ -36,7 +37,12 @@ const milliseconds = z.int().min(10).max(60_000);
 const routeSchema = z.strictObject({
   path: z
     .string()
-    .regex(/^\/(?!\/)[!-~]*$/, 'must be a path of visible ASCII that begins with one slash')
+    .regex(
+      /^\/(?!\/)[!"$->@-[\]-~]*$/,
+      'must be a path of visible ASCII without ?, # and \\ that begins with one slash: no other is admitted',
+    )
+    .refine((path) => !DOT_SEGMENT.test(path), 'must not have a . or .. segment, percent-encoded or not')
+    .refine((path) => !ID_SEGMENT.test(path), 'must not begin with /~ and a ticket id, which is taken off a path')
     .refine((path) => path === '/' || !path.endsWith('/'), 'must not end with a slash')
     .max(1_024)
     .describe('The path prefix, by whole segments. The longest that fits decides.'),

@@ -17,7 +17,10 @@ export interface AdminOptions {
   readonly registry: Registry;
   /** Public keys by which the service's signatures can be checked (RFC 7517 §5), where it signs. */
   readonly keySet?: object | undefined;
-  /** Other paths that a service serves here: its handler, or undefined. It is asked upgrades as well, and never answers 101. */
+  /**
+   * Other paths that a service serves here: its handler, or undefined. It is asked upgrades as well, whatever
+   * the method is, and never answers 101.
+   */
   readonly route?: (
     path: string,
   ) => ((request: IncomingMessage, response: ServerResponse) => Promise<void>) | undefined;
@@ -27,6 +30,9 @@ export interface AdminOptions {
   readonly notReady: () => Extract<Refusal['code'], 'draining' | 'store_unavailable'> | null;
 }
 
+/** Only reading is served there. */
+export const METHOD_NOT_ALLOWED: Refusal = { code: 'method_not_allowed', allow: ['GET', 'HEAD'] };
+
 /** The private port of a service: `/livez`, `/readyz`, `/metrics`. */
 export function createAdminServer({ registry, keySet, route, onFault, notReady }: AdminOptions): Server {
   const server = createServer({ maxHeaderSize: MAX_HEAD_BYTES }, async (request, response) => {
@@ -35,9 +41,6 @@ export function createAdminServer({ registry, keySet, route, onFault, notReady }
     const known = path === '/livez' || path === '/readyz' || path === '/metrics';
     const hasKeys = path === KEY_SET_PATH && keySet !== undefined;
     if (!known && !hasKeys && handler === undefined) return sendRefusal(response, { code: 'not_found' });
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return sendRefusal(response, { code: 'method_not_allowed', allow: ['GET', 'HEAD'] });
-    }
     response.setHeader('Cache-Control', 'no-store');
     if (handler !== undefined) {
       return handler(request, response).catch((error: unknown) => {
@@ -45,6 +48,7 @@ export function createAdminServer({ registry, keySet, route, onFault, notReady }
         onFault?.(error);
       });
     }
+    if (request.method !== 'GET' && request.method !== 'HEAD') return sendRefusal(response, METHOD_NOT_ALLOWED);
     if (path === '/metrics') {
       response.setHeader('Content-Type', registry.contentType);
       return response.end(await registry.metrics());

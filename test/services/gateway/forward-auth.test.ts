@@ -47,6 +47,13 @@ async function attemptsOf({ id }: StoredTicket): Promise<number | undefined> {
   return (await gateway.store.read(id))?.attempts;
 }
 
+/** What the record says of the last attempt with a ticket that was not spent by it. */
+async function notedOn({ id }: StoredTicket) {
+  const record = await gateway.store.read(id);
+  expect(record).toMatchObject({ state: 'issued', attempts: 1 });
+  return record?.lastAttempt;
+}
+
 describe.each(askingProxies)('asked by $name', ({ question }) => {
   test('answers exactly 200 with the complete set of headers, and the record ends as handed over', async () => {
     const ticket = await storeTicket(gateway.store, { path: '/room/7', claims: '{"role":"editor"}' });
@@ -199,8 +206,8 @@ describe('a client behind the proxy', () => {
     });
 
     expect(reply.status).toBe(400);
-    expect(reply.body.code).toBe('handshake_malformed');
-    expect(await attemptsOf(ticket)).toBe(0);
+    expect(reply.body).toMatchObject({ code: 'handshake_malformed', ticket_id: ticket.id });
+    expect(await notedOn(ticket)).toMatchObject({ outcome: 'handshake_malformed', status: 400 });
   });
 
   test('has none by a header that is there twice, nor against a path that the proxy asks with', async () => {
@@ -211,7 +218,7 @@ describe('a client behind the proxy', () => {
     const behind = await ask({ path: '/admit/secret', headers: { ...headers, 'X-Forwarded-Uri': '/public' } });
 
     expect([twice.status, behind.status]).toEqual([400, 400]);
-    expect(await attemptsOf(ticket)).toBe(0);
+    expect(await gateway.store.read(ticket.id)).toMatchObject({ state: 'issued', attempts: 2 });
   });
 
   test('may name what the proxy names too', async () => {
@@ -224,13 +231,47 @@ describe('a client behind the proxy', () => {
   });
 });
 
-test('answers nobody but the proxies in TRUST_PROXY', async () => {
+test('answers nobody but the proxies in TRUST_PROXY, whose address the record has', async () => {
   const ticket = await storeTicket(gateway.store);
 
-  const reply = await ask({ ...withTicket(ticket), from: '127.0.0.2' });
+  const reply = await ask({ ...withTicket(ticket, { 'X-Forwarded-For': CLIENT }), from: '127.0.0.2' });
 
   expect(reply.status).toBe(400);
   expect(reply.body.detail).toContain('TRUST_PROXY');
+  expect(await notedOn(ticket)).toMatchObject({ outcome: 'handshake_malformed', address: '127.0.0.2' });
+});
+
+test.each([
+  [
+    'in a target that contradicts another',
+    (value: string) => ({ headers: { 'X-Forwarded-Uri': '/', 'X-Original-URI': `/a?ticket=${value}` } }),
+  ],
+  ['in the query that it asks with', (value: string) => ({ path: `/admit?ticket=${value}` })],
+  [
+    'in a path that contradicts',
+    (value: string) => ({ path: `/admit/a?ticket=${value}`, headers: { 'X-Forwarded-Uri': '/' } }),
+  ],
+  ['in a subprotocol', (value: string) => ({ headers: { 'Sec-WebSocket-Protocol': `oncegate.ticket.${value}` } })],
+])('notes what a proxy got wrong on the record of a ticket %s, with the address of the client', async (_, question) => {
+  const ticket = await storeTicket(gateway.store);
+  const asked: Question = question(ticket.value);
+
+  const reply = await ask({
+    ...asked,
+    headers: { ...handshakeHeaders(), 'X-Forwarded-For': CLIENT, ...asked.headers },
+  });
+
+  expect(reply.status).toBe(400);
+  expect(await notedOn(ticket)).toMatchObject({ outcome: 'handshake_malformed', address: CLIENT });
+});
+
+test('notes nothing by an id with a wrong secret', async () => {
+  const ticket = await storeTicket(gateway.store);
+  const wrong = { ...ticket, value: `ogt_${ticket.id}.${'x'.repeat(32)}` };
+
+  await ask({ ...withTicket(wrong), from: '127.0.0.2' });
+  await ask({ ...withTicket(wrong), method: 'POST' });
+
   expect(await attemptsOf(ticket)).toBe(0);
 });
 
@@ -251,7 +292,7 @@ test('refuses whoever asks without saying what about', async () => {
 
   expect(reply.status).toBe(400);
   expect(reply.body.detail).toContain('X-Original-URI');
-  expect(await attemptsOf(ticket)).toBe(0);
+  expect(await notedOn(ticket)).toMatchObject({ outcome: 'handshake_malformed' });
 });
 
 test('has no answer to other methods', async () => {
@@ -261,7 +302,7 @@ test('has no answer to other methods', async () => {
 
   expect(reply.status).toBe(405);
   expect(reply.headers.allow).toBe('GET, HEAD');
-  expect(await attemptsOf(ticket)).toBe(0);
+  expect(await notedOn(ticket)).toMatchObject({ outcome: 'method_not_allowed', status: 405 });
 });
 
 test.each([

@@ -4,8 +4,8 @@ import { type RefusalCode, refusalCodes } from '../../../shared/refusals.ts';
 
 const UNLIMITED: LoadLimits = { maxConnections: 0, maxPendingUpgrades: 1_000, maxFailedHandshakesPerMinute: 0 };
 
-function loadOf(limits: Partial<LoadLimits> = {}, connections = 0): Load {
-  return new Load({ ...UNLIMITED, ...limits }, () => connections);
+function loadOf(limits: Partial<LoadLimits> = {}, connections = 0, now?: () => number): Load {
+  return new Load({ ...UNLIMITED, ...limits }, () => connections, now);
 }
 
 const codeOf = async (load: Load, address = '192.0.2.1'): Promise<RefusalCode | undefined> =>
@@ -115,10 +115,12 @@ describe('a gateway', () => {
   ];
 
   test.each(busy)('notes at most 50 refusals at once while it $how', async ({ make }) => {
-    const load = loadOf({ maxPendingUpgrades: 2, maxFailedHandshakesPerMinute: 1 });
+    let now = 0;
+    const load = loadOf({ maxPendingUpgrades: 2, maxFailedHandshakesPerMinute: 1 }, 0, () => now);
     const mayNote = () => load.mayNote('192.0.2.1');
     await make(load);
     const done = await Promise.all(Array.from({ length: 50 }, mayNote));
+    now = 1_000;
 
     expect(done).not.toContain(undefined);
     expect(await mayNote()).toBeUndefined();
@@ -127,8 +129,31 @@ describe('a gateway', () => {
     expect(await mayNote()).toBeUndefined();
   });
 
-  test('notes every refusal while it is not too busy', async () => {
-    const load = loadOf();
+  test.each(busy)('notes at most 50 refusals in a second, however fast each is, while it $how', async ({ make }) => {
+    let now = 0;
+    const load = loadOf({ maxPendingUpgrades: 2, maxFailedHandshakesPerMinute: 1 }, 0, () => now);
+    const noted = async (attempts: number): Promise<number> => {
+      let count = 0;
+      for (let attempt = 0; attempt < attempts; attempt += 1) {
+        const done = await load.mayNote('192.0.2.1');
+        done?.();
+        if (done !== undefined) count += 1;
+      }
+      return count;
+    };
+    await make(load);
+
+    expect(await noted(400)).toBe(50);
+    now = 999;
+    expect(await noted(400)).toBe(0);
+    now = 1_000;
+    expect(await noted(400)).toBe(50);
+  });
+
+  test('notes every refusal while it is not too busy, whoever else is', async () => {
+    const load = loadOf({ maxFailedHandshakesPerMinute: 1 });
+    await load.failed('192.0.2.2', 'ticket_unknown');
+    for (let attempt = 0; attempt < 60; attempt += 1) (await load.mayNote('192.0.2.2'))?.();
     const done = await Promise.all(Array.from({ length: 200 }, () => load.mayNote('192.0.2.1')));
 
     expect(done).not.toContain(undefined);

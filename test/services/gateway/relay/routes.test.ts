@@ -2,9 +2,11 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
+import { parseHandshake, type UpgradeRequest } from '../../../../services/gateway/handshake.ts';
 import { identityHeaders } from '../../../../services/gateway/relay/identity.ts';
 import { readSigningKey, signingKeyRule } from '../../../../services/gateway/relay/signing-key.ts';
 import { routesRule, watchRoutes } from '../../../../services/gateway/routes.ts';
+import { CARRIERS } from '../../../../shared/carriers.ts';
 import { createLogger } from '../../../../shared/process/log.ts';
 import { loadSettings } from '../../../../shared/settings/load.ts';
 import { atEnd } from '../../../support/teardown.ts';
@@ -30,6 +32,18 @@ function routesOf(file: string, env: Record<string, string> = {}) {
 
 const json = (...routes: readonly object[]) => JSON.stringify({ routes });
 const upstream = 'ws://127.0.0.1:1';
+
+/** An upgrade to this path that has nothing else wrong with it. */
+function upgradeTo(target: string): UpgradeRequest {
+  const headers = {
+    Host: 'gateway.example',
+    Upgrade: 'websocket',
+    'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  };
+  const rawHeaders = Object.entries(headers).flat();
+  return { method: 'GET', target, httpVersion: '1.1', rawHeaders, earlyBytes: 0, pipelined: false };
+}
 
 describe('a routes file', () => {
   test('finds the longest prefix, by whole segments', () => {
@@ -87,6 +101,43 @@ describe('a routes file', () => {
     ['a path twice', json({ path: '/a', upstream }, { path: '/a', upstream }), 'must not have a path twice'],
   ])('with %s is refused', (_name, content, fault) => {
     expect(faultsOf(content).join()).toContain(fault);
+  });
+
+  const id = 'a'.repeat(22);
+
+  test.each([
+    '/a?b',
+    '/a#',
+    '/a\\b',
+    '/a b',
+    '/ä',
+    '//a',
+    '/a/../b',
+    '/./a',
+    '/a/..',
+    '/a/%2E%2e/b',
+    '/a%2f..%5cb',
+    `/~${id}`,
+    `/~${id}/room`,
+  ])('is told that no request comes to %s', (path) => {
+    expect(parseHandshake(upgradeTo(path), CARRIERS)).not.toMatchObject({ ok: true, handshake: { path } });
+    expect(faultsOf(json({ path, upstream }))).toEqual([expect.stringMatching(/^ROUTES_FILE: routes\.0\.path: must /)]);
+  });
+
+  test.each([
+    '/',
+    '/a',
+    '/a.b/..c',
+    '/a/...',
+    '/a%2Fb',
+    '/~',
+    `/~${id}x`,
+    `/a/~${id}`,
+    '/a//b',
+    '/!"$&\'()*+,;=:@[]^`{|}~',
+  ])('may have %s, to which a request comes', (path) => {
+    expect(parseHandshake(upgradeTo(path), CARRIERS)).toMatchObject({ ok: true, handshake: { path } });
+    expect(faultsOf(json({ path, upstream }))).toEqual([]);
   });
 
   test('is read again on SIGHUP; a bad one changes nothing', async () => {
