@@ -44,9 +44,9 @@ export function proxiedAddress(request: IncomingMessage, trust: Trust): string {
 
 /** The host that the client asked for, from the `X-Forwarded-Host` of a trusted proxy. */
 export function forwardedHost(request: IncomingMessage, trust: Trust): string | undefined {
+  if (!isTrustedPeer(request, trust)) return undefined;
   const forwarded = request.headers['x-forwarded-host'];
-  if (typeof forwarded !== 'string') return undefined;
-  return isTrustedPeer(request, trust) ? forwarded.split(',', 1)[0]?.trim() : undefined;
+  return typeof forwarded === 'string' ? forwarded.split(',', 1)[0]?.trim() : undefined;
 }
 
 /** The scheme that the client used, from the `X-Forwarded-Proto` of a trusted proxy, or of this very connection. */

@@ -60,8 +60,6 @@ export class RedisLink {
   readonly #onError: (message: string) => void;
   readonly #scripts: Record<ScriptName, RunScript>;
   readonly #writes: GatheredWrites;
-  /** Operations that have no answer yet. */
-  #underWay = 0;
   #catchingUp = false;
   /** What onChange was last told; at first nothing. */
   #available: boolean | undefined;
@@ -101,7 +99,7 @@ export class RedisLink {
   async run<T>(operation: (client: Client) => Promise<T>): Promise<T> {
     if (!this.ready) throw new StoreUnavailable(`Redis is away: ${this.#lastError || 'not connected yet'}`);
     try {
-      this.#writes.gather(this.#underWay);
+      this.#writes.gather(performance.now());
       return await this.#inTime(operation(this.#client));
     } catch (error) {
       if (error instanceof StoreUnavailable) throw error;
@@ -142,25 +140,22 @@ export class RedisLink {
         // in the socket already.
         setImmediate(() => {
           if (settled) return;
-          settle();
           reject(new StoreUnavailable(`Redis did not answer within ${this.#timeoutMs} ms`, { mayHaveRun: true }));
           this.#catchUp();
         });
       }, this.#timeoutMs);
       let settled = false;
-      this.#underWay += 1;
       const settle = (): void => {
         settled = true;
-        this.#underWay -= 1;
         clearTimeout(timer);
       };
       answer.then(
         (value) => {
-          if (!settled) settle();
+          settle();
           resolve(value);
         },
         (error: unknown) => {
-          if (!settled) settle();
+          settle();
           reject(error);
         },
       );
