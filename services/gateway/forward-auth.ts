@@ -43,6 +43,8 @@ export function createForwardAuth({ admitter, trustProxy, signing }: ForwardAuth
     // that was used before breaks: on a new one it asks once.
     response.shouldKeepAlive = false;
     const refuse = (refusal: Refusal): void => deny(request, response, refusal);
+    // Whoever has reset the connection by now has taken the question back; and where it came from is not known.
+    if (request.socket.remoteAddress === undefined) return void response.destroy();
     const visitor = visitorFor(request, trustProxy);
     if ('code' in visitor) return refuse(await admitter.refuse(presentedBy(request, trustProxy), visitor));
     await admitter.decide(visitor, async (decision) => {

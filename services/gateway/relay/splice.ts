@@ -189,9 +189,11 @@ export class Splice implements Wire {
   #onClientEnd(): void {
     if (this.#isClosing) return this.#endClient();
     this.#closing ??= { code: ABNORMAL_CLOSURE, reason: '' };
-    if (!this.#upstream.writable) return this.#endClient();
-    this.#upstream.end(this.#fromClient.held);
-    this.#endSoon();
+    if (this.#upstream.writable) this.#upstream.end(this.#fromClient.held);
+    else return this.#endClient();
+    // Behind a Close there is nothing that the upstream could still say.
+    if (this.#closeSent) this.#endClient();
+    else this.#endSoon();
   }
 
   #onClientClose(): void {

@@ -187,6 +187,19 @@ test.each([
   expect(record).toMatchObject({ closeCode: 1006, closeReason: 'client_gone', attempts: 1 });
 });
 
+test('notes nothing for a proxy that has taken its question back by a reset', async () => {
+  const ticket = await storeTicket(gateway.store);
+  const { headers = {} } = withTicket(ticket);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const proxy = await openRaw(gateway.adminPort);
+  // Both have arrived by the time that the gateway reads the first of them.
+  proxy.send(`GET /admit HTTP/1.1\r\n${lines.join('')}\r\n`);
+  proxy.socket.resetAndDestroy();
+  await httpRequest(gateway.adminPort, '/livez', {});
+
+  expect(await attemptsOf(ticket)).toBe(0);
+});
+
 describe('a client behind the proxy', () => {
   test.each([
     ['X-Original-URI', '/public'],
