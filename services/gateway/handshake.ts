@@ -43,6 +43,9 @@ const MAX_HEADERS = 100;
 /** `/~<ticket id>`: a path of its own for each attempt, taken off before anything looks at the path. */
 export const ID_SEGMENT = new RegExp(`^${idSegment(TICKET_ID)}(?=/|$)`);
 
+/** More than most servers take; headers may be longer, for a page may have many cookies. */
+const MAX_TARGET_LENGTH = 16_384;
+
 /** Origin-form only; a second slash or a backslash would be read as a host by careless parsers. */
 const PATH = /^\/(?!\/)[!-~]*$/;
 /** Visible ASCII without `#` and `\\`: the rest has to come percent-encoded (RFC 3986 §2). */
@@ -79,6 +82,7 @@ export function parseHandshake(request: UpgradeRequest, carriers: readonly Carri
   if (!BASE64_OF_16_BYTES.test(only('sec-websocket-key') ?? '')) return MALFORMED;
   if (!atMostOne('origin') || !atMostOne('authorization')) return MALFORMED;
 
+  if (request.target.length > MAX_TARGET_LENGTH) return MALFORMED;
   const [path = '', ...queries] = request.target.split('?');
   if (!PATH.test(path) || !TARGET.test(request.target) || DOT_SEGMENT.test(path)) return MALFORMED;
 

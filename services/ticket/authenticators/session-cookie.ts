@@ -33,13 +33,15 @@ export function createSessionCookieAuthenticator(options: SessionCookieOptions):
 
   async function readSession(id: string): Promise<Authentication> {
     const key = keyPrefix + id;
+    // Before it is asked: the session ends no later than its key.
+    const now = Date.now();
     const [text, lifetimeMs] = await redis.run((client) => Promise.all([client.get(key), client.pttl(key)]));
     const session = text === null ? null : parseSession(text);
     if (session === null) return { kind: 'invalid' };
     // A session that nobody has signed in to is no credential, and no fault either.
     if (subjectAt(session, subjectPath) === undefined) return { kind: 'none' };
 
-    const expiresAt = sessionEnd(session, lifetimeMs, Date.now());
+    const expiresAt = sessionEnd(session, lifetimeMs, now);
     if (expiresAt !== undefined && expiresAt <= Date.now()) return { kind: 'invalid' };
     const principal = principalOf(session, { subjectPath, claimNames: [] }, expiresAt);
     return principal === null ? { kind: 'invalid' } : { kind: 'principal', principal: { ...principal, ambient: true } };

@@ -58,6 +58,7 @@ describe('a handshake', () => {
     ['one Authorization of another scheme', {}, { Authorization: 'Basic YTpi' }],
     ['an empty query', { target: '/?' }, {}],
     ['a path that cannot be decoded', { target: '/%' }, {}],
+    ['a target of 16,384 characters', { target: `/${'a'.repeat(16_383)}` }, {}],
     ['100 headers', {}, { X: Array.from({ length: 95 }, String) }],
   ])('with %s is well-formed', (_name, fields, headers) => {
     expect(codeOf(request(fields, headers))).toBe('ok');
@@ -93,6 +94,7 @@ describe('a handshake', () => {
     ['an asterisk', { target: '*' }, {}],
     ['an absolute target', { target: 'http://chat.example/' }, {}],
     ['an authority', { target: 'chat.example:80' }, {}],
+    ['a target of 16,385 characters', { target: `/${'a'.repeat(16_384)}` }, {}],
     ['two slashes', { target: '//evil.example' }, {}],
     ['a slash and a backslash', { target: '/\\evil.example' }, {}],
     ['a backslash in the query', { target: '/?\\' }, {}],
