@@ -5,15 +5,16 @@ const ORIGIN = /^[a-z][a-z0-9+.-]{0,31}:\/\/(\[[0-9a-f:.]{2,45}\]|[^\s/?#@:[\]\\
 const known = new Map<string, boolean>();
 const MAX_KNOWN = 256;
 /** Of a scheme, a host name and a port. */
-const MAX_LENGTH = 300;
+const MAX_KNOWN_LENGTH = 300;
 
 /** Whether a string has the form of an origin. `null` has not: it names nobody. */
 export function isOrigin(value: string): boolean {
   const found = known.get(value);
   if (found !== undefined) return found;
   const is = ORIGIN.test(value) && (!/^https?:/.test(value) || isSerialised(value));
+  if (value.length > MAX_KNOWN_LENGTH) return is;
   if (known.size >= MAX_KNOWN) known.clear();
-  if (value.length <= MAX_LENGTH) known.set(value, is);
+  known.set(value, is);
   return is;
 }
 

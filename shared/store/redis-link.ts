@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import { GatheredWrites } from './gathered-writes.ts';
+import { type Departure, GatheredWrites } from './gathered-writes.ts';
 import { type ScriptName, scriptNames, scriptSource } from './scripts.ts';
 import { StoreUnavailable } from './store.ts';
 
@@ -99,8 +99,8 @@ export class RedisLink {
   async run<T>(operation: (client: Client) => Promise<T>): Promise<T> {
     if (!this.ready) throw new StoreUnavailable(`Redis is away: ${this.#lastError || 'not connected yet'}`);
     try {
-      this.#writes.gather(performance.now());
-      return await this.#inTime(operation(this.#client));
+      const departure = this.#writes.gather(performance.now());
+      return await this.#inTime(operation(this.#client), departure);
     } catch (error) {
       if (error instanceof StoreUnavailable) throw error;
       const message = messageOf(error);
@@ -133,9 +133,15 @@ export class RedisLink {
     this.#client.disconnect();
   }
 
-  #inTime<T>(answer: Promise<T>): Promise<T> {
+  #inTime<T>(answer: Promise<T>, departure: Departure): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const overdue = () => {
+        // What waited for others, in a process that was busy, has only just left.
+        const underWayMs = departure.at === undefined ? 0 : performance.now() - departure.at;
+        if (underWayMs < this.#timeoutMs) {
+          timer = setTimeout(overdue, Math.ceil(this.#timeoutMs - underWayMs));
+          return;
+        }
         // One more turn of the event loop: when it was this process that was busy, the answer is
         // in the socket already.
         setImmediate(() => {
@@ -143,7 +149,8 @@ export class RedisLink {
           reject(new StoreUnavailable(`Redis did not answer within ${this.#timeoutMs} ms`, { mayHaveRun: true }));
           this.#catchUp();
         });
-      }, this.#timeoutMs);
+      };
+      let timer = setTimeout(overdue, this.#timeoutMs);
       let settled = false;
       const settle = (): void => {
         settled = true;

@@ -76,4 +76,23 @@ describe('a look', () => {
 
     expect(await here.look('ada')).toMatchObject({ exceeded: true });
   });
+
+  test('that overtakes a hit is not remembered', async () => {
+    const { here, store, asked } = twoOf(1);
+    const count = store.count.bind(store);
+    let arrive = () => {};
+    // The hit takes its time to the store; the look comes there first.
+    asked.mockImplementationOnce(async (request) => {
+      await new Promise<void>((resolve) => {
+        arrive = resolve;
+      });
+      return count(request);
+    });
+    const hit = here.hit('ada');
+    expect(await here.look('ada')).toMatchObject({ exceeded: false });
+    arrive();
+    await hit;
+
+    expect(await here.look('ada')).toMatchObject({ exceeded: true });
+  });
 });

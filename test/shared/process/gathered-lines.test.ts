@@ -6,7 +6,13 @@ afterEach(() => void vi.useRealTimers());
 
 function gathered() {
   const written: string[] = [];
-  return { written, lines: new GatheredLines({ write: (text) => void written.push(text) }) };
+  return {
+    written,
+    lines: new GatheredLines({
+      write: (text) => void written.push(text),
+      flushSync: () => void written.push('(flushed)'),
+    }),
+  };
 }
 
 test('lines are written together, in their order, after a tenth of a second', () => {
@@ -36,9 +42,9 @@ test('many lines are written at once', () => {
 test('what waits is written where the process ends, once', () => {
   const { written, lines } = gathered();
   lines.write('last\n');
-  lines.flush();
+  lines.flushSync();
   lines.flush();
   vi.advanceTimersByTime(1_000);
 
-  expect(written).toEqual(['last\n']);
+  expect(written).toEqual(['last\n', '(flushed)']);
 });

@@ -231,6 +231,20 @@ describe('a link', () => {
     });
   });
 
+  test('that is busy does not give up what waited for others while this process did something else', async () => {
+    // In this process too: an answer takes several turns of the event loop.
+    const proxy = await startTcpProxy(redis);
+    const { link } = await connectedTo(`redis://127.0.0.1:${proxy.port}`, { timeoutMs: TIMEOUT_MS });
+    const ping = () => link.run((client) => client.ping());
+    await Promise.all(Array.from({ length: 50 }, ping));
+    const answer = ping();
+    const start = performance.now();
+    while (performance.now() - start < 2 * TIMEOUT_MS);
+
+    expect(await answer).toBe('PONG');
+    expect(link.ready).toBe(true);
+  });
+
   describe('to a Redis that has become a replica', () => {
     test('refuses in time, and is available again when it is a master again', async () => {
       const { link, store } = await connectedTo(redis.url);

@@ -70,3 +70,21 @@ test.each([[['b64']], [['exp']], [[]], [null]])('and has nothing that has to be 
   expect(await verify({})).toMatchObject({ kind: 'principal' });
   expect(await verify({ crit, b64: true })).toEqual({ kind: 'invalid' });
 });
+
+test('and its signature is written in one way', async () => {
+  const held = { issuer: undefined, audience: undefined, clockToleranceSeconds: 0, subjectPath: 'sub', claimNames: [] };
+  const { verify } = createSharedSecretVerifier(SECRET, held);
+  const token = forge({ alg: 'HS256' }, { sub: 'ada' }, hmac(SECRET));
+  const bytes = Buffer.from(token.slice(token.lastIndexOf('.') + 1), 'base64url');
+  const last = token.at(-1) ?? '';
+  const stray = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'].filter(
+    (other) =>
+      other !== last &&
+      Buffer.from(`${token.slice(token.lastIndexOf('.') + 1, -1)}${other}`, 'base64url').equals(bytes),
+  );
+
+  expect(await verify(token)).toMatchObject({ kind: 'principal' });
+  expect(stray).toHaveLength(3);
+  for (const other of stray) expect(await verify(token.slice(0, -1) + other)).toEqual({ kind: 'invalid' });
+  for (const more of ['=', '==', 'A', '.']) expect((await verify(token + more)).kind).not.toBe('principal');
+});
