@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ABNORMAL_CLOSURE } from '../../../shared/close-codes.ts';
 import { type Sent, sentOn, type Wire, type WireListener } from '../connection.ts';
+import { type Corked, countInBurst, joinBurst } from './bursts.ts';
 import { type FrameHeader, FrameScanner } from './frame-scanner.ts';
 import { closeFrame, closingOf, maskedCloseFrame, PING } from './own-frames.ts';
 
@@ -23,7 +24,7 @@ const LINGER_MS = 2_000;
  * ping or a Close, fits exactly between two of the upstream's. What one side does not read is not read
  * from the other: memory stays bounded by the sockets' own buffers.
  */
-export class Splice implements Wire {
+export class Splice implements Wire, Corked {
   readonly #client: Duplex;
   readonly #upstream: Socket;
   readonly #fromClient: FrameScanner;
@@ -47,6 +48,7 @@ export class Splice implements Wire {
   /** A frame of the client's was not passed on: what the upstream has are whole frames. */
   #stopped = false;
   #over = false;
+  #isInBurst = false;
   #linger: NodeJS.Timeout | undefined;
   #grace: NodeJS.Timeout | undefined;
 
@@ -123,7 +125,7 @@ export class Splice implements Wire {
     const { pass, stopped } = this.#fromClient.scan(chunk);
     // Only the answer to the gateway's Close frame is looked for.
     if (this.#isClosing) return this.#endWhenClosed();
-    if (pass.length > 0 && this.#upstream.writable && !this.#upstream.write(pass)) this.#client.pause();
+    if (this.#upstream.writable) this.#send(this.#upstream, pass);
     if (this.#clientClosed && this.#closeSent) this.#endSoon();
     if (stopped) {
       this.#stopped = true;
@@ -135,21 +137,35 @@ export class Splice implements Wire {
     if (this.#closeSent || this.#ending) return;
     const { pass, boundary, stopped } = this.#fromUpstream.scan(chunk);
     if (this.#waiting.length === 0 || boundary < 0) {
-      this.#send(pass);
+      this.#send(this.#client, pass);
     } else {
-      this.#client.cork();
-      this.#send(pass.subarray(0, boundary));
+      this.#send(this.#client, pass.subarray(0, boundary));
       this.#flushWaiting();
-      if (!this.#isClosing) this.#send(pass.subarray(boundary));
-      this.#client.uncork();
+      if (!this.#isClosing) this.#send(this.#client, pass.subarray(boundary));
       this.#endWhenClosed();
     }
     if (this.#clientClosed && this.#closeSent) this.#endSoon();
     if (stopped) this.#upstreamLost();
   }
 
-  #send(bytes: Buffer): void {
-    if (bytes.length > 0 && !this.#client.write(bytes)) this.#upstream.pause();
+  #send(to: Duplex, bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    if (to.writableCorked === 0) to.cork();
+    to.write(bytes);
+    if (!this.#isInBurst) {
+      this.#isInBurst = true;
+      joinBurst(this);
+    }
+    countInBurst(bytes.length);
+  }
+
+  uncork(): void {
+    this.#isInBurst = false;
+    this.#upstream.uncork();
+    this.#client.uncork();
+    if (isFull(this.#client)) this.#upstream.pause();
+    // Once the gateway closes, the client's answer has to be read.
+    if (isFull(this.#upstream) && !this.#isClosing) this.#client.pause();
   }
 
   #takesFromClient(frame: FrameHeader, maxMessageBytes: number): boolean {
@@ -238,4 +254,9 @@ export class Splice implements Wire {
       if (!this.#over) this.#linger = setTimeout(() => this.#client.destroy(), LINGER_MS);
     });
   }
+}
+
+/** Whether a stream has more to write than the far side takes for now. What went through at once is written, whatever its size. */
+function isFull(stream: Duplex): boolean {
+  return stream.writableNeedDrain && stream.writableLength > 0;
 }
