@@ -14,7 +14,7 @@ import {
   refuseEarly,
   type Visitor,
 } from './admit.ts';
-import type { Wire, WireListener } from './connection.ts';
+import type { Connection, Wire, WireListener } from './connection.ts';
 import type { Connections } from './connections.ts';
 import type { Load } from './load.ts';
 import type { FindRoute } from './routes.ts';
@@ -127,14 +127,7 @@ export class Admitter {
         opened = true;
         metrics.count('oncegate_handshakes_total', 'admitted');
         const connection = connections.open({ id, attemptId, subject, openedAt, sessionExpiresAt, wire });
-        return {
-          heard: () => connection.heard(performance.now()),
-          failed: (reason) => connection.close(reason, performance.now()),
-          ended: (code, reason) => {
-            leaveRoute();
-            connections.ended(connection, code, reason);
-          },
-        };
+        return new Opened(connection, connections, leaveRoute);
       },
       takeBack: async (refusal) => {
         settled = true;
@@ -187,5 +180,31 @@ export class Admitter {
       // Should it be lost, that gateway learns it with the next lease.
       counted(metrics, 'control', store.command(gatewayId, command)).catch(() => {});
     }
+  }
+}
+
+/** What an open connection keeps of its admission: as long as it is open, nothing else of that is kept. */
+class Opened implements WireListener {
+  readonly #connection: Connection;
+  readonly #connections: Connections;
+  readonly #leaveRoute: () => void;
+
+  constructor(connection: Connection, connections: Connections, leaveRoute: () => void) {
+    this.#connection = connection;
+    this.#connections = connections;
+    this.#leaveRoute = leaveRoute;
+  }
+
+  heard(): void {
+    this.#connection.heard(performance.now());
+  }
+
+  failed(reason: Parameters<WireListener['failed']>[0]): void {
+    this.#connection.close(reason, performance.now());
+  }
+
+  ended(code: number, reason: string): void {
+    this.#leaveRoute();
+    this.#connections.ended(this.#connection, code, reason);
   }
 }

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { type CloseReason, closeCodes } from '../../shared/close-codes.ts';
+import { flatString } from './flat-string.ts';
 
 /** What carries a connection's frames: the built-in echo, or the relay to an upstream. */
 export interface Wire {
@@ -97,8 +98,8 @@ export class Connection {
   #closing: { readonly reason: CloseReason; readonly terminateAt: number; readonly isLate: boolean } | undefined;
 
   constructor(options: ConnectionOptions) {
-    this.id = options.id;
-    this.attemptId = options.attemptId;
+    this.id = flatString(options.id);
+    this.attemptId = flatString(options.attemptId);
     this.subject = options.subject;
     this.openedAt = options.openedAt;
     this.#wire = options.wire;

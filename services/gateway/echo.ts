@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type Server, WebSocket, WebSocketServer } from 'ws';
 import { ABNORMAL_CLOSURE, closeCodes } from '../../shared/close-codes.ts';
-import { sentOn, type Wire, type WireListener } from './connection.ts';
+import { type Sent, sentOn, type Wire, type WireListener } from './connection.ts';
 import { chooseSubprotocol } from './subprotocols.ts';
 
 /** What the client is told when the connection opens. */
@@ -25,6 +25,7 @@ const TOO_BIG = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
 class EchoSocket extends WebSocket {
   /** The code of our Close frame, once one was sent: a faulty client may never answer it. */
   closeCode: number | undefined;
+  listener: WireListener | undefined;
 
   override close(code?: number, reason?: string | Buffer): void {
     this.closeCode ??= code;
@@ -58,11 +59,8 @@ export class Echo {
     // The 101 and the greeting leave together.
     socket.cork();
     this.#server.handleUpgrade(request, socket, Buffer.alloc(0), (webSocket: EchoSocket) => {
-      opened = wireOf(webSocket, socket);
-      const listener = listen(opened);
-      attach(webSocket, listener);
-      // Any byte is a sign of life: a client in the middle of a long message cannot answer a ping.
-      socket.on('data', () => listener.heard());
+      opened = new EchoWire(webSocket, socket);
+      attach(webSocket, socket, listen(opened));
       webSocket.send(helloMessage(hello));
     });
     socket.uncork();
@@ -76,31 +74,59 @@ function helloMessage({ ticketId, subject, claims }: Hello): string {
   return `${head.slice(0, -1)},"claims":${claims}}`;
 }
 
-function wireOf(webSocket: WebSocket, socket: Duplex): Wire {
-  return {
-    ping: (written) => webSocket.ping(undefined, undefined, () => written()),
-    close: (code, reason) => webSocket.close(code, reason),
-    terminate: () => webSocket.terminate(),
-    get stalled() {
-      return webSocket.isPaused;
-    },
-    get sent() {
-      return sentOn(socket);
-    },
-  };
+/** A class, because literals with getters and closures cost each connection a shape of its own. */
+class EchoWire implements Wire {
+  readonly #webSocket: EchoSocket;
+  readonly #socket: Duplex;
+
+  constructor(webSocket: EchoSocket, socket: Duplex) {
+    this.#webSocket = webSocket;
+    this.#socket = socket;
+  }
+
+  get stalled(): boolean {
+    return this.#webSocket.isPaused;
+  }
+
+  get sent(): Sent {
+    return sentOn(this.#socket);
+  }
+
+  ping(written: () => void): void {
+    this.#webSocket.ping(undefined, undefined, () => written());
+  }
+
+  close(code: number, reason: string): void {
+    this.#webSocket.close(code, reason);
+  }
+
+  terminate(): void {
+    this.#webSocket.terminate();
+  }
 }
 
-function attach(webSocket: EchoSocket, listener: WireListener): void {
-  webSocket.on('message', (data: RawData, isBinary: boolean) => {
-    webSocket.send(data, { binary: isBinary }, () => {
-      if (webSocket.isPaused && webSocket.bufferedAmount < STALL_BYTES) webSocket.resume();
-    });
-    if (webSocket.bufferedAmount >= STALL_BYTES) webSocket.pause();
+/** Apart from {@link Echo.open}: a closure made there would keep the request and its ticket for as long as the connection. */
+function attach(webSocket: EchoSocket, socket: Duplex, listener: WireListener): void {
+  webSocket.listener = listener;
+  webSocket.on('message', onMessage).on('error', onError).on('close', onClose);
+  // Any byte is a sign of life: a client in the middle of a long message cannot answer a ping.
+  socket.on('data', () => listener.heard());
+}
+
+// The same functions for all connections.
+
+function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  this.send(data, { binary: isBinary }, () => {
+    if (this.isPaused && this.bufferedAmount < STALL_BYTES) this.resume();
   });
-  webSocket.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === TOO_BIG) listener.failed('message_too_big');
-  });
-  webSocket.on('close', (code, reason) => {
-    listener.ended(code === ABNORMAL_CLOSURE ? (webSocket.closeCode ?? code) : code, reason.toString());
-  });
+  if (this.bufferedAmount >= STALL_BYTES) this.pause();
+}
+
+function onError(this: WebSocket, error: NodeJS.ErrnoException): void {
+  if (this instanceof EchoSocket && error.code === TOO_BIG) this.listener?.failed('message_too_big');
+}
+
+function onClose(this: WebSocket, code: number, reason: Buffer): void {
+  if (!(this instanceof EchoSocket)) return;
+  this.listener?.ended(code === ABNORMAL_CLOSURE ? (this.closeCode ?? code) : code, reason.toString());
 }

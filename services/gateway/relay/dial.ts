@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Refusal } from '../../../shared/refusals.ts';
+import { destroyOnError } from '../destroy-on-error.ts';
 import { type AnswerHead, type Offer, opensWebSocket, parseAnswerHead } from './answer-head.ts';
 import { passedOn, RefusalBody } from './refusal-body.ts';
 
@@ -94,8 +95,7 @@ export function dial(upstream: Upstream, head: string, offer: Offer, gone: Abort
       else passOn(refusal.answer);
     }
 
-    // It stays: a reset without a listener would end the process.
-    socket.on('error', () => socket.destroy());
+    destroyOnError(socket);
     socket.once(upstream.url.protocol === 'wss:' ? 'secureConnect' : 'connect', () => {
       clearTimeout(timer);
       timer = setTimeout(() => {
