@@ -22,7 +22,12 @@ export const issue = [
     note: 'passwords that were found right within the last 10 s',
     start: startBasic,
   },
-  { id: 'oncegate-hs256', label: 'Oncegate, JWT with HS256', note: `tokens of ${SUBJECTS} subjects`, start: startJwt },
+  {
+    id: 'oncegate-hs256',
+    label: 'Oncegate, JWT with HS256',
+    note: `tokens of ${SUBJECTS} subjects, none of them remembered; one address, of which nothing was counted`,
+    start: startJwt,
+  },
 ];
 
 async function startBasic(context) {

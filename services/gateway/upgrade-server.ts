@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { KEY_SET_PATH, MAX_HEAD_BYTES } from '../../shared/http/admin-server.ts';
 import { sendRefusal } from '../../shared/http/send-refusal.ts';
 import type { Refusal } from '../../shared/refusals.ts';
+import { destroyOnError } from './destroy-on-error.ts';
 import { refuseUpgrade } from './refuse.ts';
 
 export interface UpgradeServerOptions {
@@ -108,7 +109,7 @@ export function createUpgradeServer(options: UpgradeServerOptions): Server {
   server.on('checkExpectation', refusePlainRequest);
 
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    socket.on('error', () => socket.destroy());
+    destroyOnError(socket);
     const earlier = answered.get(socket);
     const pipelined = earlier !== undefined;
     // What was asked first is answered first.
@@ -122,7 +123,7 @@ export function createUpgradeServer(options: UpgradeServerOptions): Server {
   });
 
   server.on('connect', (request: IncomingMessage, socket: Duplex) => {
-    socket.on('error', () => socket.destroy());
+    destroyOnError(socket);
     refuseNoted(request, { code: 'method_not_allowed', allow: ['GET'] }, socket, (noted) => {
       refuseUpgrade(socket, noted);
     });
@@ -132,7 +133,7 @@ export function createUpgradeServer(options: UpgradeServerOptions): Server {
     // A broken request that comes in parts is reported with each of them. Its answer is on the way, and
     // to destroy the socket now would turn the close into a reset that overtakes it.
     if (answered.has(socket) && error.code !== 'ECONNRESET') return;
-    socket.on('error', () => socket.destroy());
+    destroyOnError(socket);
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
     else refuseRaw(socket, error.code === 'HPE_HEADER_OVERFLOW' ? TOO_LONG : { code: 'handshake_malformed' });
   });

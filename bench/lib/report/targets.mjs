@@ -16,16 +16,22 @@
  * @property {boolean} [untilCoresAreFull] missing it counts only while the machine has a core to spare
  */
 
-const handshake = { experiment: 'open' };
+const profile = '../decisions/0032-where-the-time-goes.md';
+const handshake = { experiment: 'open', profile };
 const relayMode = { ...handshake, series: 'oncegate-relay', what: 'admitted handshake, relay mode' };
 const echoMode = { ...handshake, series: 'oncegate-echo', what: 'admitted handshake, echo mode' };
 const bare = { against: 'ws', baseline: 'bare `ws`, no authentication' };
 const batched = { against: 'ws-batched', baseline: 'bare `ws`, upgrades in 1 ms batches' };
 const hs256 = { against: 'ws-hs256', baseline: '`ws` + jose HS256' };
 const socketIo = { against: 'socket.io', baseline: 'Socket.IO with authentication' };
-const refused = { experiment: 'refuse', against: 'http', baseline: 'a `node:http` 401' };
-const issued = { experiment: 'issue', against: 'http', baseline: '`node:http` + HSET/PEXPIRE, plain ioredis' };
-const relayed = { series: 'oncegate', against: 'nginx', baseline: 'nginx `proxy_pass`, as Debian configures it' };
+const refused = { experiment: 'refuse', profile, against: 'http', baseline: 'a `node:http` 401' };
+const issued = { experiment: 'issue', profile, against: 'http', baseline: '`node:http` + HSET/PEXPIRE, plain ioredis' };
+const relayed = {
+  series: 'oncegate',
+  profile,
+  against: 'nginx',
+  baseline: 'nginx `proxy_pass`, as Debian configures it',
+};
 
 /** @type {readonly Target[]} */
 export const targets = [
@@ -48,6 +54,7 @@ export const targets = [
   { id: 'relay-in-flight', experiment: 'relay-in-flight', ...relayed, what: 'relay, 16 in flight', atMost: 1.5 },
   {
     id: 'memory-echo',
+    profile,
     experiment: 'memory-echo',
     series: 'oncegate',
     what: 'memory per idle connection, echo mode',
@@ -57,6 +64,7 @@ export const targets = [
   },
   {
     id: 'memory-relay',
+    profile,
     experiment: 'memory-relay',
     series: 'oncegate',
     what: 'memory per idle connection, relay mode',
@@ -66,6 +74,7 @@ export const targets = [
   },
   {
     id: 'latency-consume',
+    profile,
     experiment: 'latency-consume',
     series: 'consume-p99',
     what: 'the consume step at 500/s, p99',
@@ -75,6 +84,7 @@ export const targets = [
   },
   {
     id: 'growth-tickets',
+    profile,
     experiment: 'growth-tickets',
     series: 'tickets-1000000',
     what: 'consume among 10^6 live tickets',
@@ -84,6 +94,7 @@ export const targets = [
   },
   {
     id: 'scaling',
+    profile,
     experiment: 'scaling',
     series: 'gateways-3',
     what: 'handshakes per second, three gateways',
