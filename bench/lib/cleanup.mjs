@@ -31,6 +31,7 @@ async function end(exitCode) {
   process.exit(exitCode);
 }
 
+process.once('SIGHUP', () => end(128 + 1));
 process.once('SIGINT', () => end(128 + 2));
 process.once('SIGTERM', () => end(128 + 15));
 process.once('uncaughtException', (error) => {

@@ -35,7 +35,8 @@ export class Connections {
   readonly #unrecorded = new Map<string, CloseRequest>();
   readonly #leaseEveryMs: number;
   readonly #timer: NodeJS.Timeout;
-  #recording: Promise<void> = Promise.resolve();
+  /** Endings that are being written down. */
+  readonly #recording = new Set<Promise<void>>();
   #renewing = false;
   #recordingLate = false;
 
@@ -100,12 +101,13 @@ export class Connections {
     metrics.count('oncegate_connections_closed_total', closeCodeLabel(closeCode));
     const request = { id: of.id, attemptId: of.attemptId, closeCode, closeReason };
     const recorded = this.#record(request);
-    this.#recording = Promise.all([this.#recording, recorded]).then(() => {});
+    this.#recording.add(recorded);
+    void recorded.then(() => this.#recording.delete(recorded));
   }
 
   /** Resolves when every ending so far has been written, or could not be. */
-  recorded(): Promise<void> {
-    return this.#recording;
+  async recorded(): Promise<void> {
+    await Promise.all(this.#recording);
   }
 
   /** Ends every socket that is left, telling the client that the process ends. */

@@ -11,10 +11,13 @@ const MIB = 1_048_576;
 test('100 MB pass, and are the same, while no more than a few MB wait anywhere', async () => {
   const frames = 100;
   const payload = Buffer.alloc(MIB, 'oncegate');
+  let written = 0;
   const upstream = await startRawUpstream(async (socket, accept) => {
     socket.write(switching(accept));
     for (let sent = 0; sent < frames; sent += 1) {
-      if (!socket.write(serverFrame(2, payload))) await new Promise((resolve) => socket.once('drain', resolve));
+      const frame = serverFrame(2, payload);
+      written += frame.length;
+      if (!socket.write(frame)) await new Promise((resolve) => socket.once('drain', resolve));
     }
   });
   const { gateway, ticket } = await setRelay(upstream.port);
@@ -26,7 +29,6 @@ test('100 MB pass, and are the same, while no more than a few MB wait anywhere',
   let most = 0;
   let head: Buffer | undefined = Buffer.alloc(0);
   client.socket.on('data', (chunk: Buffer) => {
-    most = Math.max(most, process.memoryUsage().arrayBuffers);
     if (head !== undefined) {
       head = Buffer.concat([head, chunk]);
       const end = head.indexOf('\r\n\r\n');
@@ -36,6 +38,7 @@ test('100 MB pass, and are the same, while no more than a few MB wait anywhere',
     }
     // What comes behind the last frame is the gateway's own.
     const rest = chunk.subarray(0, whole - bytes);
+    most = Math.max(most, written - bytes);
     bytes += rest.length;
     if (rest.length > 0) hash.update(rest);
   });
@@ -44,8 +47,8 @@ test('100 MB pass, and are the same, while no more than a few MB wait anywhere',
   await until(() => bytes === whole, { timeoutMs: 60_000 });
 
   expect(hash.digest('hex')).toBe(expected.digest('hex'));
-  // All three ends are in this process; a relay that does not hold back would have had 100 MB here.
-  expect(most).toBeLessThan(60 * MIB);
+  // The kernel's buffers of two connections, and a frame or two; a relay that does not hold back would take it all.
+  expect(most).toBeLessThan(32 * MIB);
 }, 90_000);
 
 test('a client that does not read holds its own upstream back, and nobody else', async () => {
