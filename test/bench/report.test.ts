@@ -167,7 +167,7 @@ test('a page is written with its pictures and its numbers, and those of an earli
   expect(readdirSync(folder).sort()).toEqual(['README.md', 'open.svg', 'result.json']);
   const page = readFileSync(join(folder, 'README.md'), 'utf8');
   expect(page).toContain(
-    '| admitted handshake, echo mode | bare `ws`, no authentication | at most 1.00 | 1.10 | **missed** |',
+    '| admitted handshake, echo mode | bare `ws`, no authentication | at most 1.00 | 1.10 | **missed**: [why](../decisions/0032-where-the-time-goes.md) |',
   );
   expect(page).toContain('![An admitted handshake](open.svg)');
   expect(page).toContain('| CPU | A CPU, 2 cores |');
