@@ -20,7 +20,8 @@ export async function run(context) {
 }
 
 async function consumeStep({ redis, tickets, rounds, quick, say }) {
-  const count = quick ? 50 : COUNT;
+  // Half of them to warm up.
+  const count = quick ? 100 : 2 * COUNT;
   const variant = {
     id: 'consume',
     label: 'the consume step',
