@@ -16,8 +16,8 @@ export function createHardening(allowedOrigins: readonly string[]): readonly Ste
 }
 
 /**
- * helmet's headers, and no-store, which docs/protocol.md promises. They never change, so helmet is asked once:
- * that took 5 % of the CPU of an issued ticket with each request.
+ * helmet's headers, and no-store, which docs/protocol.md promises. They never change, so helmet is asked once
+ * and not with each request.
  */
 const SECURITY_HEADERS: ReadonlyMap<string, string> = headersSetBy(
   helmet({
