@@ -10,7 +10,8 @@ import { nanoid } from 'nanoid';
 export const TICKET_PREFIX = 'ogt_';
 const DIGEST_LENGTH = 11;
 const RANDOM_LENGTH = 11;
-const ID_LENGTH = DIGEST_LENGTH + RANDOM_LENGTH;
+/** Characters of a ticket id. */
+export const ID_LENGTH = DIGEST_LENGTH + RANDOM_LENGTH;
 const SECRET_LENGTH = 32;
 
 /** What a ticket id looks like, as the source of a regular expression. */

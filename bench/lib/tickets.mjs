@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { atEnd } from './cleanup.mjs';
+import { consumeRequest } from './consume-request.mjs';
 import { root } from './paths.mjs';
 import { until } from './wait.mjs';
 
@@ -47,16 +48,8 @@ export async function ticketIssuer(redisUrl) {
   }
 
   async function spendOne(ticket) {
-    const { code } = await store.consume({
-      id: ticket.id,
-      secretSha256: hashSecret(ticket.value.slice(-SECRET_LENGTH)),
-      attemptId: mintAttemptId(),
-      gatewayId: 'bench',
-      path: '/',
-      bindAddress: false,
-      maxConnections: 0,
-      limitPolicy: 'refuse',
-    });
+    const secretSha256 = hashSecret(ticket.value.slice(-SECRET_LENGTH));
+    const { code } = await store.consume(consumeRequest({ id: ticket.id, secretSha256, attemptId: mintAttemptId() }));
     if (code !== 'admitted') throw new Error(`a ticket of the bench was not consumed: ${code}`);
     return ticket;
   }

@@ -11,6 +11,7 @@ import { readFileSync } from 'node:fs';
 import { RedisLink } from '../../dist/shared/store/redis-link.js';
 import { RedisStore } from '../../dist/shared/store/redis-store.js';
 import { hashSecret, mintAttemptId, parseTicket } from '../../dist/shared/ticket.js';
+import { consumeRequest } from '../lib/consume-request.mjs';
 import { quantile } from '../lib/statistics.mjs';
 import { sleep, until } from '../lib/wait.mjs';
 
@@ -25,16 +26,8 @@ await until(() => store.ready, { what: 'the store is ready' });
 const ping = () => link.run((client) => client.ping());
 
 async function consume(ticket) {
-  const { code } = await store.consume({
-    id: ticket.id,
-    secretSha256: hashSecret(ticket.secret),
-    attemptId: mintAttemptId(),
-    gatewayId: 'bench',
-    path: '/',
-    bindAddress: false,
-    maxConnections: 0,
-    limitPolicy: 'refuse',
-  });
+  const secretSha256 = hashSecret(ticket.secret);
+  const { code } = await store.consume(consumeRequest({ id: ticket.id, secretSha256, attemptId: mintAttemptId() }));
   if (code !== 'admitted') throw new Error(`a ticket was not consumed: ${code}`);
 }
 

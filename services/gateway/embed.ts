@@ -2,12 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Registry } from 'prom-client';
-import { createLogger, type Logger } from '../../shared/process/log.ts';
+import { createLogger, type Logger, logFault } from '../../shared/process/log.ts';
 import type { Refusal } from '../../shared/refusals.ts';
 import { type Environment, loadSettings, readEnvironment } from '../../shared/settings/load.ts';
 import { createStore, usesRedis } from '../../shared/store/create-store.ts';
 import { type ClaimsSchema, checkClaims } from './claims-schema.ts';
 import { createGatewayCore } from './core.ts';
+import { destroyOnError } from './destroy-on-error.ts';
 import { RawWire } from './raw-wire.ts';
 import { refuseUpgrade } from './refuse.ts';
 import { gatewayRules } from './rules.ts';
@@ -75,12 +76,8 @@ export function admitUpgrade<Claims = Readonly<Record<string, unknown>>>(
   const core = createGatewayCore({ settings, store, log });
   core.join();
 
-  function onFault(error: unknown): void {
-    core.log.error({ event: 'fault', message: error instanceof Error ? error.message : 'unknown' });
-  }
-
   async function gate(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Admittance<Claims> | null> {
-    socket.on('error', () => socket.destroy());
+    destroyOnError(socket);
     let admittance: Admittance<Claims> | null = null;
     try {
       const visitor = visitorOf(request, head.length, isBusy(socket), settings.trustProxy);
@@ -89,7 +86,7 @@ export function admitUpgrade<Claims = Readonly<Record<string, unknown>>>(
         const { entry } = decision;
         const { ticketId, admitted, handshake } = entry.admission;
         const claims = await checkClaims(options.claims, admitted.claims);
-        if (!claims.ok && 'fault' in claims) onFault(claims.fault);
+        if (!claims.ok && 'fault' in claims) logFault(core.log, claims.fault);
         if (socket.destroyed || !socket.writable) return entry.gone();
         if (!claims.ok) return refuseUpgrade(socket, await entry.takeBack(CLAIMS_REFUSED), request.method);
         if (socket.readableLength > 0) return refuseUpgrade(socket, await entry.takeBack(TOO_EARLY), request.method);
@@ -102,7 +99,7 @@ export function admitUpgrade<Claims = Readonly<Record<string, unknown>>>(
       });
     } catch (error) {
       socket.destroy();
-      onFault(error);
+      logFault(core.log, error);
     }
     // It may have been revoked, or have gone away, as soon as it had entered.
     return socket.destroyed ? null : admittance;

@@ -1,5 +1,6 @@
 import { createAdminServer } from '../../shared/http/admin-server.ts';
 import { closeServer, listen } from '../../shared/http/listen.ts';
+import { logFault } from '../../shared/process/log.ts';
 import type { RunningService } from '../../shared/process/run-service.ts';
 import { createGatewayCore, type GatewayOptions } from './core.ts';
 import { ADMIT_PATH, createForwardAuth } from './forward-auth.ts';
@@ -14,8 +15,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningServ
   const signing = await readSigningKey(settings);
   const core = createGatewayCore(options);
   const { admitter, load, metrics, log } = core;
-  const onFault = (error: unknown): void =>
-    log.error({ event: 'fault', message: error instanceof Error ? error.message : 'unknown' });
+  const onFault = (error: unknown): void => logFault(log, error);
 
   const server = createUpgradeServer({
     tls: tlsCertFile && tlsKeyFile && { cert: tlsCertFile.content, key: tlsKeyFile.content },

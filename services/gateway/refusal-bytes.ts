@@ -1,10 +1,11 @@
 import { STATUS_CODES } from 'node:http';
 import { problemOf } from '../../shared/problem.ts';
 import type { Refusal } from '../../shared/refusals.ts';
+import { ID_LENGTH } from '../../shared/ticket.ts';
 
 const HEAD_END = '\r\n\r\n';
 /** Stands for a ticket id where a response is prepared: as long as one, and nothing that JSON or a text would change. */
-const ID_MARK = '~'.repeat(22);
+const ID_MARK = '~'.repeat(ID_LENGTH);
 /** Stands for the date; no header has it. */
 const DATE_MARK = '{date}';
 
@@ -15,7 +16,7 @@ const prepared = new Map<string, Parts>();
 
 /**
  * A complete HTTP/1.1 response that refuses, exact to the byte. One that says no more than its code and a
- * ticket id is made once and only filled in: that halves what the answer itself costs.
+ * ticket id is made once and only filled in.
  *
  * @param method of the request, where it could be read: the answer to HEAD has no body (RFC 9110 §9.3.2)
  * @returns bytes as a `latin1` string, which is what a socket takes with the least ado
@@ -53,14 +54,14 @@ function rendered(refusal: Refusal, date: string): string {
 }
 
 let second = 0;
-let date = '';
+let dateOfSecond = '';
 
 /** Now, as HTTP writes it (RFC 9110 §5.6.7): the same text for a second. */
 function httpDate(): string {
   const now = Math.floor(Date.now() / 1000);
   if (now !== second) {
     second = now;
-    date = new Date(now * 1000).toUTCString();
+    dateOfSecond = new Date(now * 1000).toUTCString();
   }
-  return date;
+  return dateOfSecond;
 }

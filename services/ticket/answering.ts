@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { sendRefusal } from '../../shared/http/send-refusal.ts';
 import type { Metrics } from '../../shared/metrics.ts';
-import type { Logger } from '../../shared/process/log.ts';
+import { type Logger, logFault } from '../../shared/process/log.ts';
 import type { Refusal } from '../../shared/refusals.ts';
 import { StoreUnavailable } from '../../shared/store/store.ts';
 
@@ -22,13 +22,9 @@ export function createAnswering({ metrics, log }: { readonly metrics: Metrics; r
     sendRefusal(response, refusal);
   }
 
-  function tellFault(error: unknown): void {
-    log.error({ event: 'fault', message: error instanceof Error ? error.message : 'unknown' });
-  }
-
   function fail(response: ServerResponse, error: unknown): void {
     if (response.headersSent) {
-      tellFault(error);
+      logFault(log, error);
       response.destroy();
       return;
     }
@@ -37,7 +33,7 @@ export function createAnswering({ metrics, log }: { readonly metrics: Metrics; r
     if (status !== undefined) {
       return refuse(response, { code: status === 413 ? 'payload_too_large' : 'request_malformed' });
     }
-    tellFault(error);
+    logFault(log, error);
     response.statusCode = 500;
     response.setHeader('Content-Type', 'application/problem+json; charset=utf-8');
     response.end('{"type":"about:blank","title":"Internal Server Error","status":500}');

@@ -2,6 +2,7 @@ import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Metrics } from '../../shared/metrics.ts';
 import { counted } from '../../shared/store/create-store.ts';
 import { StoreUnavailable, type TicketStore } from '../../shared/store/store.ts';
+import { remember } from './remember.ts';
 
 export interface RateOptions {
   readonly kind: string;
@@ -60,7 +61,7 @@ export class Rate {
     const hits = this.#hits;
     const state = await this.#ask(key, 0);
     // What was counted here meanwhile may be what the store had not heard of yet.
-    if (state.remaining === quota && hits === this.#hits) this.#rememberQuiet(key, now + QUIET_MS);
+    if (state.remaining === quota && hits === this.#hits) remember(this.#quiet, key, now + QUIET_MS, MAX_QUIET);
     return state;
   }
 
@@ -78,13 +79,6 @@ export class Rate {
   #forgetQuiet(key: string): void {
     this.#quiet.delete(key);
     this.#hits += 1;
-  }
-
-  #rememberQuiet(key: string, until: number): void {
-    this.#quiet.delete(key);
-    this.#quiet.set(key, until);
-    const [oldest] = this.#quiet.keys();
-    if (this.#quiet.size > MAX_QUIET && oldest !== undefined) this.#quiet.delete(oldest);
   }
 
   async #ask(key: string, add: 0 | 1): Promise<RateState> {

@@ -22,6 +22,11 @@ export function createLogger(level: string, fields: Readonly<Record<string, stri
   return pino(options, output);
 }
 
+/** Writes down a fault of ours: its message alone, since an error may carry what nobody is to read. */
+export function logFault(log: Logger, error: unknown): void {
+  log.error({ event: 'fault', message: error instanceof Error ? error.message : 'unknown' });
+}
+
 let output: DestinationStream | undefined;
 
 /**

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { remember } from '../remember.ts';
 import type { Authentication } from './authenticator.ts';
 
 const MAX_ANSWERS = 10_000;
@@ -27,9 +28,7 @@ export class AnswerCache {
     const answer = await ask();
     if (answer.kind === 'principal' && this.#seconds > 0) {
       const until = Math.min(now + this.#seconds * 1000, answer.principal.expiresAt ?? Number.POSITIVE_INFINITY);
-      this.#answers.set(key, { answer, until });
-      const [oldest] = this.#answers.keys();
-      if (this.#answers.size > MAX_ANSWERS && oldest !== undefined) this.#answers.delete(oldest);
+      remember(this.#answers, key, { answer, until }, MAX_ANSWERS);
     }
     return answer;
   }

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import { remember } from '../remember.ts';
 
 const REMEMBER_MS = 10_000;
 const MAX_ENTRIES = 1_000;
@@ -21,10 +22,7 @@ export class VerifiedPasswords {
 
   remember(name: string, password: string, hash: string | undefined, result: Promise<boolean>): Promise<boolean> {
     const digest = this.#digest(name, password, hash);
-    this.#entries.delete(digest);
-    this.#entries.set(digest, { result, until: performance.now() + REMEMBER_MS });
-    const [oldest] = this.#entries.keys();
-    if (this.#entries.size > MAX_ENTRIES && oldest !== undefined) this.#entries.delete(oldest);
+    remember(this.#entries, digest, { result, until: performance.now() + REMEMBER_MS }, MAX_ENTRIES);
     const forget = (): boolean => this.#entries.delete(digest);
     result.then((valid) => valid || forget(), forget);
     return result;

@@ -1,0 +1,13 @@
+/** What a gateway without limits and bindings asks of the store. */
+export function consumeRequest({ id, secretSha256, attemptId }) {
+  return {
+    id,
+    secretSha256,
+    attemptId,
+    gatewayId: 'bench',
+    path: '/',
+    bindAddress: false,
+    maxConnections: 0,
+    limitPolicy: 'refuse',
+  };
+}
