@@ -2,7 +2,6 @@ import { request } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
 import { pino } from 'pino';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { WebSocketServer } from 'ws';
 import { createStore } from '../../shared/store/create-store.ts';
 import { type Authority, createAuthority, type KeyPair } from '../support/certificates.ts';
 import { isMissing } from '../support/fleet.ts';
@@ -14,24 +13,7 @@ import { bearer } from '../support/services.ts';
 import { atEnd } from '../support/teardown.ts';
 import { until } from '../support/wait.ts';
 import { openWebSocket } from '../support/web-socket.ts';
-
-/** A back end made with ws, that sends every message back. */
-async function startBackEnd() {
-  const schemes: Array<string | string[] | undefined> = [];
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  server.on('connection', (socket, { headers }) => {
-    schemes.push(headers['x-forwarded-proto']);
-    socket.on('message', (data, binary) => socket.send(data, { binary }));
-  });
-  await new Promise((resolve) => server.once('listening', resolve));
-  atEnd(async () => {
-    for (const socket of server.clients) socket.terminate();
-    server.close();
-  });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return { port: address.port, schemes };
-}
+import { startBackEnd } from '../support/ws-back-end.ts';
 
 describe.skipIf(isMissing('openssl'))('with TLS_CERT_FILE and TLS_KEY_FILE', () => {
   let authority: Authority;
@@ -83,7 +65,7 @@ describe.skipIf(isMissing('openssl'))('with TLS_CERT_FILE and TLS_KEY_FILE', () 
     await gateway.store.command(revoked.gatewayId, { command: 'close', ticket_id: ticket.id, reason: 'revoked' });
 
     expect(client.messages).toEqual(messages);
-    expect(backEnd.schemes).toEqual(['https']);
+    expect(backEnd.requests.map(({ headers }) => headers['x-forwarded-proto'])).toEqual(['https']);
     expect(await client.closed).toEqual({ code: 3003, reason: 'revoked' });
   });
 

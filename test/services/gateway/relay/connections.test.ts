@@ -1,49 +1,16 @@
-import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { type WebSocket, WebSocketServer } from 'ws';
 import { clientFrame } from '../../../support/raw-socket.ts';
 import { RawClient, upgradeRequest } from '../../../support/raw-upgrade.ts';
 import { closeOf, strictFrames } from '../../../support/server-frames.ts';
-import { atEnd } from '../../../support/teardown.ts';
 import { until } from '../../../support/wait.ts';
 import { openWebSocket } from '../../../support/web-socket.ts';
+import { type BackEnd, startBackEnd } from '../../../support/ws-back-end.ts';
 import { type RelayStage, serverFrame, setRelay, startRawUpstream, switching } from './stage.ts';
-
-interface Seen {
-  readonly port: number;
-  readonly requests: IncomingMessage[];
-  readonly sockets: WebSocket[];
-  readonly messages: Array<string | Buffer>;
-  readonly closings: Array<readonly [code: number, reason: string]>;
-}
-
-/** A back end made with ws, that sends every message back. */
-async function startBackEnd(options: object = {}): Promise<Seen> {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => false, ...options });
-  const seen = { requests: [], sockets: [], messages: [], closings: [] } as unknown as Seen; // filled as it is used
-  server.on('connection', (socket, request) => {
-    seen.requests.push(request);
-    seen.sockets.push(socket);
-    socket.on('message', (data: Buffer, isBinary) => {
-      seen.messages.push(isBinary ? data : data.toString());
-      socket.send(data, { binary: isBinary });
-    });
-    socket.on('close', (code, reason) => seen.closings.push([code, reason.toString()]));
-  });
-  await new Promise((resolve) => server.once('listening', resolve));
-  atEnd(async () => {
-    for (const socket of server.clients) socket.terminate();
-    server.close();
-  });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return Object.assign(seen, { port: address.port });
-}
 
 /** A client of ws, through the gateway, at the back end. */
 async function connectThrough(
-  backEnd: Seen,
+  backEnd: BackEnd,
   { env = {}, path = '/', ...options } = {} as Record<string, unknown> & { env?: object; path?: string },
 ) {
   const stage = await setRelay(backEnd.port, env as Record<string, string>); // as it is given by these tests
