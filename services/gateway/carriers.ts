@@ -84,5 +84,6 @@ function presentedIn(value: string | undefined): PresentedTicket {
 function isTicketParameter(parameter: string): boolean {
   const [name = ''] = parameter.split('=', 1);
   if (name === TICKET_PARAMETER) return true;
-  return name.includes('%') && new URLSearchParams(name).has(TICKET_PARAMETER);
+  // Some parsers take a question mark in front for the one that begins the query.
+  return /^\?|%/.test(name) && new URLSearchParams(name).has(TICKET_PARAMETER);
 }

@@ -122,6 +122,14 @@ describe('a ticket', () => {
     );
   });
 
+  test('does not survive behind a second question mark', () => {
+    expect(takeTicket({ ...NOTHING, query: `?ticket=${VALUE}` }, ALL)).toEqual({
+      presented: TICKET,
+      query: '',
+      protocols: [],
+    });
+  });
+
   test('takes nothing else with it', () => {
     const other = fc.stringMatching(/^[a-z0-9%=]*$/).filter((text) => !new URLSearchParams(text).has('ticket'));
     fc.assert(
