@@ -21,7 +21,7 @@ export async function attempt<Socket>(
   const target = await provided(options.path, signal);
   const path = target?.split('?', 1)[0];
   // It would be a second ticket.
-  if (new URLSearchParams(target?.slice(path?.length)).has('ticket'))
+  if (new URLSearchParams(target?.replace(/^[^?]*\??/, '')).has('ticket'))
     throw new TypeError('path: `ticket` is not free in its query');
   const { id, url, protocols } = await ask<IssuedTicket>('', {
     audience: await provided(options.audience, signal),
