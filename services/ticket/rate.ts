@@ -51,8 +51,8 @@ export class Rate {
 
   /**
    * Whether one more is allowed, without counting one. Of a key of which nothing was counted the store is
-   * asked once a second: what is counted here is seen by the next look, what is counted elsewhere within
-   * that second.
+   * asked once a second, for asking costs as much as issuing a ticket (decision 0030): what is counted here is
+   * seen by the next look, what is counted elsewhere within that second.
    */
   async look(key: string): Promise<RateState> {
     const now = performance.now();
