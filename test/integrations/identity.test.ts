@@ -43,16 +43,12 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     return { client, arrival };
   }
 
-  /** Where the back end was asked for. One proxy cannot take the parameter itself out: it is left, empty. */
-  const targetOf = ({ url }: Arrival): string =>
-    mode.leavesParameter ? url.replace(/([?&])ticket=(?:&|$)/, '$1').replace(/[?&]$/, '') : url;
-
   test('tells the back end who connects, and for what, without the ticket', async () => {
     const { id, ticket } = await site.issue({ path: '/room/7', claims: { role: 'editor' } }, 'ada lovelace');
 
     const { client, arrival } = await open(`/~${id}/room/7?a=%20b%2F&ticket=${ticket}&c={d}&e`);
 
-    expect(targetOf(arrival)).toBe('/room/7?a=%20b%2F&c={d}&e');
+    expect(arrival.url).toBe('/room/7?a=%20b%2F&c={d}&e');
     expect(client.messages).toEqual(['hello, ada%20lovelace']);
     expect(headersLike(arrival, 'oncegate-subject').map(([, value]) => value)).toEqual(['ada%20lovelace']);
     expect(valueIn(arrival, 'oncegate-ticket-id')).toBe(id);
@@ -101,7 +97,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
 
     expect(valueIn(arrival, 'oncegate-subject')).toBe('%F0%9F%94%91'.repeat(128));
     expect(valueIn(arrival, 'oncegate-claims')).toHaveLength(Math.ceil((4_096 * 4) / 3));
-    expect(targetOf(arrival)).toHaveLength('/?q='.length + 4_000);
+    expect(arrival.url).toHaveLength('/?q='.length + 4_000);
   });
 
   test('is what the client library connects through, with the reason where it does not', async () => {
@@ -163,7 +159,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     const [arrival, ...more] = site.backEnd.arrivals.slice(before);
     expect(more).toEqual([]);
     if (arrival === undefined) throw new Error('it did not arrive');
-    expect(targetOf(arrival)).toBe('/mine');
+    expect(arrival.url).toBe('/mine');
     expect(JSON.stringify(arrival)).not.toContain('root');
     expect(headersLike(arrival, 'oncegate-subject')).toEqual([
       [expect.stringMatching(/^oncegate-subject$/i), 'mallory'],
@@ -205,7 +201,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
 
     const { client, arrival } = await open(`/mine?ticket=${ticket}`, { headers });
 
-    expect(targetOf(arrival)).toBe('/mine');
+    expect(arrival.url).toBe('/mine');
     expect(client.socket.protocol).toBe('');
     expect(headersLike(arrival, 'sec-websocket-protocol')).toEqual([]);
   });
@@ -216,7 +212,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
 
     const { arrival } = await open(`${target}&ticket=${ticket}`);
 
-    expect(targetOf(arrival)).toBe(target);
+    expect(arrival.url).toBe(target);
   });
 
   test('connects to the path that was judged, whatever looks like the segment of an id', async () => {
@@ -225,16 +221,35 @@ describe.each(modesHere)('$name', (mode: Mode) => {
 
       const { arrival } = await open(`${path}?ticket=${ticket}`);
 
-      expect(targetOf(arrival)).toBe(path);
+      expect(arrival.url).toBe(path);
     }
   });
 
-  test('takes out a ticket in a parameter whose name is encoded', async () => {
+  /** Every way to hand a ticket over in a query, in queries that some parsers give up on; and what is left. */
+  const queries: ReadonlyArray<readonly [target: string, left: string]> = [
+    ['/?ticket=T', '/'],
+    ['/?ticket=T&a=1', '/?a=1'],
+    ['/?a=1&ticket=T&b', '/?a=1&b'],
+    ['/?&&ticket=T&&', '/?&&&'],
+    ['/?a=1&%74icket=T', '/?a=1'],
+    ['/?a=1&t%69%63%6Be%74=T', '/?a=1'],
+    ['/??ticket=T', '/'],
+    ['/??%74icket=T&a=1', '/?a=1'],
+    ['/?a=1&?ticket=T', '/?a=1'],
+    ['/?ticket=T&x=a;b', '/?x=a;b'],
+    ['/room?ticket=T&filter=a;b', '/room?filter=a;b'],
+    ['/?%74icket=T&x=a;b', '/?x=a;b'],
+    ['/?x=%zz&ticket=T', '/?x=%zz'],
+    ['/?ticket=T&x=%', '/?x=%'],
+    ['/?{&ticket=T&}', '/?{&}'],
+  ];
+
+  test.each(queries)('takes the ticket T out of %s', async (target, left) => {
     const { ticket } = await site.issue();
 
-    const { arrival } = await open(`/?a=1&%74icket=${ticket}`);
+    const { arrival } = await open(target.replace('T', ticket));
 
-    expect(arrival.url).toMatch(/^\/\?a=1/);
+    expect(arrival.url).toBe(left);
   });
 
   test('cannot be led to judge another path than the one it connects to', async () => {
@@ -258,6 +273,18 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     expect(site.proxyOf(mode).output()).not.toContain('ogt_');
   });
 });
+
+test.each(modesHere.filter(({ proxy, forwardAuth }) => proxy === 'caddy' && forwardAuth))(
+  '$name passes nothing of a query on where a ticket would be left in it',
+  async (mode) => {
+    const { ticket } = await site.issue();
+    const before = site.backEnd.arrivals.length;
+
+    await openWebSocket(`ws://127.0.0.1:${site.proxyOf(mode).port}/room?ticket=${ticket}&x=a;ticket=${ticket}`);
+
+    expect(site.backEnd.arrivals.slice(before).map(({ url }) => url)).toEqual(['/room']);
+  },
+);
 
 /** Sends a hand-made request, and waits until it is answered in whichever way. */
 async function refusedOrOpen(mode: Mode, lines: readonly string[]): Promise<void> {
