@@ -228,6 +228,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
   /** Every way to hand a ticket over in a query, in queries that some parsers give up on; and what is left. */
   const queries: ReadonlyArray<readonly [target: string, left: string]> = [
     ['/?ticket=T', '/'],
+    ['/a//b?ticket=T', '/a//b'],
     ['/?ticket=T&a=1', '/?a=1'],
     ['/?a=1&ticket=T&b', '/?a=1&b'],
     ['/?&&ticket=T&&', '/?&&&'],
