@@ -8,9 +8,14 @@ from urllib.parse import unquote
 import websockets
 
 
+def headers_of(websocket):
+    # websockets 14 and later have them in `request`, those before in `request_headers`.
+    return websocket.request.headers if hasattr(websocket, "request") else websocket.request_headers
+
+
 async def greet(websocket):
     # Set by Oncegate on every connection that it lets through, and on no other.
-    subject = websocket.request_headers.get("Oncegate-Subject")
+    subject = headers_of(websocket).get("Oncegate-Subject")
     if not subject:
         # It is open already, so this is all that is left to say. A browser's script sees an error without a reason.
         await websocket.close(1011, "not signed in")

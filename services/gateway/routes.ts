@@ -24,7 +24,10 @@ export interface Route {
   readonly maxConnectionsPerSubject: number;
   /** The most open connections of this route on this gateway; 0 for no limit. */
   readonly maxConnections: number;
-  /** After how much silence of both sides an upstream counts as lost, seconds; 0 for never. */
+  /**
+   * After how much silence of both sides an upstream counts as lost, seconds; 0 for never. A client that answers
+   * the gateway's pings is not silent.
+   */
   readonly idleSeconds: number;
 }
 
@@ -77,7 +80,12 @@ const routeSchema = z.strictObject({
     ),
   connect_timeout_ms: milliseconds.optional().describe('Absent: UPSTREAM_CONNECT_TIMEOUT_MS.'),
   handshake_timeout_ms: milliseconds.optional().describe('Absent: UPSTREAM_HANDSHAKE_TIMEOUT_MS.'),
-  idle_seconds: z.int().min(0).max(86_400).optional().describe('Absent: UPSTREAM_IDLE_SECONDS.'),
+  idle_seconds: z
+    .int()
+    .min(0)
+    .max(86_400)
+    .optional()
+    .describe('Absent: UPSTREAM_IDLE_SECONDS. It has an effect below HEARTBEAT_SECONDS only.'),
 });
 
 /** The schema of a routes file, as it is published in docs/routes.schema.json. */

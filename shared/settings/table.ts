@@ -230,7 +230,7 @@ export const settingsTable = {
     type: integer(0, 86_400, 'seconds'),
     default: '0',
     reader: 'gateway',
-    doc: 'After how long without a byte from either side an upstream counts as lost (1013); 0 for never.',
+    doc: 'After how long without a byte from either side an upstream counts as lost (1013); 0 for never. Answers to pings are bytes: it has an effect below HEARTBEAT_SECONDS only.',
   },
   IDENTITY_JWT_KEY_FILE: {
     type: file,

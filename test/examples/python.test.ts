@@ -13,6 +13,29 @@ const root = join(import.meta.dirname, '..', '..');
 /** The one that Debian's packages are for. */
 const PYTHON = '/usr/bin/python3';
 
+/** Runs the example with connections as `websockets` 14 and later hand them over: Debian has an earlier one. */
+const LATER_WEBSOCKETS = `
+import runpy, types, websockets
+
+class Connection:
+    def __init__(self, earlier):
+        self.request = types.SimpleNamespace(headers=earlier.request_headers)
+        self.send, self.close, self.earlier = earlier.send, earlier.close, earlier
+
+    def __aiter__(self):
+        return self.earlier.__aiter__()
+
+serve = websockets.serve
+websockets.serve = lambda handler, *args: serve(lambda earlier: handler(Connection(earlier)), *args)
+runpy.run_path("examples/python/server.py")
+`;
+
+/** The address that it says it listens at. */
+async function addressOf(backend: Command): Promise<string> {
+  const [listening] = (await until(() => /^ws:\S+$/m.exec(backend.stdout()), { timeoutMs: 30_000 })) ?? [];
+  return String(listening);
+}
+
 describe.skipIf(isMissing('python3-websockets'))('a Python back end', () => {
   let backend: Command;
   let gateway: ServiceProcess;
@@ -21,8 +44,7 @@ describe.skipIf(isMissing('python3-websockets'))('a Python back end', () => {
 
   beforeAll(async () => {
     backend = startCommand(PYTHON, ['examples/python/server.py'], { cwd: root, env: { PORT: '0' } });
-    const [listening] = (await until(() => /^ws:\S+$/m.exec(backend.stdout()), { timeoutMs: 30_000 })) ?? [];
-    address = String(listening);
+    address = await addressOf(backend);
     const redis = await startRedis();
     const patient = { REDIS_URL: redis.url, REDIS_TIMEOUT_MS: '5000', DRAIN_SECONDS: '0' };
     gateway = await startService('gateway', { ...patient, UPSTREAM_URL: address });
@@ -36,6 +58,15 @@ describe.skipIf(isMissing('python3-websockets'))('a Python back end', () => {
     expect(await client.closed).toEqual({ code: 1011, reason: 'not signed in' });
     const { stderr } = await oncegate(['connect', address]);
     expect(stderr).toBe('open\nclosed 1011 not signed in\n');
+  });
+
+  test('finds the headers where websockets 14 and later have them', async () => {
+    const later = startCommand(PYTHON, ['-c', LATER_WEBSOCKETS], { cwd: root, env: { PORT: '0' } });
+    const headers = { 'Oncegate-Subject': 'jos%C3%A9' };
+    const client = await openWebSocket(await addressOf(later), { headers });
+    await until(() => client.messages.length === 1);
+
+    expect(client.messages).toEqual(['Hello, josé']);
   });
 
   test('behind Oncegate has the client refused by HTTP, before anything opens', async () => {

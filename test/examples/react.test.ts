@@ -1,8 +1,9 @@
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startChromium } from '../support/chromium.ts';
-import { startCommand } from '../support/command-line.ts';
+import { type Command, startCommand } from '../support/command-line.ts';
 import { isMissing } from '../support/fleet.ts';
 import { freePort } from '../support/free-port.ts';
 import { atEnd } from '../support/teardown.ts';
@@ -34,12 +35,20 @@ function originOf(command: 'preview' | 'dev'): string {
 }
 
 /** Serves the page: as it was built, or as one works on it. */
-async function serve(command: 'preview' | 'dev'): Promise<void> {
+async function serve(command: 'preview' | 'dev'): Promise<Command> {
   const server = vite(command, '--port', String(ports[command]), '--strictPort');
   await until(() => server.stdout().includes(originOf(command)), {
     timeoutMs: 30_000,
     what: `vite ${command} listens`,
   });
+  return server;
+}
+
+/** Vite tells by its exit code which signal it ended for. One that did not end by itself has none. */
+async function expectEnd({ child, exited, stderr }: Command): Promise<void> {
+  child.kill('SIGTERM');
+
+  expect([await exited, stderr()]).toEqual([128 + constants.signals.SIGTERM, '']);
 }
 
 /** What is said about the state. */
@@ -54,7 +63,10 @@ describe.skipIf(isMissing('chromium'))('the page', () => {
   }, 60_000);
 
   describe('as one works on it', () => {
-    beforeAll(() => serve('dev'), 60_000);
+    let server: Command;
+    beforeAll(async () => {
+      server = await serve('dev');
+    }, 60_000);
 
     test('asks once and opens one connection, although StrictMode mounts the component twice', async () => {
       const page = await browser.newPage();
@@ -74,10 +86,15 @@ describe.skipIf(isMissing('chromium'))('the page', () => {
       expect(asked).toEqual(['POST', 'POST']);
       expect(await connectionsOf(page)).toHaveLength(1);
     });
+
+    test('ends when it is told to', () => expectEnd(server));
   });
 
   describe('as it was built', () => {
-    beforeAll(() => serve('preview'), 60_000);
+    let server: Command;
+    beforeAll(async () => {
+      server = await serve('preview');
+    }, 60_000);
 
     test('has the user sign in, opens, and shows what comes back', async () => {
       const { page, faults } = await openPage(browser, originOf('preview'));
@@ -119,7 +136,7 @@ describe.skipIf(isMissing('chromium'))('the page', () => {
       expect(await reasonOf(second)).toMatch(/^before that: connection_limit: /);
     });
 
-    // The last one: the new gateway ends with it.
+    // The last one that needs a gateway: the new one ends with it.
     test('comes back after the gateway was restarted, with another ticket', async () => {
       const { page, faults } = await openPage(browser, originOf('preview'));
       await signIn(page);
@@ -132,5 +149,7 @@ describe.skipIf(isMissing('chromium'))('the page', () => {
       expect(await connectionsOf(page)).toHaveLength(2);
       expect(faults).toEqual([]);
     });
+
+    test('ends when it is told to', () => expectEnd(server));
   });
 });

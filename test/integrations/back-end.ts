@@ -53,6 +53,8 @@ export async function startBackEnd(): Promise<BackEnd> {
       return;
     }
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      // A Caddy that stops sends a Close that is not masked (RFC 6455 §5.1).
+      webSocket.on('error', () => webSocket.terminate());
       webSocket.send(`hello, ${headers['oncegate-subject'] ?? 'whoever you are'}`);
       webSocket.on('message', (data, isBinary) => webSocket.send(data, { binary: isBinary }));
     });

@@ -15,8 +15,6 @@ export interface Mode {
   readonly proxy: 'nginx' | 'caddy' | 'haproxy';
   /** Whether the proxy asks the gateway and connects to the back end itself, or the gateway relays. */
   readonly forwardAuth: boolean;
-  /** Whether `ticket=` stays in the query, without the ticket. */
-  readonly leavesParameter: boolean;
   start(behind: Behind): Promise<ProxyProcess>;
 }
 
@@ -40,7 +38,6 @@ function mode(
     name: `${proxy}, ${forwardAuth ? 'forward-auth' : 'relay'}`,
     proxy,
     forwardAuth,
-    leavesParameter: proxy === 'caddy' && forwardAuth,
     start: (behind) =>
       startProxy({ command: proxy, files, args: commands[proxy], replace: (port) => addresses(port, behind) }),
   };

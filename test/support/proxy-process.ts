@@ -14,6 +14,8 @@ export interface ProxyProcess {
   readonly port: number;
   /** Everything that it has written so far: its access log and both streams. */
   output(): string;
+  /** Sends SIGTERM; resolves with the exit code, or the signal that ended it. */
+  terminate(): Promise<number | NodeJS.Signals>;
 }
 
 export interface ProxyOptions {
@@ -81,7 +83,14 @@ async function startOn(port: number, { command, files, args, replace }: ProxyOpt
   }
   atEnd(stop);
   const accessLog = join(dir, 'access.log');
-  return { port, output: () => (existsSync(accessLog) ? readFileSync(accessLog, 'utf8') : '') + output };
+  return {
+    port,
+    output: () => (existsSync(accessLog) ? readFileSync(accessLog, 'utf8') : '') + output,
+    terminate() {
+      child.kill('SIGTERM');
+      return exited;
+    },
+  };
 }
 
 /** Each of them has to be there, or it is not what this test thinks it is. In one pass: none touches what another wrote. */
@@ -94,10 +103,11 @@ function replaced(path: string, content: string, pairs: ReadonlyArray<readonly [
   return content.replace(any, (found) => others.get(found) ?? found);
 }
 
-function endOf(child: ChildProcess): Promise<void> {
+/** The exit code, or the signal that ended it; what the system calls a program that is not there. */
+function endOf(child: ChildProcess): Promise<number | NodeJS.Signals> {
   return new Promise((resolve) => {
-    child.once('error', () => resolve());
-    child.once('close', () => resolve());
+    child.once('error', () => resolve(127));
+    child.once('close', (code, signal) => resolve(code ?? signal ?? 'SIGKILL'));
   });
 }
 

@@ -22,7 +22,7 @@ export type Dialled =
   | { readonly kind: 'open'; readonly socket: Socket; readonly answer: AnswerHead }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
-/** More than any server answers an upgrade with. */
+/** More than any server answers an upgrade with, interim answers included: they could go on for ever. */
 const MAX_HEAD_BYTES = 16_384;
 const HEAD_END = '\r\n\r\n';
 const KEEP_ALIVE_MS = 30_000;
@@ -41,6 +41,7 @@ export function dial(upstream: Upstream, head: string, offer: Offer, gone: Abort
   return new Promise((resolve) => {
     const socket = open(upstream);
     let read = Buffer.alloc(0);
+    let skippedBytes = 0;
     let refusal: { readonly answer: AnswerHead; readonly body: RefusalBody } | undefined;
 
     let timer = setTimeout(() => settle(TIMEOUT), upstream.connectTimeoutMs);
@@ -61,19 +62,32 @@ export function dial(upstream: Upstream, head: string, offer: Offer, gone: Abort
       settle({ kind: 'refused', refusal: { code: 'upstream_refused', passedOn: passedOn(answer, body) } });
     }
 
+    /** The answer, with what came behind it; null where it is none. Interim answers are skipped (RFC 9110 §15.2). */
+    function finalHead(): { readonly answer: AnswerHead; readonly rest: Buffer } | 'incomplete' | null {
+      for (;;) {
+        const end = read.indexOf(HEAD_END);
+        if (skippedBytes + (end < 0 ? read.length : end) > MAX_HEAD_BYTES) return null;
+        if (end < 0) return 'incomplete';
+        const answer = parseAnswerHead(read.toString('latin1', 0, end));
+        const rest = read.subarray(end + HEAD_END.length);
+        if (answer === null) return null;
+        if (!isInterim(answer)) return { answer, rest };
+        skippedBytes += read.length - rest.length;
+        read = rest;
+      }
+    }
+
     function onData(chunk: Buffer): void {
       if (refusal !== undefined) {
         if (refusal.body.add(chunk)) passOn(refusal.answer, refusal.body.bytes(false));
         return;
       }
       read = Buffer.concat([read, chunk]);
-      const end = read.indexOf(HEAD_END);
-      if (end < 0 ? read.length > MAX_HEAD_BYTES : end > MAX_HEAD_BYTES) return settle(REFUSED);
-      if (end < 0) return;
+      const head = finalHead();
+      if (head === 'incomplete') return;
+      if (head === null) return settle(REFUSED);
 
-      const answer = parseAnswerHead(read.toString('latin1', 0, end));
-      const rest = read.subarray(end + HEAD_END.length);
-      if (answer === null) return settle(REFUSED);
+      const { answer, rest } = head;
       if (opensWebSocket(answer, offer)) {
         settle({ kind: 'open', socket, answer });
         if (rest.length > 0) socket.unshift(rest);
@@ -109,6 +123,11 @@ export function dial(upstream: Upstream, head: string, offer: Offer, gone: Abort
     socket.on('end', onEnd);
     socket.on('close', onClose);
   });
+}
+
+/** Whether another answer follows. A 101 is the last one: what follows is no HTTP any more. */
+function isInterim({ status }: AnswerHead): boolean {
+  return status < 200 && status !== 101;
 }
 
 function open({ url, ca }: Upstream): Socket {

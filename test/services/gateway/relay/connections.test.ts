@@ -189,6 +189,31 @@ describe('through the relay', () => {
 
     expect(await client.closed).toEqual({ code: 3008, reason: 'heartbeat_missed' });
   });
+
+  test('UPSTREAM_IDLE_SECONDS without a byte either way is told as 1013', async () => {
+    const backEnd = await startBackEnd();
+    const { client, recordIn } = await connectThrough(backEnd, { env: { UPSTREAM_IDLE_SECONDS: '1' } });
+    client.socket.send('the last word');
+    await until(() => client.messages.length === 1);
+    const since = performance.now();
+
+    expect(await client.closed).toEqual({ code: 1013, reason: 'upstream_lost' });
+    expect(performance.now() - since).toBeGreaterThan(900);
+    expect(await recordIn('closed')).toMatchObject({ closeCode: 1013, closeReason: 'upstream_lost' });
+    await until(() => backEnd.closings.length === 1);
+  });
+
+  test("a client's answers to pings are bytes: above HEARTBEAT_SECONDS they keep an idle upstream", async () => {
+    const backEnd = await startBackEnd();
+    const env = { HEARTBEAT_SECONDS: '1', UPSTREAM_IDLE_SECONDS: '2' };
+    const { client, gateway, ticket } = await connectThrough(backEnd, { env });
+    let answers = 0;
+    backEnd.sockets[0]?.on('pong', () => (answers += 1));
+    await until(() => answers === 3, { timeoutMs: 10_000, what: 'three heartbeats' });
+
+    expect(client.socket.readyState).toBe(client.socket.OPEN);
+    expect((await gateway.store.read(ticket.id))?.state).toBe('open');
+  });
 });
 
 describe('a client in the middle of a long message', () => {

@@ -4,7 +4,7 @@ import { freePort } from '../../../support/free-port.ts';
 import { problemOf } from '../../../support/http-answer.ts';
 import { RawClient, upgradeRequest } from '../../../support/raw-upgrade.ts';
 import { until } from '../../../support/wait.ts';
-import { setRelay, startRawUpstream, switching } from './stage.ts';
+import { serverFrame, setRelay, startRawUpstream, switching } from './stage.ts';
 
 /** What a client is answered that presents a ticket and sends a frame ahead of time. */
 async function refusedBy(answer: (socket: Socket, accept: string) => void, env = {}) {
@@ -97,6 +97,76 @@ describe('an upstream that refuses', () => {
     );
 
     expect(problemOf(answer)).toMatchObject({ status: 403, code: 'upstream_refused' });
+  });
+});
+
+describe('an upstream that answers for the time being', () => {
+  const HINTS = text('HTTP/1.1 103 Early Hints', 'Link: </style.css>; rel=preload');
+  const CONTINUE = text('HTTP/1.1 100 Continue');
+  const REFUSAL = `${text('HTTP/1.1 404 Not Found', 'Content-Type: text/plain', 'Content-Length: 12')}no such room`;
+
+  test.each([
+    ['in one piece', (socket: Socket) => socket.write(HINTS + REFUSAL)],
+    ['several times', (socket: Socket) => socket.write(HINTS + CONTINUE + HINTS + REFUSAL)],
+    [
+      'byte by byte',
+      async (socket: Socket) => {
+        for (const byte of HINTS + REFUSAL) {
+          socket.write(byte);
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      },
+    ],
+  ])('%s has the refusal behind that passed on, and nothing before it', async (_name, answer) => {
+    const refused = await refusedBy((socket) => void answer(socket));
+
+    expect(refused.answers).toHaveLength(1);
+    expect(refused.answer).toMatchObject({ status: 404, body: 'no such room' });
+    expect(refused.client.received.toString()).not.toContain('Link');
+  });
+
+  test.each([
+    ['103', HINTS],
+    ['100', CONTINUE],
+    ['both', CONTINUE + HINTS],
+  ])('with %s opens with the 101 behind it, and loses no byte of what follows', async (_name, interim) => {
+    const upstream = await startRawUpstream((socket, accept) => {
+      socket.write(Buffer.concat([Buffer.from(interim + switching(accept)), serverFrame(1, 'welcome')]));
+    });
+    const { gateway, ticket } = await setRelay(upstream.port);
+    const client = await RawClient.send(gateway.port, upgradeRequest({ ticket: ticket.value }));
+
+    expect(await client.outcome).toMatchObject({ kind: 'open', answer: { status: 101 } });
+    await until(() => client.received.subarray(-9).equals(serverFrame(1, 'welcome')));
+    expect(client.received.toString()).not.toContain('Link');
+    await client.destroy();
+  });
+
+  test('for ever is told as upstream_refused', async () => {
+    const { answer, recordIn } = await refusedBy((socket) => {
+      const goOn = (): void => {
+        while (socket.writable && socket.write(CONTINUE));
+      };
+      socket.on('drain', goOn);
+      goOn();
+    });
+
+    expect(problemOf(answer)).toMatchObject({ status: 502, code: 'upstream_refused' });
+    expect((await recordIn('refused')).lastAttempt).toMatchObject({ outcome: 'upstream_refused' });
+  });
+
+  test('and then no more is told as upstream_timeout', async () => {
+    const { answer } = await refusedBy((socket) => socket.write(HINTS), { UPSTREAM_HANDSHAKE_TIMEOUT_MS: '50' });
+
+    expect(problemOf(answer)).toMatchObject({ status: 504, code: 'upstream_timeout' });
+  });
+
+  test('with a 101 that opens no WebSocket opens no tunnel', async () => {
+    const { answer } = await refusedBy((socket) =>
+      socket.write(CONTINUE + text('HTTP/1.1 101 Switching Protocols', 'Upgrade: h2c', 'Connection: Upgrade')),
+    );
+
+    expect(problemOf(answer)).toMatchObject({ status: 502, code: 'upstream_refused' });
   });
 });
 

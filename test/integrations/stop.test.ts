@@ -1,0 +1,23 @@
+import { beforeAll, expect, test } from 'vitest';
+import { until } from '../support/wait.ts';
+import { openWebSocket } from '../support/web-socket.ts';
+import { modesHere } from './modes.ts';
+import { type Site, startSite } from './site.ts';
+
+let site: Site;
+
+beforeAll(async () => {
+  site = await startSite();
+}, 60_000);
+
+test.each(modesHere)('$name stops when it is told to, with the connection of a client that is open', async (mode) => {
+  const proxy = site.proxyOf(mode);
+  const { ticket } = await site.issue({}, 'ada');
+  const client = await openWebSocket(`ws://127.0.0.1:${proxy.port}/?ticket=${ticket}`);
+  await until(() => client.messages.length > 0);
+  expect(client.messages).toEqual(['hello, ada']);
+
+  // HAProxy ends by the signal itself. None has to be killed.
+  expect([0, 'SIGTERM']).toContain(await proxy.terminate());
+  await client.closed;
+});
