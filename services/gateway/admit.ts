@@ -76,7 +76,7 @@ export async function admit(visitor: Visitor, context: AdmissionContext, leave: 
     originRefusal(visitor, handshake, route);
   if (early !== undefined || route === undefined) return refuseEarly(early ?? NO_ROUTE, visitor, context, leave);
   if (presented.kind === 'missing') return refuseEarly({ code: 'ticket_missing' }, visitor, context, leave);
-  if (presented.kind === 'malformed') return { kind: 'refused', refusal: { code: 'ticket_malformed' } };
+  if (presented.kind === 'malformed') return refuseEarly({ code: 'ticket_malformed' }, visitor, context, leave);
   return consume(visitor, handshake, route, presented.ticket, context);
 }
 
