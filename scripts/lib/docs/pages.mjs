@@ -197,7 +197,7 @@ function clientTables() {
   const map = (doc, declaration, entries) =>
     `/** ${doc} */\nexport const ${declaration} = {\n${entries.map(([key, value]) => `  ${key}: ${value},\n`).join('')}};\n`;
   const rows = refusalCodes.map((name) => [name, rowOf(name)]);
-  const expected = (status) => (status > 428 ? 'backoff' : 'never');
+  const expected = (name, status) => (status > 428 ? 'backoff' : name.startsWith('ticket_') ? 'reissue' : 'never');
   return [
     "// Generated from shared/refusals.ts and shared/close-codes.ts by `npm run docs`: not to be edited.\n\nimport type { Retry } from '../shared/refusals.ts';\n",
     map(
@@ -208,10 +208,10 @@ function clientTables() {
         .map(([name, { retryAfterSeconds }]) => [name, retryAfterSeconds]),
     ),
     map(
-      'Refusals that are not what their status lets expect: `backoff` from 429 on, `never` below.',
-      'unlikeStatus: Readonly<Record<string, Retry>>',
+      'Refusals that are not what the client expects: `backoff` from 429 on, below it `reissue` of a ticket, `never` of all else.',
+      'unexpectedRetry: Readonly<Record<string, Retry>>',
       rows
-        .filter(([, { retry, status }]) => retry !== expected(status))
+        .filter(([name, { retry, status }]) => retry !== expected(name, status))
         .map(([name, { retry }]) => [name, `'${retry}'`]),
     ),
     map(
