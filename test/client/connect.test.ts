@@ -1,9 +1,17 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
 import { connect } from '../../client/connect.ts';
 import { ConnectRefused } from '../../client/refused.ts';
 import { freePort } from '../support/free-port.ts';
 import { bearer } from '../support/services.ts';
 import { nextMessage, open, refusalOf, SOON, setStage, startSilentServer } from './connect-stage.ts';
+
+/** As a browser's class for `ws:` on a page of `https:`. */
+class Refusing {
+  constructor() {
+    throw new DOMException('An insecure WebSocket', 'SecurityError');
+  }
+}
 
 describe('connect', () => {
   test('resolves with an open socket, before its first message', async () => {
@@ -113,11 +121,23 @@ describe('connect', () => {
     await expect(connect(rest)).rejects.toThrow(new TypeError('Pass a WebSocket class'));
   });
 
+  test.each([
+    ['its class throws', Refusing as never, '/', 'SecurityError'],
+    ['its address has a fragment', WebSocket, '/room?seat=3#7', 'SyntaxError'],
+  ] as const)('says for good why there can be no WebSocket where %s', async (_, Class, path, name) => {
+    const { options, issued } = await setStage();
+    const refused = await refusalOf({ ...options, ...SOON, WebSocket: Class, path, attempts: 3 });
+    expect(refused).toMatchObject({ code: 'not_seen', status: undefined, retry: 'never', ticketId: issued()[0] });
+    expect(refused.cause).toMatchObject({ name });
+    expect(refused.message).toBe(`not_seen: ${refused.cause}`);
+    expect(issued()).toHaveLength(1);
+  });
+
   test.each(['/x?ticket=12', '/x?a=1&ticket', '/?b=?&%74icket=', '/x??ticket=1'])(
     'refuses the path %s, which carries a ticket of its own, before it asks for one',
     async (path) => {
       const { options, issued, gateway } = await setStage();
-      const refused = new TypeError('path: `ticket` is not free in its query');
+      const refused = new TypeError('path: no `ticket` in its query');
       await expect(connect({ ...options, path, attempts: 3 })).rejects.toThrow(refused);
       await expect(connect({ ...options, path: async () => path })).rejects.toThrow(refused);
       expect(issued()).toEqual([]);
