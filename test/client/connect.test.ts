@@ -227,6 +227,47 @@ describe('a user who is not signed in', () => {
     expect(stage.issued()).toHaveLength(2);
   });
 
+  describe('any more when it is asked why an attempt has failed', () => {
+    /** A gateway that cannot be reached, and a user whose credentials last for one request. */
+    async function signedOut() {
+      const stage = await setStage();
+      stage.gate.cut();
+      const good = await bearer('ada');
+      let requests = 0;
+      const headers = () => {
+        requests += 1;
+        return { Authorization: requests === 2 ? 'Bearer expired' : good };
+      };
+      return { ...stage, options: { ...stage.options, ...SOON, headers } };
+    }
+
+    test('is asked to sign in once, and the next attempt is made', async () => {
+      const { options, issued, gate } = await signedOut();
+      const asked: string[] = [];
+      const socket = await open({
+        ...options,
+        attempts: 2,
+        onUnauthenticated: ({ code }) => {
+          asked.push(code);
+          gate.restore();
+        },
+      });
+      expect(socket.readyState).toBe(socket.OPEN);
+      expect(asked).toEqual(['credentials_invalid']);
+      expect(issued()).toHaveLength(2);
+    });
+
+    test('is asked to sign in, and told what is known, where no attempt is left', async () => {
+      const { options, issued } = await signedOut();
+      const asked: string[] = [];
+      const refused = await refusalOf({ ...options, onUnauthenticated: ({ code }) => void asked.push(code) });
+      expect(refused).toMatchObject({ code: 'unexplained', retry: 'backoff', ticketId: issued()[0] });
+      expect(refused.cause).toMatchObject({ code: 'credentials_invalid', status: 401 });
+      expect(asked).toEqual(['credentials_invalid']);
+      expect(issued()).toHaveLength(1);
+    });
+  });
+
   test('and does not want to be ends it with the reason of the application', async () => {
     const { options } = await setStage();
     const cancelled = new Error('cancelled');
