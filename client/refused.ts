@@ -7,7 +7,10 @@ import { retryAfterSeconds, unexpectedRetry } from './generated.ts';
  */
 export const clientCodes = {
   /** The handshake failed, and no gateway ever saw the ticket. */
-  not_seen: ['backoff', 'check the network, GATEWAY_URL, the gateway, its Redis, that proxies pass Upgrade on'],
+  not_seen: [
+    'backoff',
+    'check the network, connect-src, GATEWAY_URL, the gateway, its Redis, that proxies pass Upgrade on',
+  ],
   /** The handshake failed, and the ticket service could not be asked why. */
   unexplained: ['backoff', 'see cause'],
   /**
