@@ -176,6 +176,21 @@ describe.skipIf(isMissing('chromium'))('the page in a real browser', { timeout: 
     expect(await textOf(page, '[role="status"]#step')).toContain('Oncegate says: revoked, close 3003.');
   });
 
+  test('tells of a wrong password however often, and locks nobody out', async () => {
+    const { page } = await open(browser, address);
+    await signIn(page);
+    const told: string[] = [];
+    for (let presses = 0; presses < 11; presses += 1) {
+      await press(page, 'password');
+      told.push(await textOf(page, '.told-code'));
+    }
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await signIn(page);
+
+    expect(told).toEqual(told.map(() => 'credentials_invalid'));
+    expect(await textOf(page, '#signed-in')).toContain('as demo');
+  });
+
   test('does one thing at a time', async () => {
     const { page } = await open(browser, address);
     await signIn(page);
