@@ -1,7 +1,7 @@
 import { tryElsewhere } from './other-origin.ts';
 import type { Play } from './play.ts';
 import { recording } from './recording.ts';
-import { basic } from './service.ts';
+import { basic, loginBy } from './service.ts';
 import { type Told, toldOfEnd, toldOfRefusal } from './told.ts';
 
 /** Something that goes wrong, and the button that makes it. */
@@ -53,7 +53,7 @@ export const scenarios: readonly Scenario[] = [
       await new Promise((resolve) => socket.addEventListener('close', resolve));
       // Another name each time: wrong passwords for the user's own would lock the user out, and soon be `rate_limited`.
       const madeUp = basic(`nobody-${Math.random()}`, 'not the password');
-      return toldOfRefusal(await play.refusal(service.issue({}, madeUp)));
+      return toldOfRefusal(await play.refusal(service.issue({}, loginBy(madeUp))));
     },
   },
   {
