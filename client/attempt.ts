@@ -18,11 +18,13 @@ export async function attempt<Socket>(
   signal: AbortSignal,
   onState: (state: 'connecting', why: { readonly ticketId: string }) => void,
 ): Promise<Socket> {
+  // Without a class of another kind, Socket is WebSocket.
+  const { WebSocket: Class = globalThis.WebSocket as never, timeoutMs = TIMEOUT_MS } = options;
   const target = await provided(options.path, signal);
   const path = target?.split('?', 1)[0];
   // It would be a second ticket.
   if (new URLSearchParams(target?.replace(/^[^?]*\??/, '')).has('ticket'))
-    throw new TypeError('path: `ticket` is not free in its query');
+    throw new TypeError('path: no `ticket` in its query');
   const { id, url, protocols } = await ask<IssuedTicket>('', {
     audience: await provided(options.audience, signal),
     path,
@@ -33,28 +35,27 @@ export async function attempt<Socket>(
   // A path of its own for each attempt: Firefox delays attempts by host, port and path after failures.
   const address = `${url}/~${id}${target ?? '/'}`;
   const offered = [options.protocols ?? [], protocols].flat();
-  const socket = await open(options, address, offered, signal);
-  if (socket) return socket;
+  if (!Class) throw new TypeError('Pass a WebSocket class');
+  let wire: Socket & Wire;
+  try {
+    wire = new Class(address, offered) as Socket & Wire; // whatever else it can
+  } catch (cause) {
+    // `ws:` from a page of `https:`, or an address with a `#`: no attempt will do better.
+    throw new ConnectRefused('not_seen', { retry: 'never', ticketId: id, message: `${cause}`, cause });
+  }
+  if (await opens(wire, timeoutMs, signal)) return wire;
   throw await reason(ask, id, typeof options.tickets !== 'function');
 }
 
-/** The socket once it is open; undefined where it never opens, which is all that a browser tells. */
-async function open<Socket>(
-  // Without a class of another kind, Socket is WebSocket.
-  { WebSocket: Class = globalThis.WebSocket as never, timeoutMs = TIMEOUT_MS }: ConnectOptions<Socket>,
-  address: string,
-  protocols: string[],
-  signal: AbortSignal,
-): Promise<Socket | undefined> {
-  if (!Class) throw new TypeError('Pass a WebSocket class');
-  const wire = new Class(address, protocols) as Socket & Wire; // whatever else it can
-  let opened: Socket | undefined;
+/** Whether it comes to be open, which is all that a browser tells. */
+async function opens(wire: Wire, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+  let opened = false;
   const decided = new Promise<void>((resolve) => {
     wire.addEventListener('open', () => {
       // ws may read a first message before those who wait for this promise have had their turn.
       wire.pause?.();
       setTimeout(() => wire.resume?.());
-      opened = wire;
+      opened = true;
       resolve();
     });
     // They stay: ws throws an error that nobody listens to. Where a page's policy (`connect-src`) forbids the

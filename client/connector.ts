@@ -52,7 +52,7 @@ export function createConnector<Socket>(
   const ask = ticketService(options, signal, () => (login = undefined));
   /** An open socket. Rejects with the last attempt's {@link ConnectRefused}, or the signal's reason. */
   async function open(attempts: number): Promise<Socket> {
-    for (let left = attempts; ; left--) {
+    for (; ; attempts--) {
       if (away()) onState('paused');
       while (away()) await sleep(LOOK_MS, signal);
       signal.throwIfAborted();
@@ -63,8 +63,12 @@ export function createConnector<Socket>(
         return socket;
       } catch (error) {
         if (!(error instanceof ConnectRefused)) throw error;
-        if (await signIn(error)) left++;
-        else await wait(error, left > 1 ? error : { retry: 'never' });
+        if (await signIn(error)) attempts++;
+        else {
+          // Perhaps it was the question why that nobody was signed in for. That attempt was one.
+          await signIn(error.cause);
+          await wait(error, attempts > 1 ? error : { retry: 'never' });
+        }
       }
     }
   }
@@ -77,8 +81,13 @@ export function createConnector<Socket>(
   }
 
   /** Has the user sign in, where that is what is missing and was not done already. Who asks meanwhile waits with the first. */
-  async function signIn(reason: ConnectRefused): Promise<boolean> {
-    if (!reason.code.startsWith('credentials_') || login === null || !onUnauthenticated) return false;
+  async function signIn(reason: unknown): Promise<boolean> {
+    if (
+      !(reason instanceof ConnectRefused && /^credentials_/.test(reason.code)) ||
+      login === null ||
+      !onUnauthenticated
+    )
+      return false;
     onState('signing_in', { reason });
     login ??= (async () => {
       await onUnauthenticated(reason);

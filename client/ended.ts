@@ -14,7 +14,7 @@ export class ConnectionEnded extends Error {
   declare readonly spreadSeconds: number | undefined;
 
   constructor(closeCode: number, reason: string) {
-    const [word, spread] = reason.split(';spread_seconds=') as [string, string?]; // a split has a first part
+    const [word, spread = 0] = reason.split(';spread_seconds=') as [string, string?]; // a split has a first part
     const known = Object.hasOwn(closeRetry, word);
     super(`The connection ended: ${closeCode} ${reason}`);
     Object.assign(this, {
@@ -23,7 +23,7 @@ export class ConnectionEnded extends Error {
       closeCode,
       // Codes to come back after although the gateway gave no reason of its own: somebody broke, or goes away.
       retry: known ? closeRetry[word] : /^10(0[156]|1[1-4])$/.test(`${closeCode}`) ? 'backoff' : 'never',
-      spreadSeconds: Number(spread) || undefined,
+      spreadSeconds: +spread || undefined,
     });
   }
 }

@@ -11,7 +11,7 @@ export function eventWith<Properties>(type: string, properties: Properties): Eve
 }
 
 /** A CloseEvent; where the platform has none (Node before 23), an event with its properties. */
-export function closeEvent({ code, reason, wasClean }: Pick<CloseEvent, 'code' | 'reason' | 'wasClean'>): Event {
-  const how = { code, reason, wasClean };
-  return globalThis.CloseEvent ? new CloseEvent('close', how) : eventWith('close', how);
+export function closeEvent(how: Pick<CloseEvent, 'code' | 'reason' | 'wasClean'>): Event {
+  const { code, reason, wasClean } = how;
+  return globalThis.CloseEvent ? new CloseEvent('close', how) : eventWith('close', { code, reason, wasClean });
 }

@@ -13,14 +13,8 @@ export const retryAfterSeconds: Readonly<Record<string, number>> = {
   authentication_unavailable: 2,
 };
 
-/** Refusals that are not what their status lets expect: `backoff` from 429 on, `never` below. */
-export const unlikeStatus: Readonly<Record<string, Retry>> = {
-  ticket_missing: 'reissue',
-  ticket_malformed: 'reissue',
-  ticket_unknown: 'reissue',
-  ticket_expired: 'reissue',
-  ticket_consumed: 'reissue',
-  ticket_revoked: 'reissue',
+/** Refusals that are not what the client expects: `backoff` from 429 on, below it `reissue` of a ticket, `never` of all else. */
+export const unexpectedRetry: Readonly<Record<string, Retry>> = {
   upstream_refused: 'never',
 };
 

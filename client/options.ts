@@ -74,7 +74,8 @@ export interface ConnectOptions<Socket = WebSocket> {
   readonly signal?: AbortSignal;
   /**
    * The ticket service answered 401. Show the login, and return when the user is signed in: the attempt is
-   * then repeated. Called once until a request succeeds again; a second 401 is final.
+   * then repeated, or where it had failed already and was asked about, the next one made, if one is left. Called
+   * once until a request succeeds again; a second 401 is final.
    */
   readonly onUnauthenticated?: (refused: ConnectRefused) => void | Promise<void>;
   /** The WebSocket class to use. Default: the global one; Node 20 has none, so pass that of `ws` there. */

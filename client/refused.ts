@@ -1,5 +1,5 @@
 import type { RefusalCode, Retry } from '../shared/refusals.ts';
-import { retryAfterSeconds, unlikeStatus } from './generated.ts';
+import { retryAfterSeconds, unexpectedRetry } from './generated.ts';
 
 /**
  * What the client finds out by itself, beside the refusals that the services send. The rows of those
@@ -7,14 +7,17 @@ import { retryAfterSeconds, unlikeStatus } from './generated.ts';
  */
 export const clientCodes = {
   /** The handshake failed, and no gateway ever saw the ticket. */
-  not_seen: ['backoff', 'check the network, GATEWAY_URL, the gateway, its Redis, and that proxies pass Upgrade on'],
+  not_seen: [
+    'backoff',
+    'check the network, connect-src, GATEWAY_URL, the gateway, its Redis, that proxies pass Upgrade on',
+  ],
   /** The handshake failed, and the ticket service could not be asked why. */
   unexplained: ['backoff', 'see cause'],
   /**
    * The ticket service did not answer: it is down, the network is, or CORS forbids to read the answer. Or the
    * application's own `tickets` or `headers` failed, which is the `cause` then.
    */
-  service_unreachable: ['backoff', 'check the address of the ticket service, the network, and CORS; see cause'],
+  service_unreachable: ['backoff', 'check the address of the ticket service, the network, CORS; see cause'],
   /** Something answered that does not speak as a ticket service does, or the application's own `tickets` returned no ticket. */
   answer_unreadable: ['never', 'check the address of the ticket service'],
   /** A gateway admitted the ticket, and the connection broke before the client saw it open. */
@@ -49,14 +52,18 @@ export class ConnectRefused extends Error {
   declare readonly ticketId: string | undefined;
 
   constructor(code: ConnectCode, { message, status, retry, retryAfter, ticketId, cause }: RefusedDetails = {}) {
-    const own: readonly [Retry, string] | undefined = clientCodes[code as ClientCode]; // undefined for the services' codes
-    super(`${code}: ${message ?? own?.[1] ?? 'refused'}`, { cause });
+    const [ownRetry = 'never', advice = 'refused'] = clientCodes[code as ClientCode] ?? []; // none for the services' codes
+    super(`${code}: ${message ?? advice}`, { cause });
     Object.assign(this, {
       name: 'ConnectRefused',
       code,
       status,
       // So a proxy's 429 or 5xx passes, and that of a newer service, whose code is not known here.
-      retry: retry ?? unlikeStatus[code] ?? (Number(status) > 428 ? 'backoff' : (own?.[0] ?? 'never')),
+      retry:
+        retry ??
+        unexpectedRetry[code] ??
+        // Nothing is greater than undefined, or less.
+        ((status as number) > 428 ? 'backoff' : /^ticket_/.test(code) ? 'reissue' : ownRetry),
       retryAfter: retryAfter ?? retryAfterSeconds[code],
       ticketId,
     });

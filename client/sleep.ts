@@ -1,7 +1,7 @@
 import { unlessAborted } from './unless-aborted.ts';
 
-/** The longest delay that a timer takes (HTML standard: a signed 32-bit number). */
-const MAX_MS = 2_147_483_647;
+/** Some 23 days, a day less than the longest delay that a timer takes (HTML standard: a signed 32-bit number). */
+const MAX_MS = 2e9;
 
 /** Resolves after a while; rejects with the signal's reason as soon as that is aborted. */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {

@@ -134,7 +134,7 @@ export class OncegateSocket extends EventTarget {
     const bytes = bytesOf(data);
     if (this.#readyState === CONNECTING) {
       if (this.#unsentBytes + bytes > (this.#options.bufferBytes || -1)) {
-        throw new DOMException('not open, and bufferBytes used up', 'InvalidStateError');
+        throw new DOMException('not open; see bufferBytes', 'InvalidStateError');
       }
       this.#waiting.push(copyOf(data));
     }
@@ -151,7 +151,7 @@ export class OncegateSocket extends EventTarget {
     // The nearest integer, and the even one of two (Web IDL, `[Clamp]`): so are sums of this size rounded (IEEE 754).
     const number = code === undefined ? 1000 : +code + 5e15 - 5e15;
     const text = `${reason}`;
-    if (number !== 1000 && !(number >= 3000 && number <= 4999)) {
+    if (number !== 1000 && !(number >= 3000 && number < 5000)) {
       throw new DOMException('code: 1000, or 3000 to 4999', 'InvalidAccessError');
     }
     // RFC 6455 §5.5
@@ -218,9 +218,9 @@ export class OncegateSocket extends EventTarget {
     this.dispatchEvent(closeEvent(event));
   }
 
-  #enter(state: SocketState, why: StateReason = {}): void {
+  #enter(state: SocketState, why?: StateReason): void {
     this.#state = state;
-    this.#ticketId = why.ticketId ?? this.#ticketId;
+    this.#ticketId = why?.ticketId ?? this.#ticketId;
     this.dispatchEvent(eventWith('statechange', { ...why, state }));
   }
 

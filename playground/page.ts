@@ -17,10 +17,12 @@ setUpSignIn(service, (name) => {
 });
 byId('scenarios', HTMLOListElement).append(...scenarios.map((scenario) => make('li', '', buttonOf(scenario))));
 
-function showFacts({ gateway_url: gatewayUrl, ttl_seconds: ttlSeconds, demo_user: demoUser }: Facts): void {
+function showFacts(facts: Facts): void {
+  const { gateway_url: gatewayUrl, ttl_seconds: ttlSeconds, demo_user: demoUser } = facts;
   byId('gateway', HTMLElement).textContent = gatewayUrl;
   byId('ttl', HTMLElement).textContent = `${ttlSeconds} s`;
   byId('demo-hint', HTMLElement).hidden = demoUser === null;
+  byId('existing', HTMLButtonElement).hidden = !facts.existing_login;
   if (demoUser !== null) byId('name', HTMLInputElement).placeholder = demoUser;
   const gatewayHost = new URL(gatewayUrl).hostname;
   if (gatewayHost === 'localhost' && location.hostname !== gatewayHost) {

@@ -35,8 +35,7 @@ export class Play {
     const socket = await connect({
       tickets: async () => ticket,
       records: '/tickets',
-      headers: () => this.service.headers(),
-      credentials: 'omit',
+      ...this.service.login,
       WebSocket: recording((line) => {
         // That the rest is closed in the end belongs to none of the accounts.
         if (!this.#ended) this.act.line(line);

@@ -1,7 +1,7 @@
 import { tryElsewhere } from './other-origin.ts';
 import type { Play } from './play.ts';
 import { recording } from './recording.ts';
-import { basic } from './service.ts';
+import { basic, loginBy } from './service.ts';
 import { type Told, toldOfEnd, toldOfRefusal } from './told.ts';
 
 /** Something that goes wrong, and the button that makes it. */
@@ -47,11 +47,13 @@ export const scenarios: readonly Scenario[] = [
     hint: 'there is no ticket to be had',
     async run(play) {
       const { service, act, facts } = play;
-      act.step('Asking for a ticket with a wrong password, and connecting without one.');
+      act.step('Asking for a ticket with a made-up name and password, and connecting without one.');
       const Recorded = recording((line) => act.line(line));
       const socket = new Recorded(facts.gateway_url, ['oncegate.v1']);
       await new Promise((resolve) => socket.addEventListener('close', resolve));
-      return toldOfRefusal(await play.refusal(service.issue({}, basic(service.name ?? 'nobody', 'not the password'))));
+      // Another name each time: wrong passwords for the user's own would lock the user out, and soon be `rate_limited`.
+      const madeUp = basic(`nobody-${Math.random()}`, 'not the password');
+      return toldOfRefusal(await play.refusal(service.issue({}, loginBy(madeUp))));
     },
   },
   {

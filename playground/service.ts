@@ -1,4 +1,4 @@
-import { ConnectRefused, type IssuedTicket } from '../client/index.ts';
+import { type ConnectOptions, ConnectRefused, type IssuedTicket } from '../client/index.ts';
 import type { TicketRecord } from './record.ts';
 
 /** What a page is told of the services. */
@@ -6,6 +6,7 @@ export interface Facts {
   readonly gateway_url: string;
   readonly ttl_seconds: number;
   readonly demo_user: string | null;
+  readonly existing_login: boolean;
   readonly simulations: readonly string[];
 }
 
@@ -15,29 +16,37 @@ export interface Issued extends IssuedTicket {
   readonly expires_at: string;
 }
 
+/** What requests are signed in by. */
+type Login = Pick<ConnectOptions, 'credentials'> & { readonly headers: Readonly<Record<string, string>> };
+
+/** Nothing: else the browser would ask for Basic credentials in a window of its own. */
+const NO_LOGIN: Login = { headers: {}, credentials: 'omit' };
+
+/** The login that the browser has by itself: the cookies of this host. */
+export const EXISTING_LOGIN: Login = { headers: {}, credentials: 'same-origin' };
+
+/** The credentials of an `Authorization` header, and no others. */
+export function loginBy(authorization: string): Login {
+  return { ...NO_LOGIN, headers: { Authorization: authorization } };
+}
+
 /** The ticket service, with the credentials that were typed into the page. They are kept nowhere else. */
 export class Service {
-  #authorization: string | undefined;
-  name: string | undefined;
+  #login = NO_LOGIN;
 
   /** Signs in where the service takes the credentials; rejects with its refusal else. */
-  async signIn(name: string | undefined, authorization: string): Promise<void> {
-    await this.#ask('GET', '/tickets', undefined, authorization);
-    this.name = name;
-    this.#authorization = authorization;
+  async signIn(login: Login): Promise<void> {
+    await this.#ask('GET', '/tickets', undefined, login);
+    this.#login = login;
   }
 
   signOut(): void {
-    this.name = undefined;
-    this.#authorization = undefined;
+    this.#login = NO_LOGIN;
   }
 
-  get signedIn(): boolean {
-    return this.#authorization !== undefined;
-  }
-
-  headers(): Record<string, string> {
-    return this.#authorization === undefined ? {} : { Authorization: this.#authorization };
+  /** As options of the client library. */
+  get login(): Login {
+    return this.#login;
   }
 
   async list(): Promise<void> {
@@ -48,8 +57,8 @@ export class Service {
     return this.#ask('GET', '/playground/facts');
   }
 
-  issue(wish: object = {}, authorization = this.#authorization): Promise<Issued> {
-    return this.#ask('POST', '/tickets', wish, authorization);
+  issue(wish: object = {}, login = this.#login): Promise<Issued> {
+    return this.#ask('POST', '/tickets', wish, login);
   }
 
   record(id: string): Promise<TicketRecord> {
@@ -72,20 +81,14 @@ export class Service {
     await this.#ask('POST', '/playground/store', { seconds });
   }
 
-  async #ask<Answer>(
-    method: string,
-    path: string,
-    body?: object,
-    authorization = this.#authorization,
-  ): Promise<Answer> {
-    const headers = new Headers();
-    if (authorization !== undefined) headers.set('Authorization', authorization);
+  async #ask<Answer>(method: string, path: string, body?: object, login = this.#login): Promise<Answer> {
+    // With a cookie the service minds that no other site can have sent it, which is what the header says.
+    const headers = new Headers({ ...login.headers, 'X-Oncegate': 'playground' });
     if (body !== undefined) headers.set('Content-Type', 'application/json');
     const response = await fetch(path, {
+      ...login,
       method,
       headers,
-      // Credentials are sent by hand: the browser never asks for them in a window of its own.
-      credentials: 'omit',
       ...(body !== undefined && { body: JSON.stringify(body) }),
     }).catch((cause: unknown) => {
       throw new ConnectRefused('service_unreachable', { cause });

@@ -1,5 +1,5 @@
 import { byId } from './dom.ts';
-import { basic, type Service } from './service.ts';
+import { basic, EXISTING_LOGIN, loginBy, type Service } from './service.ts';
 import { refusedOf, toldOfRefusal } from './told.ts';
 
 /** The form that credentials are typed into; `onChange` hears who is signed in from now on, if anybody. */
@@ -13,21 +13,31 @@ export function setUpSignIn(service: Service, onChange: (name: string | undefine
 
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    problem.textContent = '';
     const byToken = token.value.trim();
+    const basically = basic(name.value, password.value);
+    if (byToken === '') await enter(service.signIn(loginBy(basically)), name.value, password);
+    else await enter(service.signIn(loginBy(`Bearer ${byToken}`)), 'the owner of a token', token);
+  });
+
+  const existing = byId('existing', HTMLButtonElement);
+  existing.addEventListener('click', () =>
+    enter(service.signIn(EXISTING_LOGIN), 'the owner of this browser’s login', existing),
+  );
+
+  async function enter(signedIn: Promise<void>, who: string, otherwise: HTMLElement): Promise<void> {
+    problem.textContent = '';
     try {
-      if (byToken === '') await service.signIn(name.value, basic(name.value, password.value));
-      else await service.signIn(undefined, `Bearer ${byToken}`);
+      await signedIn;
     } catch (error) {
       const { code, where, advice } = toldOfRefusal(refusedOf(error));
       problem.textContent = `${code} (${where}). ${advice}`;
-      (byToken === '' ? password : token).focus();
+      otherwise.focus();
       return;
     }
     token.value = '';
-    show(service.name ?? 'the owner of a token');
+    show(who);
     byId('connect', HTMLButtonElement).focus();
-  });
+  }
 
   byId('sign-out', HTMLButtonElement).addEventListener('click', () => {
     service.signOut();

@@ -57,8 +57,7 @@ export class Talk {
         return issued;
       },
       records: '/tickets',
-      headers: () => this.#service.headers(),
-      credentials: 'omit',
+      ...this.#service.login,
       WebSocket: recording((line) => act.line(line)),
     });
     this.#socket = socket;

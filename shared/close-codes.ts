@@ -7,7 +7,7 @@
 
 interface Row {
   readonly code: number;
-  /** Whether to come back: `reissue` (with a new ticket at once), `backoff` (wait first), `never`. */
+  /** Whether to come back: `reissue` (with a new ticket, in a moment), `backoff` (wait first), `never`. */
   readonly retry: 'never' | 'reissue' | 'backoff';
   readonly when: string;
   /** Nothing in this version closes with it: the reason is kept for what is to come. */

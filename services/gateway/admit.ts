@@ -60,10 +60,12 @@ export interface AdmissionContext {
 /**
  * What the gateway decides about an upgrade, the cheapest reason first and the store last:
  * syntax, drain and load, route, origin, ticket syntax, consume. Nothing is written to the client here.
+ *
+ * @param leave gives the upgrade's place among those that are being decided back: called before an early refusal is noted
  */
-export async function admit(visitor: Visitor, context: AdmissionContext): Promise<Admission> {
+export async function admit(visitor: Visitor, context: AdmissionContext, leave: () => void): Promise<Admission> {
   const parsed = parseHandshake(visitor, context.rules.carriers);
-  if (!parsed.ok) return refuseEarly(parsed.refusal, visitor, context);
+  if (!parsed.ok) return refuseEarly(parsed.refusal, visitor, context, leave);
   const { handshake } = parsed;
   const { presented } = handshake;
 
@@ -72,17 +74,25 @@ export async function admit(visitor: Visitor, context: AdmissionContext): Promis
     (await context.load.refusal(visitor.address)) ??
     routeRefusal(route, context.load) ??
     originRefusal(visitor, handshake, route);
-  if (early !== undefined || route === undefined) return refuseEarly(early ?? NO_ROUTE, visitor, context);
-  if (presented.kind === 'missing') return refuseEarly({ code: 'ticket_missing' }, visitor, context);
-  if (presented.kind === 'malformed') return { kind: 'refused', refusal: { code: 'ticket_malformed' } };
+  if (early !== undefined || route === undefined) return refuseEarly(early ?? NO_ROUTE, visitor, context, leave);
+  if (presented.kind === 'missing') return refuseEarly({ code: 'ticket_missing' }, visitor, context, leave);
+  if (presented.kind === 'malformed') return refuseEarly({ code: 'ticket_malformed' }, visitor, context, leave);
   return consume(visitor, handshake, route, presented.ticket, context);
 }
 
 /**
  * Puts a refusal that was decided before consume on the record of the ticket that came with it, if one
  * did, and says whose ticket it is. Where there are several it goes onto the record of each.
+ *
+ * @param leave called first: while it is noted, strangers' refusals would else keep places from good tickets
  */
-export async function refuseEarly(refusal: Refusal, visitor: Presented, context: AdmissionContext): Promise<Refused> {
+export async function refuseEarly(
+  refusal: Refusal,
+  visitor: Presented,
+  context: AdmissionContext,
+  leave?: () => void,
+): Promise<Refused> {
+  leave?.();
   const { tickets, origin } = readRefused(visitor);
   const [first] = tickets;
   if (first === undefined) return { kind: 'refused', refusal };

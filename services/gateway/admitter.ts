@@ -72,7 +72,7 @@ export class Admitter {
   async decide(visitor: Visitor, then: (decision: Decision) => void | Promise<void>): Promise<void> {
     const leave = this.#context.load.enter();
     try {
-      const admission = await admit(visitor, this.#admission);
+      const admission = await admit(visitor, this.#admission, leave);
       if (admission.kind === 'refused') {
         await then(admission);
         await this.#refused(visitor, admission.refusal, admission.subject);
@@ -87,14 +87,9 @@ export class Admitter {
 
   /** Refuses what is no upgrade at all: the record of the ticket that came with it says so. Returned is the refusal to write. */
   async refuse(presented: Presented, refusal: Refusal): Promise<Refusal> {
-    const leave = this.#context.load.enter();
-    try {
-      const refused = await refuseEarly(refusal, presented, this.#admission);
-      this.see(refused.refusal, refused.subject);
-      return refused.refusal;
-    } finally {
-      leave();
-    }
+    const refused = await refuseEarly(refusal, presented, this.#admission);
+    this.see(refused.refusal, refused.subject);
+    return refused.refusal;
   }
 
   /** One log line and one count for each refusal; a replay is named as such. */

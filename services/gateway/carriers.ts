@@ -29,6 +29,8 @@ interface TakenTicket {
 
 const SCHEME = new RegExp(`^${TICKET_SCHEME}(?: |$)`, 'i');
 const AUTHORIZATION = new RegExp(`^${TICKET_SCHEME} +(\\S+) *$`, 'i');
+/** A ticket among the credentials of a header that was made of several, as RFC 9110 §5.3 has lists joined. */
+const CREDENTIALS = new RegExp(`(?:^|,) *${TICKET_SCHEME} +([^\\s,]+)`, 'gi');
 
 /**
  * Takes the ticket out of its carrier, or returns null where there is more than one.
@@ -52,9 +54,15 @@ const MAX_TICKETS = CARRIERS.length;
 /**
  * The tickets in a request that is refused whatever it carries, in any carrier, each once however often it
  * is there. Their holder has proved each one's secret, or has not: the store knows.
+ *
+ * @param authorizations every `Authorization` header that there is, although there may be but one
  */
-export function ticketsIn(carriers: Carriers): Ticket[] {
-  const values = [...new Set(valuesIn(carriers).map(([, value]) => value))];
+export function ticketsIn(carriers: Omit<Carriers, 'authorization'>, authorizations: readonly string[]): Ticket[] {
+  const elsewhere = valuesIn({ ...carriers, authorization: undefined }).map(([, value]) => value);
+  const inHeaders = authorizations.flatMap((header) =>
+    Array.from(header.matchAll(CREDENTIALS), ([, value = '']) => value),
+  );
+  const values = [...new Set([...elsewhere, ...inHeaders])];
   return values.flatMap((value) => parseTicket(value) ?? []).slice(0, MAX_TICKETS);
 }
 

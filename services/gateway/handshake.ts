@@ -110,11 +110,8 @@ export function readRefused({ target, rawHeaders }: Pick<UpgradeRequest, 'target
   const headers = groupHeaders(rawHeaders);
   const [, ...queries] = target.split('?');
   const protocols = headers.get('sec-websocket-protocol')?.join(',').split(',') ?? [];
-  const tickets = ticketsIn({
-    query: queries.join('?'),
-    protocols: protocols.map((protocol) => protocol.trim()),
-    authorization: onlyOne(headers, 'authorization'),
-  });
+  const carriers = { query: queries.join('?'), protocols: protocols.map((protocol) => protocol.trim()) };
+  const tickets = ticketsIn(carriers, headers.get('authorization') ?? []);
   return { tickets, origin: onlyOne(headers, 'origin') };
 }
 

@@ -73,12 +73,15 @@ export class Load {
     this.#draining = true;
   }
 
-  /** Counts an upgrade as being decided until the returned function is called. */
+  /** Counts an upgrade as being decided until the returned function is called, which may be more than once. */
   enter(): () => void {
     const admissible = this.#draining ? 0 : 1;
     this.#deciding += 1;
     this.#admissible += admissible;
+    let entered = true;
     return () => {
+      if (!entered) return;
+      entered = false;
       this.#deciding -= 1;
       this.#admissible -= admissible;
     };
@@ -87,9 +90,10 @@ export class Load {
   /** Why one more upgrade from this address is not taken, if so. The upgrade itself has entered. */
   async refusal(address: string): Promise<Refusal | undefined> {
     if (this.#draining) return { code: 'draining' };
-    const tooMuch = await this.#tooMuch(address);
-    if (tooMuch !== undefined) return tooMuch;
-    const { maxConnections } = this.#limits;
+    const limited = await this.#rateLimit(address);
+    if (limited !== undefined) return limited;
+    const { maxPendingUpgrades, maxConnections } = this.#limits;
+    if (this.#deciding > maxPendingUpgrades) return { code: 'overloaded' };
     // Those that are being decided may all be admitted: each has its place reserved.
     if (maxConnections > 0 && this.#connections() + this.#deciding > maxConnections)
       return { code: 'connection_limit' };
@@ -118,10 +122,14 @@ export class Load {
 
   /**
    * Whether a refusal, of whatever kind, may be noted now: a function to call when that is done, or
-   * undefined. Explaining never adds to an overload: then it is the first thing to be dropped.
+   * undefined. Explaining never adds to an overload: then it is the first thing to be dropped. The
+   * refused upgrade has left.
    */
   async mayNote(address: string): Promise<(() => void) | undefined> {
-    if ((await this.#tooMuch(address)) !== undefined && !this.#mayNoteUnderLoad()) return undefined;
+    const limited = await this.#rateLimit(address);
+    // A note is work for the store as much as a decision is.
+    const busy = this.#deciding + this.#notes >= this.#limits.maxPendingUpgrades;
+    if ((busy || limited !== undefined) && !this.#mayNoteUnderLoad()) return undefined;
     this.#notes += 1;
     return () => {
       this.#notes -= 1;
@@ -139,11 +147,9 @@ export class Load {
     return true;
   }
 
-  async #tooMuch(address: string): Promise<Refusal | undefined> {
+  async #rateLimit(address: string): Promise<Refusal | undefined> {
     const failed = await this.#failures?.get(address);
-    if (failed && failed.consumedPoints >= this.#limits.maxFailedHandshakesPerMinute) {
-      return { code: 'rate_limited', retryAfterSeconds: Math.ceil(failed.msBeforeNext / 1000) };
-    }
-    return this.#deciding > this.#limits.maxPendingUpgrades ? { code: 'overloaded' } : undefined;
+    if (!failed || failed.consumedPoints < this.#limits.maxFailedHandshakesPerMinute) return undefined;
+    return { code: 'rate_limited', retryAfterSeconds: Math.ceil(failed.msBeforeNext / 1000) };
   }
 }

@@ -27,6 +27,8 @@ export interface Simulations {
 export interface Playground {
   /** A user whose password was made for this run, where there is one. */
   readonly demoUser?: string | undefined;
+  /** Whether the browser may be signed in already, at the application or at a proxy. */
+  readonly existingLogin?: boolean;
   /** What the process can simulate beside the end of a session. */
   readonly simulations?: Simulations | undefined;
 }
@@ -55,7 +57,18 @@ const MAX_CONNECTIONS = 100;
 
 /** `GET /` and `/playground/*`: a page that gets tickets, connects, and shows what refusals look like. */
 export function createPlaygroundRoutes(options: PlaygroundOptions): Router {
-  const { store, signIn, rules, announcement, demoUser, simulations, log, metrics, refuse } = options;
+  const {
+    store,
+    signIn,
+    rules,
+    announcement,
+    demoUser,
+    existingLogin = false,
+    simulations,
+    log,
+    metrics,
+    refuse,
+  } = options;
   const router = Router({ caseSensitive: true });
 
   async function endSession(request: Request, response: SignedIn): Promise<void> {
@@ -97,6 +110,7 @@ export function createPlaygroundRoutes(options: PlaygroundOptions): Router {
     gateway_url: announcement.gatewayUrl,
     ttl_seconds: rules.ttlSeconds,
     demo_user: demoUser ?? null,
+    existing_login: existingLogin,
     simulations: ['session', ...(simulations === undefined ? [] : ['limit', 'store'])],
   };
   router.get('/playground/facts', (_request, response) => void response.json(facts));

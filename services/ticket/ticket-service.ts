@@ -10,7 +10,11 @@ import type { Settings } from '../../shared/settings/table.ts';
 import type { TicketStore } from '../../shared/store/store.ts';
 import { type Announcement, announcementOf } from './announce.ts';
 import type { Authenticator } from './authenticators/authenticator.ts';
-import { type AuthenticationContext, configuredAuthenticators } from './authenticators/configured.ts';
+import {
+  type AuthenticationContext,
+  configuredAuthenticators,
+  takesExistingLogin,
+} from './authenticators/configured.ts';
 import { issueDirectly } from './issue-directly.ts';
 import type { Playground } from './playground.ts';
 import { watchPolicy } from './policy-file.ts';
@@ -46,7 +50,10 @@ export async function startTicketService(options: TicketServiceOptions): Promise
     metrics,
     policy: policy.current,
     ...routerSettings(settings),
-    playground: (settings.playground ?? playground !== undefined) ? (playground ?? {}) : undefined,
+    playground:
+      (settings.playground ?? playground !== undefined)
+        ? { existingLogin: takesExistingLogin(settings), ...playground }
+        : undefined,
     wholeApplication: true,
   };
   const steps = createSteps(routerOptions);

@@ -1,9 +1,17 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
 import { connect } from '../../client/connect.ts';
 import { ConnectRefused } from '../../client/refused.ts';
 import { freePort } from '../support/free-port.ts';
 import { bearer } from '../support/services.ts';
 import { nextMessage, open, refusalOf, SOON, setStage, startSilentServer } from './connect-stage.ts';
+
+/** As a browser's class for `ws:` on a page of `https:`. */
+class Refusing {
+  constructor() {
+    throw new DOMException('An insecure WebSocket', 'SecurityError');
+  }
+}
 
 describe('connect', () => {
   test('resolves with an open socket, before its first message', async () => {
@@ -113,11 +121,23 @@ describe('connect', () => {
     await expect(connect(rest)).rejects.toThrow(new TypeError('Pass a WebSocket class'));
   });
 
+  test.each([
+    ['its class throws', Refusing as never, '/', 'SecurityError'],
+    ['its address has a fragment', WebSocket, '/room?seat=3#7', 'SyntaxError'],
+  ] as const)('says for good why there can be no WebSocket where %s', async (_, Class, path, name) => {
+    const { options, issued } = await setStage();
+    const refused = await refusalOf({ ...options, ...SOON, WebSocket: Class, path, attempts: 3 });
+    expect(refused).toMatchObject({ code: 'not_seen', status: undefined, retry: 'never', ticketId: issued()[0] });
+    expect(refused.cause).toMatchObject({ name });
+    expect(refused.message).toBe(`not_seen: ${refused.cause}`);
+    expect(issued()).toHaveLength(1);
+  });
+
   test.each(['/x?ticket=12', '/x?a=1&ticket', '/?b=?&%74icket=', '/x??ticket=1'])(
     'refuses the path %s, which carries a ticket of its own, before it asks for one',
     async (path) => {
       const { options, issued, gateway } = await setStage();
-      const refused = new TypeError('path: `ticket` is not free in its query');
+      const refused = new TypeError('path: no `ticket` in its query');
       await expect(connect({ ...options, path, attempts: 3 })).rejects.toThrow(refused);
       await expect(connect({ ...options, path: async () => path })).rejects.toThrow(refused);
       expect(issued()).toEqual([]);
@@ -205,6 +225,47 @@ describe('a user who is not signed in', () => {
     });
     expect(asked).toBe(2);
     expect(stage.issued()).toHaveLength(2);
+  });
+
+  describe('any more when it is asked why an attempt has failed', () => {
+    /** A gateway that cannot be reached, and a user whose credentials last for one request. */
+    async function signedOut() {
+      const stage = await setStage();
+      stage.gate.cut();
+      const good = await bearer('ada');
+      let requests = 0;
+      const headers = () => {
+        requests += 1;
+        return { Authorization: requests === 2 ? 'Bearer expired' : good };
+      };
+      return { ...stage, options: { ...stage.options, ...SOON, headers } };
+    }
+
+    test('is asked to sign in once, and the next attempt is made', async () => {
+      const { options, issued, gate } = await signedOut();
+      const asked: string[] = [];
+      const socket = await open({
+        ...options,
+        attempts: 2,
+        onUnauthenticated: ({ code }) => {
+          asked.push(code);
+          gate.restore();
+        },
+      });
+      expect(socket.readyState).toBe(socket.OPEN);
+      expect(asked).toEqual(['credentials_invalid']);
+      expect(issued()).toHaveLength(2);
+    });
+
+    test('is asked to sign in, and told what is known, where no attempt is left', async () => {
+      const { options, issued } = await signedOut();
+      const asked: string[] = [];
+      const refused = await refusalOf({ ...options, onUnauthenticated: ({ code }) => void asked.push(code) });
+      expect(refused).toMatchObject({ code: 'unexplained', retry: 'backoff', ticketId: issued()[0] });
+      expect(refused.cause).toMatchObject({ code: 'credentials_invalid', status: 401 });
+      expect(asked).toEqual(['credentials_invalid']);
+      expect(issued()).toHaveLength(1);
+    });
   });
 
   test('and does not want to be ends it with the reason of the application', async () => {

@@ -18,6 +18,7 @@ describe('the record of a ticket whose handshake failed', () => {
     expect(refused).toMatchObject({ code: 'not_seen', status: undefined, retry: 'backoff', ticketId: ID });
     expect(refused.message).toContain('proxies pass Upgrade on');
     expect(refused.message).toContain('its Redis');
+    expect(refused.message).toContain('connect-src');
   });
 
   test.each([
@@ -30,10 +31,12 @@ describe('the record of a ticket whose handshake failed', () => {
     expect(refused).toMatchObject({ code: outcome, status, retry, retryAfter, ticketId: ID });
   });
 
-  test('has the outcome of a newer gateway, which is come back from by its status', () => {
+  test('has the outcome of a newer gateway, which is come back from by its status and its name', () => {
     const of = (status: number) => explain(record({ last_attempt: { outcome: 'newer', status } }));
     expect(of(503)).toMatchObject({ code: 'newer', status: 503, retry: 'backoff' });
     expect(of(403)).toMatchObject({ code: 'newer', status: 403, retry: 'never' });
+    const ticket = explain(record({ last_attempt: { outcome: 'ticket_newer', status: 401 } }));
+    expect(ticket).toMatchObject({ code: 'ticket_newer', retry: 'reissue' });
   });
 
   test('says that the store did not answer where it admitted the ticket too late', () => {

@@ -88,7 +88,7 @@ describe.skipIf(isMissing('redis'))(`a gateway with ${CLIENTS} clients that is r
           drawn(actual, BUCKET_MS),
         ].join('\n'),
       );
-      expect(Math.max(...planned)).toBeLessThan(CLIENTS / 2);
+      expectSpread(crowd.map(firstWait), windowMs(0, restart));
     },
     40_000,
   );
@@ -105,17 +105,37 @@ function allOpen(crowd: readonly Member[]): Promise<boolean> {
 
 const waitsOf = ({ changes }: Member) => changes.filter(({ change }) => change.state === 'waiting');
 
+/** Of how many milliseconds a wait is a random part. */
+function windowMs(index: number, { ended }: Pick<Restart, 'ended'>): number {
+  const spreadMs = index === 0 ? (ended.spreadSeconds ?? 0) * 1000 : 0;
+  return Math.max(spreadMs, Math.min(MAX_MS, BASE_MS * 2 ** (index + 1)));
+}
+
+/**
+ * The waits fill their window. A quarter of the clients are expected in each quarter of it; that fewer than a tenth
+ * are, or more than 45 %, is eight standard deviations away.
+ */
+function expectSpread(waits: readonly number[], window: number): void {
+  const quarters = [0, 1, 2, 3].map(
+    (quarter) => waits.filter((ms) => Math.floor((ms / window) * 4) === quarter).length,
+  );
+  for (const count of quarters) {
+    expect(count, `in the quarters: ${quarters}`).toBeGreaterThan(0.1 * CLIENTS);
+    expect(count, `in the quarters: ${quarters}`).toBeLessThan(0.45 * CLIENTS);
+  }
+}
+
 /** The first wait is for the end of the connection, the others for refusals; each is as long as it may be, at most. */
 function expectWaits(member: Member, { ended }: Restart): void {
   const waits = waitsOf(member).map(({ change }) => change);
   expect(waits.length).toBeGreaterThan(0);
   for (const [index, { reason, waitMs = Number.NaN }] of waits.entries()) {
-    const jitterMs = Math.min(MAX_MS, BASE_MS * 2 ** (index + 1));
+    const jitterMs = windowMs(index, { ended });
     if (index === 0) {
       expect(reason).toBeInstanceOf(ConnectionEnded);
       expect(reason).toMatchObject(ended);
       expect(waitMs).toBeGreaterThanOrEqual(0);
-      expect(waitMs).toBeLessThan(Math.max(jitterMs, (ended.spreadSeconds ?? 0) * 1000));
+      expect(waitMs).toBeLessThan(jitterMs);
     } else {
       if (!(reason instanceof ConnectRefused)) throw reason;
       // On a busy machine the ticket service may be late as well.
@@ -131,7 +151,11 @@ function expectWaits(member: Member, { ended }: Restart): void {
 
 function plannedReturn(member: Member): number {
   const [first] = waitsOf(member);
-  return (first?.at ?? Number.NaN) + (first?.change.waitMs ?? Number.NaN);
+  return (first?.at ?? Number.NaN) + firstWait(member);
+}
+
+function firstWait(member: Member): number {
+  return waitsOf(member)[0]?.change.waitMs ?? Number.NaN;
 }
 
 function lastOpening({ changes }: Member): number {

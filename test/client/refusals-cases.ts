@@ -265,6 +265,13 @@ const byClient: readonly RefusalCase[] = [
     settings: async () => ({ ticket: { GATEWAY_URL: `ws://localhost:${await freePort()}` } }),
   },
   {
+    name: 'an address that no WebSocket takes',
+    code: 'not_seen',
+    status: null,
+    attempted: false,
+    options: { path: '/room?seat=3#7' },
+  },
+  {
     name: 'a ticket that somebody has changed',
     code: 'not_seen',
     status: null,

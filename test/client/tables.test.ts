@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ConnectionEnded } from '../../client/ended.ts';
-import { closeRetry, retryAfterSeconds, unlikeStatus } from '../../client/generated.ts';
+import { closeRetry, retryAfterSeconds, unexpectedRetry } from '../../client/generated.ts';
 import { ConnectRefused, clientCodes } from '../../client/refused.ts';
 import { closeCodes, closeReasons } from '../../shared/close-codes.ts';
 import { refusalCodes, rowOf } from '../../shared/refusals.ts';
@@ -18,7 +18,7 @@ describe('a refusal of the table', () => {
   });
 
   test('is what the client knows of, and nothing else', () => {
-    expect(refusalCodes).toEqual(expect.arrayContaining(Object.keys({ ...retryAfterSeconds, ...unlikeStatus })));
+    expect(refusalCodes).toEqual(expect.arrayContaining(Object.keys({ ...retryAfterSeconds, ...unexpectedRetry })));
   });
 });
 

@@ -5,9 +5,10 @@ import { pino } from 'pino';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createStore } from '../../shared/store/create-store.ts';
+import { SIGNED_IN, startApplication } from '../support/application.ts';
 import { startChromium } from '../support/chromium.ts';
 import { isMissing } from '../support/fleet.ts';
-import { runGateway, runTicketService, settingsOf } from '../support/in-process.ts';
+import { type Environment, runGateway, runTicketService, settingsOf } from '../support/in-process.ts';
 import { bearer, type ServiceProcess, startService } from '../support/services.ts';
 import { atEnd } from '../support/teardown.ts';
 import { until } from '../support/wait.ts';
@@ -176,6 +177,21 @@ describe.skipIf(isMissing('chromium'))('the page in a real browser', { timeout: 
     expect(await textOf(page, '[role="status"]#step')).toContain('Oncegate says: revoked, close 3003.');
   });
 
+  test('tells of a wrong password however often, and locks nobody out', async () => {
+    const { page } = await open(browser, address);
+    await signIn(page);
+    const told: string[] = [];
+    for (let presses = 0; presses < 11; presses += 1) {
+      await press(page, 'password');
+      told.push(await textOf(page, '.told-code'));
+    }
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await signIn(page);
+
+    expect(told).toEqual(told.map(() => 'credentials_invalid'));
+    expect(await textOf(page, '#signed-in')).toContain('as demo');
+  });
+
   test('does one thing at a time', async () => {
     const { page } = await open(browser, address);
     await signIn(page);
@@ -248,10 +264,10 @@ describe.skipIf(isMissing('chromium'))(
   'the page of a ticket service that can simulate little',
   { timeout: 60_000 },
   () => {
-    async function startSite(): Promise<string> {
+    async function startSite(settings: Environment = {}): Promise<string> {
       const store = createStore(await settingsOf({}), pino({ level: 'silent' }));
       const gateway = await runGateway({}, { store });
-      const env = { PLAYGROUND: 'true', GATEWAY_URL: `ws://localhost:${gateway.port}` };
+      const env = { PLAYGROUND: 'true', GATEWAY_URL: `ws://localhost:${gateway.port}`, ...settings };
       return `http://localhost:${(await runTicketService(env, { store })).port}/`;
     }
 
@@ -268,6 +284,35 @@ describe.skipIf(isMissing('chromium'))(
       await page.locator('#try-store').click();
       await page.locator('#told', { hasText: 'stop Redis' }).waitFor();
       expect(await violationsOf(page)).toEqual([]);
+    });
+
+    test('signs in with the cookie of the application, which no request without that choice has', async () => {
+      const application = await startApplication();
+      const { page } = await open(await startChromium(), await startSite({ AUTH_FORWARD_URL: application.meUrl }));
+      const existing = page.getByRole('button', { name: 'Use my existing login' });
+      await existing.click();
+      await page.getByText('credentials_missing (HTTP 401)').waitFor();
+      await page.evaluate(`document.cookie = '${SIGNED_IN}'`);
+      await press(page, 'twice');
+      expect(await textOf(page, '.told-code')).toBe('credentials_missing');
+
+      await existing.click();
+      await page.getByRole('button', { name: 'Sign out' }).waitFor();
+      expect(await violationsOf(page)).toEqual([]);
+      for (const [id, code] of [
+        ['twice', 'ticket_consumed'],
+        ['password', 'credentials_invalid'],
+        ['kick', 'revoked'],
+        ['session', 'session_expired'],
+      ] as const) {
+        await press(page, id);
+        expect(await textOf(page, '.told-code')).toBe(code);
+      }
+      await page.getByRole('button', { name: 'Connect with a ticket' }).click();
+      await page.locator('#talk[data-state="open"]').waitFor();
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await press(page, 'twice');
+      expect(await textOf(page, '.told-code')).toBe('credentials_missing');
     });
 
     test('says where to go where the gateway would refuse its origin', async () => {

@@ -63,6 +63,7 @@ describe('standalone', () => {
       gateway_url: `ws://localhost:${on.gatewayPort}`,
       ttl_seconds: 30,
       demo_user: 'demo',
+      existing_login: false,
       simulations: ['session', 'limit', 'store'],
     });
     expect((await ask({ port: off.ticketPort }, '/', { credentials: null })).status).toBe(404);

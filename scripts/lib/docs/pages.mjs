@@ -35,6 +35,14 @@ const RETRY = `| retry | what a client does |
 | \`reissue\` | It asks for a new ticket at once and connects again. |
 | \`backoff\` | It waits, as long as \`Retry-After\` says where there is one, then asks for a new ticket. |`;
 
+const RETRY_AFTER_CLOSE = `| retry | what a client does |
+| --- | --- |
+| \`never\` | It stays away and says why: a person has to change something. |
+| \`reissue\` | It comes back with a new ticket after a random moment, for whatever ended this connection may have ended others with it; after \`draining\` within the spread that the reason names. |
+| \`backoff\` | It waits likewise, and longer with each failure that follows, then asks for a new ticket. |
+
+With \`oncegate/client\` the moment is up to a second after either: see [when it tries again](client.md#when-it-tries-again).`;
+
 function refusalsPage() {
   const link = (name) => `[${code(name)}](#${name})`;
   const rows = refusalCodes.map((name) => [link(name), rowOf(name).status, code(rowOf(name).retry), rowOf(name).title]);
@@ -87,7 +95,7 @@ function closeCodesPage() {
         prose(closeCodes[reason].when) + (closeCodes[reason].reserved ? ' (reserved: not sent in this version)' : ''),
       ]),
     ),
-    RETRY,
+    RETRY_AFTER_CLOSE,
   );
 }
 
@@ -197,7 +205,7 @@ function clientTables() {
   const map = (doc, declaration, entries) =>
     `/** ${doc} */\nexport const ${declaration} = {\n${entries.map(([key, value]) => `  ${key}: ${value},\n`).join('')}};\n`;
   const rows = refusalCodes.map((name) => [name, rowOf(name)]);
-  const expected = (status) => (status > 428 ? 'backoff' : 'never');
+  const expected = (name, status) => (status > 428 ? 'backoff' : name.startsWith('ticket_') ? 'reissue' : 'never');
   return [
     "// Generated from shared/refusals.ts and shared/close-codes.ts by `npm run docs`: not to be edited.\n\nimport type { Retry } from '../shared/refusals.ts';\n",
     map(
@@ -208,10 +216,10 @@ function clientTables() {
         .map(([name, { retryAfterSeconds }]) => [name, retryAfterSeconds]),
     ),
     map(
-      'Refusals that are not what their status lets expect: `backoff` from 429 on, `never` below.',
-      'unlikeStatus: Readonly<Record<string, Retry>>',
+      'Refusals that are not what the client expects: `backoff` from 429 on, below it `reissue` of a ticket, `never` of all else.',
+      'unexpectedRetry: Readonly<Record<string, Retry>>',
       rows
-        .filter(([, { retry, status }]) => retry !== expected(status))
+        .filter(([name, { retry, status }]) => retry !== expected(name, status))
         .map(([name, { retry }]) => [name, `'${retry}'`]),
     ),
     map(

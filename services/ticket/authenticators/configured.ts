@@ -48,6 +48,12 @@ export function configuredAuthenticators(context: AuthenticationContext): Authen
   return found.filter((authenticator) => authenticator !== undefined);
 }
 
+/** Whether a browser may be signed in already by what it, or a proxy in front, adds to every request. */
+export function takesExistingLogin(settings: Settings): boolean {
+  const { authProxyHeader, authSessionSecret, authForwardUrl } = settings;
+  return [authProxyHeader, authSessionSecret, authForwardUrl].some((setting) => setting !== undefined);
+}
+
 /** Where an issuer's keys are, or undefined where none is configured. */
 export function issuerKeysOf(settings: Settings): IssuerKeys | undefined {
   const { authOidcIssuer: issuer, authJwksUrl: jwksUrl, authTimeoutMs } = settings;

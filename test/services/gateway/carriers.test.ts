@@ -150,16 +150,34 @@ describe('a ticket', () => {
 describe('the tickets in a request that is refused', () => {
   const [first, second, third, fourth] = ['1', '2', '3', '4'].map((end) => ID.slice(0, -1) + end);
   const value = (id: string | undefined): string => `ogt_${id}.${SECRET}`;
-  const idsIn = (carriers: object): string[] => ticketsIn({ ...NOTHING, ...carriers }).map(({ id }) => id);
+  const idsIn = (carriers: object, authorizations: string[] = []): string[] =>
+    ticketsIn({ ...NOTHING, ...carriers }, authorizations).map(({ id }) => id);
 
   test('are those of all carriers, each once', () => {
     const carriers = {
       query: `ticket=${value(first)}&ticket=${value(first)}`,
       protocols: [`oncegate.ticket.${value(second)}`, `oncegate.ticket.${value(first)}`],
-      authorization: `Ticket ${value(third)}`,
     };
 
-    expect(idsIn(carriers)).toEqual([first, second, third]);
+    expect(idsIn(carriers, [`Ticket ${value(third)}`])).toEqual([first, second, third]);
+  });
+
+  test.each([
+    ['two headers', [`Ticket ${value(first)}`, `tICKET  ${value(second)} `], [first, second]],
+    ['a header beside one of another scheme', ['Basic YTpi', `Ticket ${value(first)}`], [first]],
+    ['one header that was made of two', [`Ticket ${value(first)}, Ticket ${value(second)}`], [first, second]],
+    ['one header behind credentials of another scheme', [`Basic YTpi, Ticket ${value(first)}`], [first]],
+    ['no header of another scheme', [`Bearer ${value(first)}`, `XTicket ${value(second)}`], []],
+  ])('are found in Authorization: %s', (_name, authorizations, ids) => {
+    expect(idsIn({}, authorizations)).toEqual(ids);
+  });
+
+  test('are looked for in no more time than a header is long', () => {
+    const headers = [`${' '.repeat(32_768)}x`, `${', '.repeat(16_384)}x`, `Ticket${' '.repeat(32_768)},`];
+    const started = performance.now();
+
+    expect(idsIn({}, headers)).toEqual([]);
+    expect(performance.now() - started).toBeLessThan(200);
   });
 
   test('do not end with what is none', () => {

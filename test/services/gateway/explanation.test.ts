@@ -80,6 +80,28 @@ test('the records of all tickets that came at once have the refusal', async () =
   }
 });
 
+describe('whatever Authorization headers a refused request has, the record of each ticket in them has the refusal', () => {
+  test.each([
+    ['two with tickets', 'handshake_malformed', (a: string, b: string) => [`Ticket ${a}`, `Ticket ${b}`]],
+    [
+      'others beside them',
+      'handshake_malformed',
+      (a: string, b: string) => [`Ticket ${a}`, 'Basic YTpi', `Ticket ${b}`],
+    ],
+    ['joined to one', 'ticket_malformed', (a: string, b: string) => [`Ticket ${a}, Ticket ${b}`]],
+  ])('%s: %s', async (_name, code, authorizations) => {
+    const { gateway, ticket } = await setStage(redis);
+    const second = await storeTicket(gateway.store, { subject: 'bob' });
+    const headers = { Authorization: authorizations(ticket.value, second.value) };
+    const [answer] = await exchange(gateway.port, upgradeRequest({ headers }));
+
+    expect(JSON.parse(String(answer?.body))).toMatchObject({ code, ticket_id: ticket.id });
+    for (const { id } of [ticket, second]) {
+      expect(await recordInRedis(redis, id)).toMatchObject({ state: 'issued', last_attempt_outcome: code });
+    }
+  });
+});
+
 describe('a record is not changed', () => {
   const wrong = ({ id, subject }: StoredTicket): StoredTicket => {
     const secret = 'x'.repeat(32);

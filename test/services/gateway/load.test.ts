@@ -41,6 +41,18 @@ describe('a gateway', () => {
     expect(load.admissible).toBe(0);
   });
 
+  test('counts one that leaves twice as having left once', async () => {
+    const load = loadOf({ maxPendingUpgrades: 1 });
+    const leave = load.enter();
+    load.enter();
+    leave();
+    leave();
+
+    expect(load.admissible).toBe(1);
+    load.enter();
+    expect(await codeOf(load)).toBe('overloaded');
+  });
+
   test('decides about so many at once and no more', async () => {
     const load = loadOf({ maxPendingUpgrades: 2 });
     load.enter();
@@ -113,6 +125,15 @@ describe('a gateway', () => {
       make: (load: Load) => load.failed('192.0.2.1', 'ticket_unknown'),
     },
   ];
+
+  test('is too busy to note without bounds while as many are decided about and noted as it may decide about', async () => {
+    const load = loadOf({ maxPendingUpgrades: 20 }, 0, () => 0);
+    for (let upgrade = 0; upgrade < 10; upgrade += 1) load.enter();
+    const done = await Promise.all(Array.from({ length: 100 }, () => load.mayNote('192.0.2.1')));
+
+    // Ten without bounds, and then until fifty are under way.
+    expect(done.filter((noted) => noted !== undefined)).toHaveLength(50);
+  });
 
   test.each(busy)('notes at most 50 refusals at once while it $how', async ({ make }) => {
     let now = 0;

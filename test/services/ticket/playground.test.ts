@@ -159,8 +159,17 @@ describe('the facts', () => {
       gateway_url: 'wss://chat.example.org/sockets',
       ttl_seconds: 12,
       demo_user: null,
+      existing_login: false,
       simulations: ['session'],
     });
+  });
+
+  test('say where a browser may be signed in already', async () => {
+    const existing = async (env: Record<string, string>) =>
+      (await ask(await runTicketService({ ...ON, ...env }), '/playground/facts', anonymous)).body.existing_login;
+
+    expect(await existing({ AUTH_FORWARD_URL: 'http://127.0.0.1:1/me' })).toBe(true);
+    expect(await existing({ AUTH_PROXY_HEADER: 'X-User', TRUST_PROXY: '127.0.0.1' })).toBe(true);
   });
 
   test('name the demo user, and the simulations of the process', async () => {
