@@ -1,6 +1,6 @@
 import { type Carrier, idSegment } from '../../shared/carriers.ts';
 import type { Refusal } from '../../shared/refusals.ts';
-import { TICKET_ID, TICKET_PREFIX, type Ticket } from '../../shared/ticket.ts';
+import { TICKET_ID, type Ticket } from '../../shared/ticket.ts';
 import { type PresentedTicket, takeTicket, ticketsIn } from './carriers.ts';
 import { parseSubprotocols } from './subprotocols.ts';
 
@@ -98,15 +98,11 @@ export function parseHandshake(request: UpgradeRequest, carriers: readonly Carri
   return { ok: true, handshake: { ...taken, path: rest || '/', host, origin: only('origin') } };
 }
 
-const NO_TICKET = { tickets: [], origin: undefined } as const;
-
 /** What can be read of a request that is refused whatever it is: enough to put the refusal on its tickets' records. */
 export function readRefused({ target, rawHeaders }: Pick<UpgradeRequest, 'target' | 'rawHeaders'>): {
   readonly tickets: readonly Ticket[];
   readonly origin: string | undefined;
 } {
-  // Most refused requests have no ticket: nothing is looked for where no ticket can be.
-  if (!target.includes(TICKET_PREFIX) && !rawHeaders.some((text) => text.includes(TICKET_PREFIX))) return NO_TICKET;
   const headers = groupHeaders(rawHeaders);
   const [, ...queries] = target.split('?');
   const protocols = headers.get('sec-websocket-protocol')?.join(',').split(',') ?? [];
