@@ -118,6 +118,7 @@ function average(samples) {
     value: mean(({ value, redis }) => value + redis),
     redis: mean(({ redis }) => redis),
     load: mean(({ load }) => load),
-    limitedByLoad: samples.every(({ limitedByLoad }) => limitedByLoad),
+    loadShare: mean(({ loadShare }) => loadShare),
+    limitedByLoad: samples.some(({ limitedByLoad }) => limitedByLoad),
   };
 }

@@ -14,7 +14,8 @@ import { takeTurns } from './rounds.mjs';
  *
  * @typedef {object} Contest
  * @property {readonly { pid: number, stop: () => Promise<void> }[]} servers whose CPU counts
- * @property {readonly { stop: () => Promise<void> }[]} [others] what they need beside them, and what does not count
+ * @property {readonly { pid: number, stop: () => Promise<void> }[]} [others] back ends that they need, on the core of
+ *   the load generator; their CPU does not count
  * @property {number} port
  * @property {boolean} [usesRedis]
  * @property {(count: number, round: number) => Promise<import('./exchanges.mjs').Exchange[]>} exchanges
@@ -59,8 +60,9 @@ export async function compareCost({ name, title, contenders, count, ...load }, c
           const exchanges = await contest.exchanges(perRound, round);
           const work = prepareLoad(exchanges, { port: contest.port, connections: inFlight, ...load });
           const pids = contest.servers.map(({ pid }) => pid);
+          const besides = contest.others?.map(({ pid }) => pid);
           const before = await contest.counted?.();
-          const sample = await measureCpu({ pids, work, ...(contest.usesRedis && { redisPid: redis.pid }) });
+          const sample = await measureCpu({ pids, besides, work, ...(contest.usesRedis && { redisPid: redis.pid }) });
           const done = before === undefined ? perRound : (await contest.counted()) - before;
           if (done !== perRound) throw new Error(`the server did ${done} of ${perRound}`);
           return sample;

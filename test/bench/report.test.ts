@@ -111,6 +111,35 @@ describe('a target', () => {
   });
 });
 
+describe('the load generator', () => {
+  const withLoad = (...loads: object[]) =>
+    resultOf({ ...open, series: open.series.slice(0, 2).map((series, index) => ({ ...series, ...loads[index] })) });
+
+  test('is told of with its share once that is above one half of the CPU of the server', () => {
+    expect(textReport(withLoad({ loadShare: [0.4, 0.5, 0.9] }))).not.toContain('load generator');
+    expect(textReport(withLoad({ loadShare: [0.4, 0.6, 0.9] }))).toMatch(
+      /bare ws · load generator: 0\.60 of the server's CPU$/m,
+    );
+  });
+
+  test('is told of from the CPU of each operation, in a result without shares', () => {
+    expect(textReport(withLoad({ load: [92, 184, 92] }))).toContain("load generator: 0.92 of the server's CPU");
+  });
+
+  test('is told of where it was the limit in some of the rounds', () => {
+    expect(textReport(withLoad({ limitedByLoad: false, limitedRounds: 1 }))).toContain(
+      'bare ws · the load generator was the limit in 1 of 3 rounds',
+    );
+  });
+
+  test('is told of beside a target, for either of its series', () => {
+    const result = withLoad({ loadShare: [0.9, 0.9, 0.9], limitedByLoad: true }, { loadShare: [0.7, 0.7, 0.7] });
+    expect(textReport(result)).toMatch(
+      /^ +met +0\.80 .* · load generator: 0\.70 of the server's CPU · the load generator was the limit, for the baseline · load generator: 0\.90 of the baseline's CPU$/m,
+    );
+  });
+});
+
 describe('the text for the terminal', () => {
   const text = textReport(resultOf(open));
 

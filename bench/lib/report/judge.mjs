@@ -1,3 +1,4 @@
+import { loadRemarks } from './load-remarks.mjs';
 import { ratiosOf } from './summarise.mjs';
 
 /** From which share of the machine's CPU time on its cores count as full. */
@@ -8,7 +9,8 @@ const FULL = 0.95;
  *
  * @param {import('./targets.mjs').Target} target
  * @param {import('./summarise.mjs').Result} result
- * @returns {{ outcome: 'met' | 'missed' | 'full' | 'unknown', ratio?: number, why?: string }}
+ * @returns {{ outcome: 'met' | 'missed' | 'full' | 'unknown', ratio?: number, why?: string, remarks?: string[] }}
+ *   `remarks`: what has to be said about the load generator of either series
  */
 export function judge(target, result) {
   const experiment = result.experiments.find(({ name }) => name === target.experiment);
@@ -19,10 +21,12 @@ export function judge(target, result) {
   if (absent !== undefined) return { outcome: 'unknown', why: absent.reason };
 
   const ratio = ratiosOf(series, against).median;
-  if (result.quick) return { outcome: 'unknown', ratio, why: 'a quick run' };
-  if (holds(target, ratio)) return { outcome: 'met', ratio };
+  const remarks = [...loadRemarks(series), ...loadRemarks(against, 'baseline')];
+  const found = { ratio, ...(remarks.length > 0 && { remarks }) };
+  if (result.quick) return { outcome: 'unknown', ...found, why: 'a quick run' };
+  if (holds(target, ratio)) return { outcome: 'met', ...found };
   const full = target.untilCoresAreFull === true && Math.max(series.coresFull ?? 0, against.coresFull ?? 0) >= FULL;
-  return { outcome: full ? 'full' : 'missed', ratio };
+  return { outcome: full ? 'full' : 'missed', ...found };
 }
 
 /** The bound in words: `at most 0.90`. */

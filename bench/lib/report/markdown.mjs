@@ -3,7 +3,7 @@ import { boundOf, judge } from './judge.mjs';
 import { range, ratio, unitOf, value } from './numbers.mjs';
 import { rowsOf } from './summarise.mjs';
 import { targets } from './targets.mjs';
-import { remarks, roundsText } from './text.mjs';
+import { roundsText } from './text.mjs';
 
 const OUTCOMES = { met: 'met', missed: '**missed**', full: 'cores full', unknown: 'not measured' };
 
@@ -35,11 +35,11 @@ function introduction({ quick }) {
 
 function targetsTable(result) {
   const rows = targets.map((target) => {
-    const { outcome, ratio: measured, why } = judge(target, result);
+    const { outcome, ratio: measured, why, remarks = [] } = judge(target, result);
     const explained = outcome === 'missed' && target.profile !== undefined ? `[why](${target.profile})` : why;
-    const remark = explained === undefined ? OUTCOMES[outcome] : `${OUTCOMES[outcome]}: ${explained}`;
+    const judged = explained === undefined ? OUTCOMES[outcome] : `${OUTCOMES[outcome]}: ${explained}`;
     const found = measured === undefined ? '' : ratio(measured);
-    return [target.what, target.baseline, boundOf(target), found, remark];
+    return [target.what, target.baseline, boundOf(target), found, [judged, ...remarks].join('; ')];
   });
   return table(['what', 'against', 'target', 'measured', ''], rows);
 }
@@ -65,7 +65,7 @@ function experimentParts(experiment) {
     row.ratio === undefined || row.isBaseline ? '' : range(row.ratio),
     value(row.value.median),
     ...(withRedis ? [row.redis === undefined ? '' : value(row.redis.median)] : []),
-    remarks(row).join('; '),
+    row.remarks.join('; '),
   ]);
   const { unit, rounds, operationsPerRound } = experiment;
   const each = operationsPerRound === undefined ? '' : ` of ${operationsPerRound.toLocaleString('en-US')}`;
