@@ -4,7 +4,8 @@
  *   load --port 8080 --exchanges FILE [--connections 32] [--rate 500] [--sources 8] [--keep-alive]
  *
  * An exchange is a handshake (send, read the 101, wait for some frames, send a Close frame, read to the end) or
- * plain HTTP (send, read the whole answer). Without --keep-alive each has a connection of its own; with it the
+ * plain HTTP (send, read the whole answer). A handshake went well where the 101 has the Sec-WebSocket-Accept and the
+ * Close frame the code that were expected. Without --keep-alive each exchange has a connection of its own; with it the
  * connections are kept, and each takes the next exchange once its answer is there. At a --rate the latency counts
  * from the moment at which an exchange was due, so that a server which lags does not look good.
  */
@@ -158,6 +159,8 @@ static void read_head(struct connection *connection) {
   if (head.status == 101) {
     answered(connection);
     const struct exchange *exchange = connection->exchange;
+    if (head.accept_bytes != exchange->accept_bytes || memcmp(head.accept, exchange->accept, head.accept_bytes) != 0)
+      return finish(connection, "not the Sec-WebSocket-Accept that was expected");
     if (exchange->after_bytes > 0 && !send_bytes(connection, exchange->after, exchange->after_bytes))
       return finish(connection, "cannot send after the 101");
     connection->state = READING_FRAMES;
@@ -170,9 +173,22 @@ static void read_head(struct connection *connection) {
   if (connection->body_left == 0) body_ended(connection);
 }
 
+/* What is wrong with how the server said goodbye, or NULL. */
+static const char *wrong_goodbye(const struct connection *connection) {
+  static char words[60];
+  if (!connection->frames.closed) return "no Close frame came back";
+  int code = close_code(&connection->frames);
+  if (code == connection->exchange->close_code) return NULL;
+  snprintf(words, sizeof words, "a Close frame of %d came back", code);
+  return words;
+}
+
 static void read_end(struct connection *connection, const char *failure) {
   if (connection->state == ENDING && connection->exchange->status != 101) return finish(connection, NULL);
-  if (connection->state == ENDING) return finish(connection, connection->frames.closed ? failure : "no Close frame came back");
+  if (connection->state == ENDING) {
+    const char *wrong = wrong_goodbye(connection);
+    return finish(connection, wrong != NULL ? wrong : failure);
+  }
   if (connection->state == READING_BODY && connection->body_left < 0 && failure == NULL)
     return answered(connection), finish(connection, NULL);
   finish(connection, failure != NULL ? failure : "the server closed early");
