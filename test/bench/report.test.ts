@@ -103,6 +103,20 @@ describe('a target', () => {
     expect(judged('scaling', resultOf(scaling(0.99)))).toMatchObject({ outcome: 'full', ratio: 1.4 });
   });
 
+  test('of what grows with the tickets sees what Redis alone pays, which the whole hides', () => {
+    const growth = {
+      ...open,
+      name: 'growth-tickets',
+      baseline: 'tickets-1000',
+      series: [
+        { id: 'tickets-1000', label: '1,000', samples: [200, 200, 200], redis: [30, 30, 30] },
+        { id: 'tickets-1000000', label: '1,000,000', samples: [215, 215, 215], redis: [45, 45, 45] },
+      ],
+    };
+    expect(judged('growth-tickets', resultOf(growth))).toEqual({ outcome: 'met', ratio: 1.075 });
+    expect(judged('growth-tickets-redis', resultOf(growth))).toEqual({ outcome: 'missed', ratio: 1.5 });
+  });
+
   test('has an id of its own and one bound', () => {
     expect(new Set(targets.map(({ id }) => id)).size).toBe(targets.length);
     for (const { atMost, below, atLeast } of targets) {

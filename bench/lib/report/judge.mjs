@@ -20,7 +20,7 @@ export function judge(target, result) {
   const absent = [series, against].find(({ samples }) => samples === undefined);
   if (absent !== undefined) return { outcome: 'unknown', why: absent.reason };
 
-  const ratio = ratiosOf(series, against).median;
+  const ratio = ratiosOf(series, against, target.column).median;
   const remarks = [...loadRemarks(series), ...loadRemarks(against, 'baseline')];
   const found = { ratio, ...(remarks.length > 0 && { remarks }) };
   if (result.quick) return { outcome: 'unknown', ...found, why: 'a quick run' };

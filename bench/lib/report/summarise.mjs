@@ -35,10 +35,10 @@ import { loadRemarks } from './load-remarks.mjs';
  * @property {Experiment[]} experiments
  */
 
-/** Ratios of two series, round by round. */
-export function ratiosOf(series, against) {
-  const { median: middle, lowest, highest } = ratioOf(series.samples, against.samples);
-  const samples = series.samples.map((sample, round) => sample / against.samples[round]).filter(Number.isFinite);
+/** Ratios of two series, or of one of their other columns, round by round. */
+export function ratiosOf(series, against, column = 'samples') {
+  const { median: middle, lowest, highest } = ratioOf(series[column], against[column]);
+  const samples = series[column].map((sample, round) => sample / against[column][round]).filter(Number.isFinite);
   return { median: middle, min: lowest, max: highest, samples };
 }
 
