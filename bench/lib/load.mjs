@@ -24,7 +24,12 @@ import { LOAD_CORE, onCore } from './pin.mjs';
  * Writes the exchanges to a file, so that the load generator can be started at once when its turn comes.
  *
  * @param {readonly import('./exchanges.mjs').Exchange[]} exchanges
- * @param {{ port: number, connections?: number, rate?: number, keepAlive?: boolean }} options
+ * @param {object} options
+ * @param {number | readonly number[]} options.port of several servers each has its part of the connections, and the
+ *   faster one gets more of the exchanges
+ * @param {number} [options.connections] in all
+ * @param {number} [options.rate] exchanges a second; as fast as it goes unless said otherwise
+ * @param {boolean} [options.keepAlive]
  * @returns {() => Promise<LoadReport>} runs it, once
  */
 export function prepareLoad(exchanges, { port, connections = 32, rate, keepAlive = false }) {

@@ -22,7 +22,7 @@ interface Report {
   readonly statuses: Readonly<Record<string, number>>;
 }
 interface LoadOptions {
-  readonly port: number;
+  readonly port: number | readonly number[];
   readonly connections?: number;
   readonly rate?: number;
   readonly keepAlive?: boolean;
@@ -176,6 +176,18 @@ describe.skipIf(process.platform !== 'linux' || isMissing('cc'))('the load gener
     const report = await prepareLoad(exchanges, { port, connections: 4, keepAlive: true })();
     expect(report).toMatchObject({ operations: COUNT, failures: 0, statuses: { 201: COUNT } });
     expect({ connections, requests }).toEqual({ connections: 4, requests: COUNT });
+  });
+
+  test('shares the exchanges among several servers, and leaves none out', async () => {
+    const servers = await Promise.all([startWebSockets(), startWebSockets(), startWebSockets()]);
+    const port = servers.map((server) => server.port);
+    expect(await prepareLoad(times(opening), { port, connections: 6 })()).toMatchObject({
+      operations: COUNT,
+      failures: 0,
+    });
+    const opened = servers.map(({ seen }) => seen.opened);
+    expect(opened.reduce((sum, count) => sum + count)).toBe(COUNT);
+    expect(Math.min(...opened)).toBeGreaterThan(0);
   });
 
   test('keeps to a pace', async () => {

@@ -205,6 +205,9 @@ test('a page is written with its pictures and its numbers, and those of an earli
   const folder = mkdtempSync(join(tmpdir(), 'oncegate-page-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   writePage(resultOf(scaling(0.99)), folder);
+  expect(readFileSync(join(folder, 'README.md'), 'utf8')).toContain(
+    '| at least 1.70 | 1.40 | cores full: [why](../decisions/0032-where-the-time-goes.md) |',
+  );
   writePage(resultOf(open, { ...open, name: 'refuse', series: [] }), folder);
 
   expect(readdirSync(folder).sort()).toEqual(['README.md', 'open.svg', 'result.json']);

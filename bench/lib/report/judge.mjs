@@ -1,7 +1,7 @@
 import { loadRemarks } from './load-remarks.mjs';
 import { ratiosOf } from './summarise.mjs';
 
-/** From which share of the machine's CPU time on its cores count as full. */
+/** From which share of the machine's CPU time on its cores count as full, by the processes of the run alone. */
 const FULL = 0.95;
 
 /**

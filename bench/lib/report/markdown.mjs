@@ -6,6 +6,8 @@ import { targets } from './targets.mjs';
 import { roundsText } from './text.mjs';
 
 const OUTCOMES = { met: 'met', missed: '**missed**', full: 'cores full', unknown: 'not measured' };
+/** What has to be explained. */
+const BELOW = ['missed', 'full'];
 
 /**
  * The page of a run: docs/bench/README.md.
@@ -36,7 +38,7 @@ function introduction({ quick }) {
 function targetsTable(result) {
   const rows = targets.map((target) => {
     const { outcome, ratio: measured, why, remarks = [] } = judge(target, result);
-    const explained = outcome === 'missed' && target.profile !== undefined ? `[why](${target.profile})` : why;
+    const explained = BELOW.includes(outcome) && target.profile !== undefined ? `[why](${target.profile})` : why;
     const judged = explained === undefined ? OUTCOMES[outcome] : `${OUTCOMES[outcome]}: ${explained}`;
     const found = measured === undefined ? '' : ratio(measured);
     return [target.what, target.baseline, boundOf(target), found, [judged, ...remarks].join('; ')];

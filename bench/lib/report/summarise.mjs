@@ -11,7 +11,7 @@ import { loadRemarks } from './load-remarks.mjs';
  * @property {number[]} [loadShare] the load generator's CPU as a share of the servers', likewise
  * @property {boolean} [limitedByLoad] the load generator was the limit in more than half of the rounds
  * @property {number} [limitedRounds] in how many it was
- * @property {number} [coresFull] share of the machine's CPU time that was in use, 0..1
+ * @property {number} [coresFull] share of the machine's CPU time that the processes of the run used, 0..1
  * @property {number} [x] where it stands on the axis of an experiment that has one
  * @property {string} [note]
  *
