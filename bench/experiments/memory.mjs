@@ -70,9 +70,10 @@ async function compare(candidates, { name, mode, connections, site, settleMs, ro
   const [baseline] = candidates;
   const chosen = candidates.filter(({ id }) => id === baseline.id || wanted(id));
   const uncollected = new Map(chosen.map(({ id }) => [id, []]));
-  const variants = chosen.map(({ id, label, start, requests, ...how }) => ({
+  const variants = chosen.map(({ id, label, note, start, requests, ...how }) => ({
     id,
     label,
+    note,
     start: async () => ({
       async sample() {
         const server = await start(site);
@@ -92,7 +93,8 @@ async function compare(candidates, { name, mode, connections, site, settleMs, ro
   const { series, skipped } = await takeTurns(variants, { rounds, say, warmUps: 0 });
   for (const one of series) {
     const { collects } = chosen.find(({ id }) => id === one.id);
-    if (collects) one.note = `${median(uncollected.get(one.id)).toFixed(1)} before a collection was asked for`;
+    const before = `${median(uncollected.get(one.id)).toFixed(1)} before a collection was asked for`;
+    if (collects) one.note = [before, ...(one.note === undefined ? [] : [one.note])].join('; ');
   }
   return {
     name,

@@ -56,6 +56,7 @@ function variantOf(relay, { site, shape: { bytes, connections, inFlight, message
   return {
     id: relay.id,
     label: relay.label,
+    note: relay.note,
     async start() {
       const server = await relay.start(site);
       const requests = await relay.requests(site, connections);

@@ -83,6 +83,13 @@ describe('a target', () => {
     expect(judged('open-echo', resultOf(open))).toMatchObject({ outcome: 'missed', ratio: 1.1 });
   });
 
+  test('is judged by what was measured, not by what two decimals show', () => {
+    const [ws, relay] = open.series.map((series) => ({ ...series, samples: [100, 100, 100] }));
+    const result = resultOf({ ...open, series: [ws, { ...relay, samples: [90.4, 90.4, 90.4] }] });
+    expect(judged('open-relay', result)).toEqual({ outcome: 'missed', ratio: 0.904 });
+    expect(textReport(result)).toMatch(/^ +MISSED +0\.904 +at most 0\.90 /m);
+  });
+
   test('is unknown with the reason why a series was skipped', () => {
     expect(judged('open-relay-hs256', resultOf(open))).toEqual({
       outcome: 'unknown',

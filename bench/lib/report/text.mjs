@@ -1,4 +1,4 @@
-import { boundOf, judge } from './judge.mjs';
+import { boundOf, judge, ratioBeside } from './judge.mjs';
 import { range, ratio, unitOf, value } from './numbers.mjs';
 import { rowsOf } from './summarise.mjs';
 import { targets } from './targets.mjs';
@@ -38,7 +38,7 @@ export function targetsText(result) {
   const words = { met: 'met', missed: 'MISSED', full: 'cores full', unknown: 'unknown' };
   const rows = judged.map(({ target, outcome, ratio: measured, why, remarks = [] }) => [
     words[outcome],
-    measured === undefined ? '–' : ratio(measured),
+    measured === undefined ? '–' : ratioBeside(target, measured),
     boundOf(target),
     [`${target.what} / ${target.baseline}`.replaceAll('`', ''), ...(why === undefined ? [] : [why]), ...remarks].join(
       ' · ',
