@@ -201,6 +201,16 @@ describe('the pictures', () => {
   test('have a dot for each round beside the baseline, and break a bar that is too long', () => {
     expect(drawn[0]?.svg?.match(/<circle/g)).toHaveLength(2 * open.rounds);
     expect(drawn[0]?.svg?.match(/class="break"/g)).toHaveLength(2);
+    expect(drawn[0]?.svg).toContain('A broken bar is longer than the scale.');
+  });
+
+  test('show every bar as a whole where none is far longer than the others, with a logarithmic scale if need be', () => {
+    const [ws, ...others] = open.series;
+    const longer = others.map((series, index) => ({ ...series, samples: [400 * (index + 1), 800, 400] }));
+    const [{ svg = '' } = {}] = figures(resultOf({ ...open, series: [ws, ...longer] }));
+    expect(svg).toContain('The scale is logarithmic.');
+    expect(svg).not.toContain('class="break"');
+    expect(svg.match(/<circle/g)).toHaveLength(others.length * open.rounds);
   });
 
   test('can be read by day and by night', () => {
