@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { atEnd } from './cleanup.mjs';
 import { FULL_CORE } from './load-limit.mjs';
 import { bench } from './paths.mjs';
 import { onCore, SERVER_CORE } from './pin.mjs';
@@ -16,14 +17,17 @@ import { ownFolder } from './servers.mjs';
  */
 export async function consumeLatency({ redisUrl, tickets, rate }) {
   const folder = ownFolder();
+  const remove = atEnd(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'tickets.json');
   writeFileSync(file, JSON.stringify(tickets.map(({ value }) => value)));
   const args = [join(bench, 'probes', 'consume.mjs'), redisUrl, file, String(rate)];
+  const probe = promisify(execFile)(...onCore(SERVER_CORE, process.execPath, args), { timeout: 120_000 });
+  const stop = atEnd(() => void probe.child.kill());
   try {
-    const { stdout } = await promisify(execFile)(...onCore(SERVER_CORE, process.execPath, args), { timeout: 120_000 });
-    const { core, ...times } = JSON.parse(stdout);
+    const { core, ...times } = JSON.parse((await probe).stdout);
     return { ...times, limitedByLoad: core > FULL_CORE };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    await stop();
+    await remove();
   }
 }

@@ -1,5 +1,6 @@
-import { execFile, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,6 +8,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { isMissing } from '../support/fleet.ts';
 import { atEnd } from '../support/teardown.ts';
 import { temporaryFile } from '../support/temporary-file.ts';
+import { until } from '../support/wait.ts';
 
 /** As bench/README.md describes it. */
 interface Result {
@@ -135,6 +137,38 @@ test.skipIf(process.platform !== 'linux' || isMissing('cc'))(
     expect(stdout).toMatch(/^ {2}skipped: Colyseus.*: npm cannot install it: /m);
   },
   60_000,
+);
+
+/** Whether a process has the name of this folder on its command line. */
+function isInUse(folder: string): boolean {
+  return readdirSync('/proc').some((pid) => {
+    try {
+      return readFileSync(join('/proc', pid, 'cmdline'), 'utf8').includes(folder);
+    } catch {
+      return false; // no process, or one that ended while it was looked at
+    }
+  });
+}
+
+test.skipIf(process.platform !== 'linux' || isMissing('cc'))(
+  'one that is ended while the consume step is measured leaves nothing behind',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'oncegate-ended-'));
+    atEnd(async () => rmSync(folder, { recursive: true }));
+    const child = spawn(process.execPath, [MAIN, '--only', 'latency', '--rounds', '1'], {
+      env: { ...process.env, TMPDIR: folder },
+      stdio: 'ignore',
+    });
+    const ended = once(child, 'exit');
+    const isProbed = () => readdirSync(folder).some((name) => existsSync(join(folder, name, 'tickets.json')));
+    await until(() => isProbed() && isInUse(folder), { what: 'tickets are consumed', timeoutMs: 20_000 });
+
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([143, null]);
+    expect(readdirSync(folder)).toEqual([]);
+    await until(() => !isInUse(folder), { what: 'the process that consumed them has ended' });
+  },
+  40_000,
 );
 
 test('--list names the experiments', async () => {
