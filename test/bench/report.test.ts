@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { temporaryFile } from '../support/temporary-file.ts';
 
 interface Judged {
   outcome: 'met' | 'missed' | 'full' | 'unknown';
@@ -235,4 +237,24 @@ test('a page is written with its pictures and its numbers, and those of an earli
   expect(page).toContain('![An admitted handshake](open.svg)');
   expect(page).toContain('| CPU | A CPU, 2 cores |');
   expect(JSON.parse(readFileSync(join(folder, 'result.json'), 'utf8'))).toMatchObject({ commit: 'abc1234' });
+});
+
+test('results of several commits make a table, and no page', () => {
+  const page = join(REPORT, '..', '..', '..', 'docs', 'bench', 'README.md');
+  const before = readFileSync(page, 'utf8');
+  const files = [resultOf(open), { ...resultOf(scaling(0.99)), commit: 'def5678' }].map((result) =>
+    temporaryFile(JSON.stringify(result)),
+  );
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(REPORT, '..', '..', 'report.mjs'), ...files, '--docs'],
+    { encoding: 'utf8' },
+  );
+
+  expect(status).toBe(65);
+  expect(stdout).toContain('Several gateways');
+  expect(stderr).toBe(
+    `bench: docs/bench tells of one commit, and these are of several: ${files[0]} is of abc1234, ${files[1]} is of def5678\n`,
+  );
+  expect(readFileSync(page, 'utf8')).toBe(before);
 });
