@@ -20,6 +20,7 @@ interface Result {
 }
 interface Experiment {
   readonly name: string;
+  readonly title: string;
   readonly unit: string;
   readonly baseline: string;
   readonly rounds: number;
