@@ -172,6 +172,25 @@ test.skipIf(process.platform !== 'linux' || isMissing('cc'))(
   40_000,
 );
 
+test.skipIf(process.platform !== 'linux' || isMissing('cc'))(
+  'one whose reader goes away leaves nothing behind',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'oncegate-unread-'));
+    atEnd(async () => rmSync(folder, { recursive: true }));
+    const child = spawn(process.execPath, [MAIN, '--quick', '--only', 'issue,scaling', '--series', 'http'], {
+      env: { ...process.env, TMPDIR: folder },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const ended = once(child, 'exit');
+    await once(child.stdout, 'data');
+
+    child.stdout.destroy();
+    expect(await ended).toEqual([1, null]);
+    expect(readdirSync(folder)).toEqual([]);
+  },
+  40_000,
+);
+
 test('--list names the experiments', async () => {
   const names = (await bench('--list')).split('\n').map((line) => line.split(' ')[0]);
   expect(names).toEqual(['open', 'refuse', 'issue', 'latency', 'relay', 'memory', 'scaling', 'growth', '']);
