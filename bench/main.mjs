@@ -15,7 +15,7 @@ const HELP = `npm run bench -- [options]
   --only open,issue      these experiments alone
   --series ws,ws-es256   these series alone, beside the baseline of each experiment
   --rounds 9             how many rounds, 7 by default
-  --in-flight 32         handshakes and requests at once
+  --in-flight 32         handshakes and requests at once, for each gateway
   --json FILE            writes the result there
   --docs                 writes the page, its plots and its numbers to docs/bench
   --quick                one round of few operations: shows that it works, and nothing about speed

@@ -10,7 +10,8 @@ const HELP = `node bench/report.mjs RESULT.json... [options]
   Prints the tables and the targets of what \`npm run bench -- --json RESULT.json\` wrote. Of several files the
   experiments are put together; where two have the same one, the later counts.
 
-  --docs   also writes docs/bench: the page, the plots and the numbers
+  --docs   also writes docs/bench: the page, the plots and the numbers. The page tells of one commit, so the files
+           have to be of one.
 `;
 
 const { values, positionals } = parseArgs({
@@ -28,5 +29,13 @@ if (values.help || positionals.length === 0) {
   const quick = results.some((result) => result.quick);
   const result = { ...last, quick, experiments: [...experiments.values()] };
   process.stdout.write(textReport(result));
-  if (values.docs) writePage(result, join(root, 'docs', 'bench'));
+  if (values.docs) {
+    if (results.every(({ commit }) => commit === last.commit)) writePage(result, join(root, 'docs', 'bench'));
+    else refuse(positionals.map((path, index) => `${path} is of ${results[index].commit}`));
+  }
+}
+
+function refuse(origins) {
+  process.stderr.write(`bench: docs/bench tells of one commit, and these are of several: ${origins.join(', ')}\n`);
+  process.exitCode = 65;
 }

@@ -48,7 +48,7 @@ export async function run(context) {
   ];
 }
 
-async function compare({ rounds, quick, say }, { id, title: about, axis, levels, env, subject, prepare }) {
+async function compare({ rounds, quick, inFlight, say }, { id, title: about, axis, levels, env, subject, prepare }) {
   const { createKeys } = await import(pathToFileURL(join(root, 'dist', 'shared', 'store', 'keys.js')).href);
   const keys = createKeys('oncegate:');
 
@@ -73,7 +73,7 @@ async function compare({ rounds, quick, say }, { id, title: about, axis, levels,
   async function sampleOnce({ tickets, gateway, redis }) {
     const issued = await tickets.issue(AT_ONCE, { subject });
     const exchanges = issued.map((ticket) => ({ request: presented(ticket), status: 101, frames: 1 }));
-    const work = prepareLoad(exchanges, { port: gateway.port });
+    const work = prepareLoad(exchanges, { port: gateway.port, connections: inFlight });
     const sample = await measureCpu({ pids: [gateway.pid], redisPid: redis.pid, work });
     await redis.client.unlink(issued.map((ticket) => keys.ticket(ticket.id)));
     return sample;
@@ -87,6 +87,7 @@ async function compare({ rounds, quick, say }, { id, title: about, axis, levels,
     axis: { label: axis, scale: 'log' },
     baseline: `${id}-${levels[0]}`,
     rounds,
+    inFlight,
     operationsPerRound: AT_ONCE * (quick ? 1 : SAMPLES_OF),
     series: series.map((one) => ({ ...one, x: Number(one.id.slice(id.length + 1)) })),
     skipped,
@@ -118,6 +119,7 @@ function average(samples) {
     value: mean(({ value, redis }) => value + redis),
     redis: mean(({ redis }) => redis),
     load: mean(({ load }) => load),
-    limitedByLoad: samples.every(({ limitedByLoad }) => limitedByLoad),
+    loadShare: mean(({ loadShare }) => loadShare),
+    limitedByLoad: samples.some(({ limitedByLoad }) => limitedByLoad),
   };
 }

@@ -1,5 +1,6 @@
 import { consumeLatency } from '../lib/consume-latency.mjs';
 import { prepareLoad } from '../lib/load.mjs';
+import { measureCpu } from '../lib/measure.mjs';
 import { takeTurns } from '../lib/rounds.mjs';
 import * as oncegate from '../series/oncegate.mjs';
 import * as ws from '../series/ws.mjs';
@@ -32,16 +33,15 @@ async function consumeStep({ redis, tickets, rounds, quick, say }) {
       },
     }),
   };
-  const { samples, skipped } = await takeTurns([variant], { rounds, say });
-  const of = (kind, share) => samples.get('consume')?.map((sample) => sample[kind][share]) ?? [];
-  const series = [
-    { id: 'ping-p50', label: 'a Redis PING, median', samples: of('ping', 'p50') },
-    { id: 'ping-p99', label: 'a Redis PING, 99th percentile', samples: of('ping', 'p99') },
-    { id: 'consume-p50', label: 'consume, median', samples: of('consume', 'p50') },
-    { id: 'consume-p99', label: 'consume, 99th percentile', samples: of('consume', 'p99') },
-  ];
-  const found = skipped.length === 0 ? series : [];
-  return { name: 'latency-consume', title: CONSUME, unit: 'µs', baseline: 'ping-p99', rounds, series: found, skipped };
+  const { series: done, samples, skipped } = await takeTurns([variant], { rounds, say });
+  const of = (kind, share) => samples.get('consume').map((sample) => sample[kind][share]);
+  const series = done.flatMap((one) => [
+    { ...one, id: 'ping-p50', label: 'a Redis PING, median', samples: of('ping', 'p50') },
+    { ...one, id: 'ping-p99', label: 'a Redis PING, 99th percentile', samples: of('ping', 'p99') },
+    { ...one, id: 'consume-p50', label: 'consume, median', samples: of('consume', 'p50') },
+    { ...one, id: 'consume-p99', label: 'consume, 99th percentile', samples: of('consume', 'p99') },
+  ]);
+  return { name: 'latency-consume', title: CONSUME, unit: 'µs', baseline: 'ping-p99', rounds, series, skipped };
 }
 
 async function handshake(context) {
@@ -57,9 +57,13 @@ async function handshake(context) {
         async sample(round) {
           await redis.empty();
           const options = { port: contest.port, rate: RATE, connections: CONNECTIONS };
-          const report = await prepareLoad(await contest.exchanges(count, round), options)();
-          if (report.failures > 0) throw new Error(`${report.failures} of ${count} went wrong: ${report.failure}`);
-          return report.latencyMicroseconds;
+          const { report, loadShare, limitedByLoad } = await measureCpu({
+            pids: contest.servers.map(({ pid }) => pid),
+            redisPid: redis.pid,
+            besides: contest.others?.map(({ pid }) => pid),
+            work: prepareLoad(await contest.exchanges(count, round), options),
+          });
+          return { ...report.latencyMicroseconds, loadShare, limitedByLoad };
         },
         async stop() {
           for (const server of [...contest.servers, ...(contest.others ?? [])]) await server.stop();
@@ -69,9 +73,9 @@ async function handshake(context) {
   }));
   const { series: done, samples, skipped } = await takeTurns(variants, { rounds, say });
   const of = (id, share) => samples.get(id).map((sample) => sample[share]);
-  const series = done.flatMap(({ id, label }) => [
-    { id: `${id}-p50`, label: `${label}, median`, samples: of(id, 'p50') },
-    { id: `${id}-p99`, label: `${label}, 99th percentile`, samples: of(id, 'p99') },
+  const series = done.flatMap((one) => [
+    { ...one, id: `${one.id}-p50`, label: `${one.label}, median`, samples: of(one.id, 'p50') },
+    { ...one, id: `${one.id}-p99`, label: `${one.label}, 99th percentile`, samples: of(one.id, 'p99') },
   ]);
   return { name: 'latency-handshake', title: HANDSHAKE, unit: UNIT, baseline: 'ws-p50', rounds, series, skipped };
 }

@@ -14,6 +14,8 @@ export const title = 'Memory for each idle connection';
 
 const CONNECTIONS = 10_000;
 const QUICK_CONNECTIONS = 1_000;
+const SETTLE_MS = 1_500;
+const QUICK_SETTLE_MS = 200;
 /** What a server has open besides its connections. */
 const OTHER_FILES = 120;
 const NODE_RELAYS = ['http-proxy', 'ws-relay', 'oncegate'];
@@ -41,9 +43,10 @@ const relaysHere = relays.map((relay) => ({ ...relay, collects: NODE_RELAYS.incl
 /** Each server is started afresh for every round: a heap that has once grown stays. */
 export async function run({ quick, ...context }) {
   const most = quick ? QUICK_CONNECTIONS : CONNECTIONS;
+  const common = { ...context, settleMs: quick ? QUICK_SETTLE_MS : SETTLE_MS };
   const limit = openFilesLimit() - OTHER_FILES;
   const echoExperiment = await compare(echoes, {
-    ...context,
+    ...common,
     name: 'memory-echo',
     mode: 'echo',
     connections: Math.min(most, limit),
@@ -56,25 +59,27 @@ export async function run({ quick, ...context }) {
   try {
     return [
       echoExperiment,
-      await compare(relaysHere, { ...context, name: 'memory-relay', mode: 'relay', connections, site }),
+      await compare(relaysHere, { ...common, name: 'memory-relay', mode: 'relay', connections, site }),
     ];
   } finally {
     await echo.stop();
   }
 }
 
-async function compare(candidates, { name, mode, connections, site, rounds, wanted, say }) {
+async function compare(candidates, { name, mode, connections, site, settleMs, rounds, wanted, say }) {
   const [baseline] = candidates;
   const chosen = candidates.filter(({ id }) => id === baseline.id || wanted(id));
   const uncollected = new Map(chosen.map(({ id }) => [id, []]));
-  const variants = chosen.map(({ id, label, start, requests, ...how }) => ({
+  const variants = chosen.map(({ id, label, note, start, requests, ...how }) => ({
     id,
     label,
+    note,
     start: async () => ({
       async sample() {
         const server = await start(site);
         try {
-          const memory = await idleMemory({ ...how, server, connections, requests: (count) => requests(site, count) });
+          const options = { ...how, server, connections, settleMs };
+          const memory = await idleMemory({ ...options, requests: (count) => requests(site, count) });
           uncollected.get(id).push(memory.uncollectedKib);
           return { value: memory.pssKib };
         } finally {
@@ -88,7 +93,8 @@ async function compare(candidates, { name, mode, connections, site, rounds, want
   const { series, skipped } = await takeTurns(variants, { rounds, say, warmUps: 0 });
   for (const one of series) {
     const { collects } = chosen.find(({ id }) => id === one.id);
-    if (collects) one.note = `${median(uncollected.get(one.id)).toFixed(1)} before a collection was asked for`;
+    const before = `${median(uncollected.get(one.id)).toFixed(1)} before a collection was asked for`;
+    if (collects) one.note = [before, ...(one.note === undefined ? [] : [one.note])].join('; ');
   }
   return {
     name,

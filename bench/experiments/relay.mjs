@@ -1,4 +1,3 @@
-import { startMeter } from '../lib/cpu.mjs';
 import { startEcho } from '../lib/echo.mjs';
 import { openConnections } from '../lib/frames.mjs';
 import { measureCpu } from '../lib/measure.mjs';
@@ -57,6 +56,7 @@ function variantOf(relay, { site, shape: { bytes, connections, inFlight, message
   return {
     id: relay.id,
     label: relay.label,
+    note: relay.note,
     async start() {
       const server = await relay.start(site);
       const requests = await relay.requests(site, connections);
@@ -67,7 +67,7 @@ function variantOf(relay, { site, shape: { bytes, connections, inFlight, message
         },
       );
       return {
-        sample: () => sample(server, open, count),
+        sample: () => measureCpu({ pids: [server.pid], besides: [echo.pid], work: () => open.send(count) }),
         async stop() {
           await open.stop();
           await server.stop();
@@ -75,12 +75,4 @@ function variantOf(relay, { site, shape: { bytes, connections, inFlight, message
       };
     },
   };
-
-  /** The back end shares the core of the load generator, so both together may fill it. */
-  async function sample(server, open, messageCount) {
-    const backEnd = startMeter([echo.pid]);
-    const { report, ...measured } = await measureCpu({ pids: [server.pid], work: () => open.send(messageCount) });
-    const crowded = report.cpuNanoseconds + backEnd() > 0.95 * report.wallNanoseconds;
-    return { ...measured, limitedByLoad: measured.limitedByLoad || crowded };
-  }
 }

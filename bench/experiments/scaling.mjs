@@ -1,9 +1,12 @@
-import { startShareMeter } from '../lib/core-share.mjs';
+import { availableParallelism } from 'node:os';
 import { startMeter } from '../lib/cpu.mjs';
 import { prepareLoad } from '../lib/load.mjs';
+import { weighLoad } from '../lib/load-limit.mjs';
 import { startGateway } from '../lib/oncegate.mjs';
+import { startRedis } from '../lib/redis.mjs';
 import { takeTurns } from '../lib/rounds.mjs';
 import { median } from '../lib/statistics.mjs';
+import { ticketIssuer } from '../lib/tickets.mjs';
 import { presented } from '../series/oncegate.mjs';
 
 export const name = 'scaling';
@@ -12,8 +15,13 @@ export const title = 'Admitted handshakes over several gateways';
 const GATEWAYS = [1, 2, 3];
 const OPENINGS = 6_000;
 
-/** The gateways run on any core; the load generators and Redis stay on theirs. */
-export async function run({ redis, tickets, rounds, quick, say }) {
+/**
+ * All of it runs on any core. With the load generator and Redis kept on one, a gateway on the other would wait for
+ * them while a second gateway takes turns with them there: a fifth of a core stays idle.
+ */
+export async function run({ rounds, quick, inFlight, say }) {
+  const redis = await startRedis({ anyCore: true });
+  const tickets = await ticketIssuer(redis.url);
   const openings = quick ? OPENINGS / 20 : OPENINGS;
   const seen = new Map(GATEWAYS.map((count) => [idOf(count), { cpuMicroseconds: [], shares: [] }]));
 
@@ -26,12 +34,12 @@ export async function run({ redis, tickets, rounds, quick, say }) {
       return {
         async sample(round) {
           await redis.empty();
-          const { operations, wallNanoseconds, cpuNanoseconds, share } = await openOverAll(gateways);
+          const { cpuMicroseconds, coresFull, ...sample } = await openOverAll(gateways);
           if (round >= 0) {
-            seen.get(idOf(count)).cpuMicroseconds.push(cpuNanoseconds / operations / 1000);
-            seen.get(idOf(count)).shares.push(share);
+            seen.get(idOf(count)).cpuMicroseconds.push(cpuMicroseconds);
+            seen.get(idOf(count)).shares.push(coresFull);
           }
-          return { value: (operations / wallNanoseconds) * 1e9 };
+          return sample;
         },
         async stop() {
           for (const gateway of gateways) await gateway.stop();
@@ -41,33 +49,32 @@ export async function run({ redis, tickets, rounds, quick, say }) {
   }));
 
   async function openOverAll(gateways) {
-    const requests = (await tickets.issue(openings)).map(presented);
-    const loads = gateways.map(({ port }, which) => {
-      const own = requests.filter((_, index) => index % gateways.length === which);
-      return prepareLoad(
-        own.map((request) => ({ request, status: 101, frames: 1 })),
-        { port },
-      );
-    });
+    const issued = await tickets.issue(openings);
+    const work = prepareLoad(
+      issued.map((ticket) => ({ request: presented(ticket), status: 101, frames: 1 })),
+      { port: gateways.map(({ port }) => port), connections: inFlight * gateways.length, anyCore: true },
+    );
     const cpu = startMeter(gateways.map(({ pid }) => pid));
-    const share = startShareMeter();
-    const reports = await Promise.all(loads.map((load) => load()));
-    const failed = reports.find(({ failures }) => failures > 0);
-    if (failed !== undefined) throw new Error(`${failed.failures} handshakes went wrong: ${failed.failure}`);
+    const redisCpu = startMeter([redis.pid]);
+    const { failures, failure, operations, wallNanoseconds: wall, cpuNanoseconds: load } = await work();
+    const [servers, store] = [cpu(), redisCpu()];
+    if (failures > 0) throw new Error(`${failures} handshakes went wrong: ${failure}`);
     return {
-      operations: requests.length,
-      wallNanoseconds: Math.max(...reports.map(({ wallNanoseconds }) => wallNanoseconds)),
-      cpuNanoseconds: cpu(),
-      share: share(),
+      value: (operations / wall) * 1e9,
+      ...weighLoad({ load, servers, neighbours: 0, wall }),
+      cpuMicroseconds: servers / operations / 1000,
+      coresFull: (servers + store + load) / wall / availableParallelism(),
     };
   }
 
   const { series, skipped } = await takeTurns(variants, { rounds, say, warmUps: quick ? 1 : 3 });
+  await tickets.end();
+  await redis.stop();
   const axis = { label: 'gateways', scale: 'linear' };
   const placed = series.map((one, index) => {
     return { ...one, x: GATEWAYS[index], coresFull: median(seen.get(one.id).shares) };
   });
-  const common = { baseline: idOf(1), rounds, operationsPerRound: openings, skipped };
+  const common = { baseline: idOf(1), rounds, inFlight, operationsPerRound: openings, skipped };
   return [
     { name, title, unit: 'handshakes/s', axis: { ...axis, ideal: 'proportional' }, ...common, series: placed },
     {

@@ -15,8 +15,20 @@ export function atEnd(duty) {
   };
 }
 
-/** Does all that is left. One that fails does not keep the others from being done. */
-export async function cleanUp() {
+let underWay;
+
+/**
+ * Does all that is left. One that fails does not keep the others from being done. Whoever asks while that is under way
+ * waits for it: what is being ended fails in its turn, and the process must not exit before all is done.
+ */
+export function cleanUp() {
+  underWay ??= doAll().finally(() => {
+    underWay = undefined;
+  });
+  return underWay;
+}
+
+async function doAll() {
   // More may be started while the rest is being stopped.
   for (let duty = [...duties].at(-1); duty !== undefined; duty = [...duties].at(-1)) {
     duties.delete(duty);
@@ -34,7 +46,7 @@ async function end(exitCode) {
 process.once('SIGHUP', () => end(128 + 1));
 process.once('SIGINT', () => end(128 + 2));
 process.once('SIGTERM', () => end(128 + 15));
-process.once('uncaughtException', (error) => {
+process.on('uncaughtException', (error) => {
   // Whoever read along may have gone away, and then there is nowhere to say so.
   process.stderr.on('error', () => {});
   process.stderr.write(`bench: ${error.stack}\n`);

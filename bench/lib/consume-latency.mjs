@@ -2,6 +2,8 @@ import { execFile } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { atEnd } from './cleanup.mjs';
+import { FULL_CORE } from './load-limit.mjs';
 import { bench } from './paths.mjs';
 import { onCore, SERVER_CORE } from './pin.mjs';
 import { ownFolder } from './servers.mjs';
@@ -10,17 +12,22 @@ import { ownFolder } from './servers.mjs';
  * Consumes tickets at a pace, in a process of its own on the servers' core, with a PING between each two.
  *
  * @param {{ redisUrl: string, tickets: readonly { value: string }[], rate: number }} options
- * @returns {Promise<Record<'consume' | 'ping', { p50: number, p99: number }>>} in µs
+ * @returns {Promise<Record<'consume' | 'ping', { p50: number, p99: number }> & { limitedByLoad: boolean }>} in µs, and
+ *   whether the process filled its core, so that it measured how long it kept itself waiting
  */
 export async function consumeLatency({ redisUrl, tickets, rate }) {
   const folder = ownFolder();
+  const remove = atEnd(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'tickets.json');
   writeFileSync(file, JSON.stringify(tickets.map(({ value }) => value)));
   const args = [join(bench, 'probes', 'consume.mjs'), redisUrl, file, String(rate)];
+  const probe = promisify(execFile)(...onCore(SERVER_CORE, process.execPath, args), { timeout: 120_000 });
+  const stop = atEnd(() => void probe.child.kill());
   try {
-    const { stdout } = await promisify(execFile)(...onCore(SERVER_CORE, process.execPath, args), { timeout: 120_000 });
-    return JSON.parse(stdout);
+    const { core, ...times } = JSON.parse((await probe).stdout);
+    return { ...times, limitedByLoad: core > FULL_CORE };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    await stop();
+    await remove();
   }
 }

@@ -14,7 +14,8 @@ import { takeTurns } from './rounds.mjs';
  *
  * @typedef {object} Contest
  * @property {readonly { pid: number, stop: () => Promise<void> }[]} servers whose CPU counts
- * @property {readonly { stop: () => Promise<void> }[]} [others] what they need beside them, and what does not count
+ * @property {readonly { pid: number, stop: () => Promise<void> }[]} [others] back ends that they need, on the core of
+ *   the load generator; their CPU does not count
  * @property {number} port
  * @property {boolean} [usesRedis]
  * @property {(count: number, round: number) => Promise<import('./exchanges.mjs').Exchange[]>} exchanges
@@ -46,31 +47,32 @@ export const WARM_UPS = 3;
  */
 export async function compareCost({ name, title, contenders, count, ...load }, context) {
   const { redis, rounds, quick, inFlight, say, wanted } = context;
-  const variantOf = ({ id, label, note, start, share = 1 }) => ({
-    id,
-    label,
-    note,
-    async start() {
-      const perRound = Math.ceil(quick ? (count / 20) * share : count * share);
-      const contest = await start(context);
-      return {
-        async sample(round) {
-          await redis.empty();
-          const exchanges = await contest.exchanges(perRound, round);
-          const work = prepareLoad(exchanges, { port: contest.port, connections: inFlight, ...load });
-          const pids = contest.servers.map(({ pid }) => pid);
-          const before = await contest.counted?.();
-          const sample = await measureCpu({ pids, work, ...(contest.usesRedis && { redisPid: redis.pid }) });
-          const done = before === undefined ? perRound : (await contest.counted()) - before;
-          if (done !== perRound) throw new Error(`the server did ${done} of ${perRound}`);
-          return sample;
-        },
-        async stop() {
-          for (const server of [...contest.servers, ...(contest.others ?? [])]) await server.stop();
-        },
-      };
-    },
-  });
+  const variantOf = ({ id, label, note, start, share = 1 }) => {
+    const perRound = Math.ceil(quick ? (count / 20) * share : count * share);
+    const notes = [note, share < 1 && `${perRound.toLocaleString('en-US')} in a round`].filter(Boolean);
+    return { id, label, note: notes.join('; ') || undefined, start: () => startContest(start, perRound) };
+  };
+
+  async function startContest(start, perRound) {
+    const contest = await start(context);
+    return {
+      async sample(round) {
+        await redis.empty();
+        const exchanges = await contest.exchanges(perRound, round);
+        const work = prepareLoad(exchanges, { port: contest.port, connections: inFlight, ...load });
+        const pids = contest.servers.map(({ pid }) => pid);
+        const besides = contest.others?.map(({ pid }) => pid);
+        const before = await contest.counted?.();
+        const sample = await measureCpu({ pids, besides, work, ...(contest.usesRedis && { redisPid: redis.pid }) });
+        const done = before === undefined ? perRound : (await contest.counted()) - before;
+        if (done !== perRound) throw new Error(`the server did ${done} of ${perRound}`);
+        return sample;
+      },
+      async stop() {
+        for (const server of [...contest.servers, ...(contest.others ?? [])]) await server.stop();
+      },
+    };
+  }
 
   const [baseline] = contenders;
   const chosen = contenders.filter(({ id }) => id === baseline.id || wanted(id)).map(variantOf);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 
 /**
@@ -8,18 +9,27 @@ import { writeFileSync } from 'node:fs';
  * @property {number} status what has to be answered; anything else is a failure
  * @property {Buffer} [after] bytes to send once a 101 has come
  * @property {number} [frames] how many frames to wait for after a 101
+ * @property {number} [closeCode] what has to come back for the Close frame of 1000 that ends a handshake: the same,
+ *   unless said otherwise; 1005 for a Close frame without a code
  */
+
+/** The same for every request: a load generator that checks its answer need not compute it then. */
+const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
+const ACCEPT = createHash('sha1').update(`${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
 
 /** @param {readonly Exchange[]} exchanges */
 export function writeExchanges(path, exchanges) {
-  const parts = exchanges.flatMap(({ request, status, after = Buffer.alloc(0), frames = 0 }) => {
+  const parts = exchanges.flatMap(({ request, status, after = Buffer.alloc(0), frames = 0, closeCode = 1000 }) => {
     const bytes = Buffer.from(request);
-    const head = Buffer.alloc(12);
+    const accept = Buffer.from(status === 101 ? ACCEPT : '');
+    const head = Buffer.alloc(16);
     head.writeUInt32LE(bytes.length, 0);
     head.writeUInt32LE(after.length, 4);
     head.writeUInt16LE(status, 8);
     head.writeUInt16LE(frames, 10);
-    return [head, bytes, after];
+    head.writeUInt16LE(closeCode, 12);
+    head.writeUInt16LE(accept.length, 14);
+    return [head, bytes, after, accept];
   });
   writeFileSync(path, Buffer.concat(parts));
 }
@@ -38,7 +48,7 @@ export function upgradeRequest(target, headers = {}) {
     'Sec-WebSocket-Version': '13',
     'Accept-Encoding': 'gzip, deflate, br, zstd',
     'Accept-Language': 'en-US,en;q=0.9',
-    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    'Sec-WebSocket-Key': KEY,
     ...headers,
   });
 }

@@ -7,7 +7,6 @@ import { sleep } from './wait.mjs';
 
 /** Before the first reading a server has held and closed some connections, so that its own code is not counted. */
 const REHEARSAL = 500;
-const SETTLE_MS = 1_500;
 const COLLECTIONS = 2;
 
 /** Environment of a Node server that {@link idleMemory} can ask to collect its garbage. */
@@ -24,10 +23,11 @@ export const collectable = {
  * @param {number} options.connections
  * @param {number} [options.greetings]
  * @param {(count: number) => Promise<string[]>} options.requests
+ * @param {number} options.settleMs how long nothing is done before memory is read
  * @returns {Promise<{ pssKib: number, rssKib: number, uncollectedKib: number }>} for each connection; the last one
  *   is the proportional set size before any collection was asked for
  */
-export async function idleMemory({ server, collects, connections, greetings, requests }) {
+export async function idleMemory({ server, collects, connections, greetings, requests, settleMs }) {
   const hold = async (count) =>
     openConnections({ port: server.port, requests: await requests(count), connections: count, greetings });
 
@@ -49,11 +49,11 @@ export async function idleMemory({ server, collects, connections, greetings, req
   }
 
   async function read() {
-    await sleep(SETTLE_MS);
+    await sleep(settleMs);
     const { pssKib: uncollectedKib } = readMemory(server.pid);
     for (let i = 0; collects && i < COLLECTIONS; i += 1) {
       process.kill(server.pid, 'SIGUSR2');
-      await sleep(SETTLE_MS / 2);
+      await sleep(settleMs / 2);
     }
     return { ...readMemory(server.pid), uncollectedKib };
   }

@@ -24,10 +24,16 @@ import { LOAD_CORE, onCore } from './pin.mjs';
  * Writes the exchanges to a file, so that the load generator can be started at once when its turn comes.
  *
  * @param {readonly import('./exchanges.mjs').Exchange[]} exchanges
- * @param {{ port: number, connections?: number, rate?: number, keepAlive?: boolean }} options
+ * @param {object} options
+ * @param {number | readonly number[]} options.port of several servers each has its part of the connections, and the
+ *   faster one gets more of the exchanges
+ * @param {number} [options.connections] in all
+ * @param {number} [options.rate] exchanges a second; as fast as it goes unless said otherwise
+ * @param {boolean} [options.keepAlive]
+ * @param {boolean} [options.anyCore] it has no core of its own
  * @returns {() => Promise<LoadReport>} runs it, once
  */
-export function prepareLoad(exchanges, { port, connections = 32, rate, keepAlive = false }) {
+export function prepareLoad(exchanges, { port, connections = 32, rate, keepAlive = false, anyCore = false }) {
   const folder = mkdtempSync(join(tmpdir(), 'oncegate-load-'));
   const remove = atEnd(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'exchanges');
@@ -37,7 +43,7 @@ export function prepareLoad(exchanges, { port, connections = 32, rate, keepAlive
   if (keepAlive) args.push('--keep-alive');
   return async () => {
     try {
-      return await runLoad('load', args);
+      return await runLoad(args, anyCore ? undefined : LOAD_CORE);
     } finally {
       await remove();
     }
@@ -45,14 +51,14 @@ export function prepareLoad(exchanges, { port, connections = 32, rate, keepAlive
 }
 
 /**
- * Runs a program of load/ on its core and reads the line of JSON that it prints.
+ * Runs load/load.c and reads the line of JSON that it prints.
  *
- * @param {string} name
  * @param {readonly string[]} args
- * @returns {Promise<any>}
+ * @param {number | undefined} core
+ * @returns {Promise<LoadReport>}
  */
-export function runLoad(name, args) {
-  const [command, commandArgs] = onCore(LOAD_CORE, compile(name), args);
+function runLoad(args, core) {
+  const [command, commandArgs] = onCore(core, compile('load'), args);
   return new Promise((resolve, reject) => {
     const child = execFile(command, commandArgs, { timeout: 240_000 }, (error, stdout, stderr) => {
       finished();

@@ -1,4 +1,5 @@
 import { startMeter } from './cpu.mjs';
+import { weighLoad } from './load-limit.mjs';
 import { sleep } from './wait.mjs';
 
 /** What is still to be done when the last answer is there: records to close, lines of the log to write. */
@@ -11,6 +12,7 @@ const SETTLE_MS = 60;
  * @property {number} value in the unit of the experiment; here µs of the servers' CPU for each operation
  * @property {number} [redis] µs of Redis's CPU for each operation
  * @property {number} [load] µs of the load generator's own
+ * @property {number} [loadShare] the load generator's CPU as a share of the servers'
  * @property {boolean} [limitedByLoad] the load generator used more than the servers, or its core was full
  */
 
@@ -20,13 +22,15 @@ const SETTLE_MS = 60;
  * @param {object} options
  * @param {readonly number[]} options.pids the processes that count; their children do too
  * @param {number} [options.redisPid] where Redis is asked
+ * @param {readonly number[]} [options.besides] back ends, which do not count, but fill the load generator's core
  * @param {() => Promise<import('./load.mjs').LoadReport>} options.work
  * @returns {Promise<Sample & { report: import('./load.mjs').LoadReport }>}
  */
-export async function measureCpu({ pids, redisPid, work }) {
+export async function measureCpu({ pids, redisPid, besides = [], work }) {
   await sleep(SETTLE_MS);
   const servers = startMeter(pids);
-  const redis = redisPid === undefined ? () => 0 : startMeter([redisPid]);
+  const redis = startMeter(redisPid === undefined ? [] : [redisPid]);
+  const backEnds = startMeter(besides);
   const report = await work();
   await sleep(SETTLE_MS);
   const nanoseconds = servers();
@@ -38,7 +42,12 @@ export async function measureCpu({ pids, redisPid, work }) {
     value: nanoseconds / operations / 1000,
     ...(redisPid !== undefined && { redis: redisNanoseconds / operations / 1000 }),
     load: cpuNanoseconds / operations / 1000,
-    limitedByLoad: cpuNanoseconds > nanoseconds || cpuNanoseconds + redisNanoseconds > 0.95 * wallNanoseconds,
+    ...weighLoad({
+      load: cpuNanoseconds,
+      servers: nanoseconds,
+      neighbours: redisNanoseconds + backEnds(),
+      wall: wallNanoseconds,
+    }),
     report,
   };
 }

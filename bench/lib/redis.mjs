@@ -7,16 +7,17 @@ import { startServer } from './servers.mjs';
 /**
  * The Redis of a run: nothing on disk, on the core of the load generator.
  *
+ * @param {{ anyCore?: boolean }} [options] `anyCore`: on any core instead
  * @returns {Promise<import('./servers.mjs').Server & { url: string, client: Redis, version: string,
  *   empty: () => Promise<void> }>}
  */
-export async function startRedis() {
+export async function startRedis({ anyCore = false } = {}) {
   const port = await freePort();
   const server = await startServer({
     command: 'redis-server',
     args: ['--bind', '127.0.0.1', '--port', String(port), '--save', '', '--appendonly', 'no'],
     port,
-    core: LOAD_CORE,
+    core: anyCore ? undefined : LOAD_CORE,
   });
   const client = new Redis({ port, host: '127.0.0.1', maxRetriesPerRequest: null });
   client.on('error', () => {});

@@ -79,14 +79,17 @@ export async function takeTurns(variants, { rounds, say = () => {}, warmUps = 1 
 function toSeries({ id, label, note }, samples, repeated) {
   const notes = [note, repeated && `${repeated} of its samples failed at first and were taken again`];
   const column = (name) => samples.map((sample) => sample[name]);
+  const limitedRounds = samples.filter(({ limitedByLoad }) => limitedByLoad).length;
   return {
     id,
     label,
     samples: column('value'),
     ...(samples.some(({ redis }) => redis !== undefined) && { redis: column('redis') }),
     ...(samples.some(({ load }) => load !== undefined) && { load: column('load') }),
+    ...(samples.some(({ loadShare }) => loadShare !== undefined) && { loadShare: column('loadShare') }),
     // One crowded round does not make the median wrong.
-    limitedByLoad: samples.filter(({ limitedByLoad }) => limitedByLoad).length * 2 > samples.length,
+    limitedByLoad: limitedRounds * 2 > samples.length,
+    ...(limitedRounds > 0 && { limitedRounds }),
     ...(notes.some(Boolean) && { note: notes.filter(Boolean).join('; ') }),
   };
 }

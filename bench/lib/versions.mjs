@@ -6,7 +6,12 @@ import { bench, root } from './paths.mjs';
 const peers = join(bench, 'peers', 'npm');
 const OURS = ['ws', 'ioredis', 'express', 'helmet', 'jose', 'socket.io'];
 const DEBIAN = ['libnginx-mod-nchan', 'websockify'];
-const PROGRAMS = { nginx: ['-v'], haproxy: ['-v'], python3: ['--version'] };
+const PROGRAMS = {
+  nginx: ['nginx', '-v'],
+  haproxy: ['haproxy', '-v'],
+  // Debian's, which websockify runs on, whatever comes first in the PATH.
+  python3: ['/usr/bin/python3', '--version'],
+};
 
 /** The versions of what may have been measured; what is not there is left out. */
 export function describeVersions({ redis }) {
@@ -16,7 +21,7 @@ export function describeVersions({ redis }) {
     redis,
     ...Object.fromEntries(OURS.flatMap((name) => packageVersion(root, name))),
     ...Object.fromEntries(Object.keys(ofPeers).flatMap((name) => packageVersion(peers, name))),
-    ...Object.fromEntries(Object.entries(PROGRAMS).flatMap(([name, args]) => programVersion(name, args))),
+    ...Object.fromEntries(Object.entries(PROGRAMS).flatMap(([name, command]) => programVersion(name, command))),
     ...Object.fromEntries(DEBIAN.flatMap((name) => debianVersion(name))),
   };
 }
@@ -32,9 +37,9 @@ function debianVersion(name) {
   return version === undefined ? [] : [[name, version]];
 }
 
-function programVersion(name, args) {
+function programVersion(name, [command, ...args]) {
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin` };
-  const { stdout = '', stderr = '', error } = spawnSync(name, args, { env, encoding: 'utf8' });
+  const { stdout = '', stderr = '', error } = spawnSync(command, args, { env, encoding: 'utf8' });
   const version = /\d+\.\d+(?:\.\d+)*/.exec(`${stdout}${stderr}`)?.[0];
   return error !== undefined || version === undefined ? [] : [[name, version]];
 }

@@ -13,6 +13,9 @@ struct head {
   /* -1 where the end of the connection is the end of the body. */
   long content_length;
   int closes;
+  /* The value of Sec-WebSocket-Accept; empty where there is none. */
+  const char *accept;
+  size_t accept_bytes;
 };
 
 /* The bytes of a complete head at the beginning of the buffer, or 0. */
@@ -22,32 +25,51 @@ static size_t head_length(const char *buffer, size_t bytes) {
 }
 
 static struct head parse_head(const char *buffer, size_t bytes) {
-  struct head head = {0, -1, 0};
+  struct head head = {0, -1, 0, "", 0};
   if (bytes < 13 || strncmp(buffer, "HTTP/1.", 7) != 0) return head;
   head.status = atoi(buffer + 9);
   for (const char *line = buffer; line != NULL && line < buffer + bytes;) {
     if (strncasecmp(line, "content-length:", 15) == 0) head.content_length = atol(line + 15);
     if (strncasecmp(line, "connection: close", 17) == 0) head.closes = 1;
+    if (strncasecmp(line, "sec-websocket-accept:", 21) == 0) {
+      head.accept = line + 21 + strspn(line + 21, " ");
+      head.accept_bytes = strcspn(head.accept, " \r\n");
+    }
     line = memchr(line, '\n', (size_t)(buffer + bytes - line));
     if (line != NULL) line += 1;
   }
   return head;
 }
 
-/* The frames of one direction, Close frames apart, counted as their bytes go by; nothing of a payload is kept. */
+/* What stands for a Close frame without a code, see RFC 6455, section 7.1.5. */
+enum { NO_CODE = 1005 };
+
+/*
+ * The frames of one direction, Close frames apart, counted as their bytes go by; of the payloads only the code of
+ * the first Close frame is kept.
+ */
 struct frame_counter {
   uint64_t payload_left;
   unsigned char header[14];
   uint8_t header_bytes;
   uint32_t frames;
   uint8_t closed;
+  uint8_t code_bytes;
+  uint16_t code;
 };
+
+static int close_code(const struct frame_counter *counter) {
+  return counter->code_bytes == 2 ? counter->code : NO_CODE;
+}
 
 static void count_frames(struct frame_counter *counter, const unsigned char *at, size_t bytes) {
   const unsigned char *end = at + bytes;
   while (at < end) {
     if (counter->payload_left > 0) {
       uint64_t here = (uint64_t)(end - at) < counter->payload_left ? (uint64_t)(end - at) : counter->payload_left;
+      if (counter->closed)
+        for (uint64_t index = 0; index < here && counter->code_bytes < 2; index += 1, counter->code_bytes += 1)
+          counter->code = (uint16_t)(counter->code << 8 | at[index]);
       counter->payload_left -= here;
       at += here;
       if (counter->payload_left == 0 && !counter->closed) counter->frames += 1;

@@ -5,7 +5,9 @@
  *   u32  bytes to send once a 101 has come
  *   u16  the status that is expected
  *   u16  how many frames to wait for after a 101
- *   the request, then the bytes after it
+ *   u16  the code that has to come back in a Close frame; 1005 for one without a code (RFC 6455, section 7.1.5)
+ *   u16  bytes of the Sec-WebSocket-Accept that a 101 has to have
+ *   the request, then the bytes after it, then the Sec-WebSocket-Accept
  *
  * Numbers are little-endian, as on every machine that this runs on.
  */
@@ -18,13 +20,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { EXCHANGE_HEAD_BYTES = 16 };
+
 struct exchange {
   const char *request;
   const char *after;
+  const char *accept;
   uint32_t request_bytes;
   uint32_t after_bytes;
   uint16_t status;
   uint16_t frames;
+  uint16_t close_code;
+  uint16_t accept_bytes;
 };
 
 struct exchanges {
@@ -49,7 +56,7 @@ static struct exchanges read_exchanges(const char *path) {
   fclose(file);
 
   size_t room = 0;
-  for (const char *at = content; at + 12 <= content + bytes;) {
+  for (const char *at = content; at + EXCHANGE_HEAD_BYTES <= content + bytes;) {
     if (all.count == room) {
       room = room == 0 ? 1024 : room * 2;
       all.list = realloc(all.list, room * sizeof *all.list);
@@ -60,9 +67,12 @@ static struct exchanges read_exchanges(const char *path) {
     memcpy(&next->after_bytes, at + 4, 4);
     memcpy(&next->status, at + 8, 2);
     memcpy(&next->frames, at + 10, 2);
-    next->request = at + 12;
+    memcpy(&next->close_code, at + 12, 2);
+    memcpy(&next->accept_bytes, at + 14, 2);
+    next->request = at + EXCHANGE_HEAD_BYTES;
     next->after = next->request + next->request_bytes;
-    at = next->after + next->after_bytes;
+    next->accept = next->after + next->after_bytes;
+    at = next->accept + next->accept_bytes;
     if (at > content + bytes) {
       fprintf(stderr, "%s: ends in the middle of an exchange\n", path);
       exit(65);

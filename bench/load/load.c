@@ -1,12 +1,16 @@
 /*
- * Sends prepared exchanges to one server on the loopback and says in one line of JSON how it went.
+ * Sends prepared exchanges to servers on the loopback and says in one line of JSON how it went.
  *
- *   load --port 8080 --exchanges FILE [--connections 32] [--rate 500] [--sources 8] [--keep-alive]
+ *   load --port 8080[,8081...] --exchanges FILE [--connections 32] [--rate 500] [--sources 8] [--keep-alive]
  *
  * An exchange is a handshake (send, read the 101, wait for some frames, send a Close frame, read to the end) or
- * plain HTTP (send, read the whole answer). Without --keep-alive each has a connection of its own; with it the
+ * plain HTTP (send, read the whole answer). A handshake went well where the 101 has the Sec-WebSocket-Accept and the
+ * Close frame the code that were expected. Without --keep-alive each exchange has a connection of its own; with it the
  * connections are kept, and each takes the next exchange once its answer is there. At a --rate the latency counts
  * from the moment at which an exchange was due, so that a server which lags does not look good.
+ *
+ * Of several servers each has its part of the connections; whichever connection is free takes the next exchange, so
+ * that the faster server gets more of them and all are done at the same time.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -22,7 +26,7 @@
 #include "answer.h"
 #include "exchanges.h"
 
-enum { BUFFER_BYTES = 16384, EVENTS = 256 };
+enum { BUFFER_BYTES = 16384, EVENTS = 256, MOST_PORTS = 16 };
 static const uint64_t EXCHANGE_LIMIT_NS = 10ULL * 1000000000, RUN_LIMIT_NS = 180ULL * 1000000000;
 /* Masked, as RFC 6455 section 5.1 demands of clients: code 1000. */
 static const char CLOSE_FRAME[] = {(char)0x88, (char)0x82, 1, 2, 3, 4, 0x03 ^ 1, (char)(0xe8 ^ 2)};
@@ -31,6 +35,7 @@ enum state { FREE, SENDING, READING_HEAD, READING_BODY, READING_FRAMES, ENDING }
 
 struct connection {
   int fd;
+  uint16_t port;
   enum state state;
   const struct exchange *exchange;
   uint32_t sent;
@@ -43,10 +48,11 @@ struct connection {
 };
 
 static struct {
-  int port, connections, sources, keep_alive;
+  int connections, sources, keep_alive, port_count;
+  uint16_t ports[MOST_PORTS];
   double rate;
   const char *file;
-} options = {0, 32, 8, 0, 0, NULL};
+} options = {.connections = 32, .sources = 8};
 
 static struct exchanges exchanges;
 static int epoll_fd;
@@ -111,7 +117,7 @@ static int open_socket(struct connection *connection, size_t number) {
   address.sin_addr.s_addr = htonl(0x7f000002 + (uint32_t)(number % (size_t)options.sources));
   if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0) return close(fd), 0;
   address.sin_addr.s_addr = htonl(0x7f000001);
-  address.sin_port = htons((uint16_t)options.port);
+  address.sin_port = htons(connection->port);
   if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0 && errno != EINPROGRESS) return close(fd), 0;
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
   epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event);
@@ -158,6 +164,8 @@ static void read_head(struct connection *connection) {
   if (head.status == 101) {
     answered(connection);
     const struct exchange *exchange = connection->exchange;
+    if (head.accept_bytes != exchange->accept_bytes || memcmp(head.accept, exchange->accept, head.accept_bytes) != 0)
+      return finish(connection, "not the Sec-WebSocket-Accept that was expected");
     if (exchange->after_bytes > 0 && !send_bytes(connection, exchange->after, exchange->after_bytes))
       return finish(connection, "cannot send after the 101");
     connection->state = READING_FRAMES;
@@ -170,9 +178,22 @@ static void read_head(struct connection *connection) {
   if (connection->body_left == 0) body_ended(connection);
 }
 
+/* What is wrong with how the server said goodbye, or NULL. */
+static const char *wrong_goodbye(const struct connection *connection) {
+  static char words[60];
+  if (!connection->frames.closed) return "no Close frame came back";
+  int code = close_code(&connection->frames);
+  if (code == connection->exchange->close_code) return NULL;
+  snprintf(words, sizeof words, "a Close frame of %d came back", code);
+  return words;
+}
+
 static void read_end(struct connection *connection, const char *failure) {
   if (connection->state == ENDING && connection->exchange->status != 101) return finish(connection, NULL);
-  if (connection->state == ENDING) return finish(connection, connection->frames.closed ? failure : "no Close frame came back");
+  if (connection->state == ENDING) {
+    const char *wrong = wrong_goodbye(connection);
+    return finish(connection, wrong != NULL ? wrong : failure);
+  }
   if (connection->state == READING_BODY && connection->body_left < 0 && failure == NULL)
     return answered(connection), finish(connection, NULL);
   finish(connection, failure != NULL ? failure : "the server closed early");
@@ -220,18 +241,25 @@ static void report(uint64_t wall_ns, uint64_t cpu_ns) {
          percentile(0.99), percentile(1));
 }
 
+static void parse_ports(const char *list) {
+  for (const char *at = list; at != NULL && options.port_count < MOST_PORTS; at = strchr(at, ',')) {
+    if (*at == ',') at += 1;
+    options.ports[options.port_count++] = (uint16_t)atoi(at);
+  }
+}
+
 static void parse_options(int count, char **values) {
   for (int index = 1; index < count; index += 1) {
     const char *value = index + 1 < count ? values[index + 1] : "";
     if (strcmp(values[index], "--keep-alive") == 0) options.keep_alive = 1;
-    else if (strcmp(values[index], "--port") == 0) options.port = atoi(value), index += 1;
+    else if (strcmp(values[index], "--port") == 0) parse_ports(value), index += 1;
     else if (strcmp(values[index], "--exchanges") == 0) options.file = value, index += 1;
     else if (strcmp(values[index], "--connections") == 0) options.connections = atoi(value), index += 1;
     else if (strcmp(values[index], "--sources") == 0) options.sources = atoi(value), index += 1;
     else if (strcmp(values[index], "--rate") == 0) options.rate = atof(value), index += 1;
     else fprintf(stderr, "load: what is %s?\n", values[index]), exit(64);
   }
-  if (options.port <= 0 || options.file == NULL || options.connections <= 0 || options.sources <= 0) {
+  if (options.port_count == 0 || options.file == NULL || options.connections <= 0 || options.sources <= 0) {
     fprintf(stderr, "load: needs --port and --exchanges\n");
     exit(64);
   }
@@ -242,7 +270,10 @@ int main(int count, char **values) {
   exchanges = read_exchanges(options.file);
   latencies = malloc((exchanges.count + 1) * sizeof *latencies);
   struct connection *pool = calloc((size_t)options.connections, sizeof *pool);
-  for (int index = 0; index < options.connections; index += 1) pool[index].fd = -1;
+  for (int index = 0; index < options.connections; index += 1) {
+    pool[index].fd = -1;
+    pool[index].port = options.ports[index % options.port_count];
+  }
   epoll_fd = epoll_create1(0);
   int timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
   struct epoll_event timer_event = {.events = EPOLLIN, .data.ptr = NULL};

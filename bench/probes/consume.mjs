@@ -5,7 +5,8 @@
  *   node consume.mjs <redis url> <file of tickets, a JSON list of values> <operations of each kind a second>
  *
  * The first half is the warm-up, and does not count: what a just-in-time compiler has not seen is ten times as slow.
- * Prints a line of JSON: `{"consume": {"p50": ..., "p99": ...}, "ping": {...}}`, in µs.
+ * Prints a line of JSON: `{"consume": {"p50": ..., "p99": ...}, "ping": {...}, "core": 0.3}`, in µs; `core` is the
+ * share of a core that this process used.
  */
 import { readFileSync } from 'node:fs';
 import { RedisLink } from '../../dist/shared/store/redis-link.js';
@@ -39,6 +40,7 @@ async function timed(times, task) {
 
 const times = { consume: [], ping: [] };
 const start = performance.now();
+const cpuAtStart = process.cpuUsage();
 const running = [];
 for (let turn = 0; turn < tickets.length * 2; turn += 1) {
   const early = start + turn * intervalMs - performance.now();
@@ -47,8 +49,10 @@ for (let turn = 0; turn < tickets.length * 2; turn += 1) {
   running.push(task);
 }
 await Promise.all(running);
+const { user, system } = process.cpuUsage(cpuAtStart);
+const core = (user + system) / 1000 / (performance.now() - start);
 await store.end();
 
 const warm = (values) => values.slice(values.length / 2);
 const shown = (values) => ({ p50: quantile(warm(values), 0.5), p99: quantile(warm(values), 0.99) });
-process.stdout.write(`${JSON.stringify({ consume: shown(times.consume), ping: shown(times.ping) })}\n`);
+process.stdout.write(`${JSON.stringify({ consume: shown(times.consume), ping: shown(times.ping), core })}\n`);

@@ -15,6 +15,7 @@ import { presented } from './oncegate.mjs';
  * @typedef {object} Relay
  * @property {string} id
  * @property {string} label
+ * @property {string} [note]
  * @property {(site: Site) => Promise<import('../lib/servers.mjs').Server>} start
  * @property {(site: Site, count: number) => Promise<string[]>} requests as many as there will be connections
  *
@@ -47,6 +48,7 @@ export const relays = [
   {
     id: 'http-proxy',
     label: 'http-proxy-3',
+    note: 'the successor of http-proxy, which has had no release since 2020',
     requests: plainRequests,
     start: ({ upstreamPort, env }) => startPeer('http-proxy', { args: [String(upstreamPort)], env }),
   },

@@ -13,6 +13,7 @@ interface Exchange {
   readonly status: number;
   readonly after?: Buffer;
   readonly frames?: number;
+  readonly closeCode?: number;
 }
 interface Report {
   readonly operations: number;
@@ -21,7 +22,7 @@ interface Report {
   readonly statuses: Readonly<Record<string, number>>;
 }
 interface LoadOptions {
-  readonly port: number;
+  readonly port: number | readonly number[];
   readonly connections?: number;
   readonly rate?: number;
   readonly keepAlive?: boolean;
@@ -68,7 +69,7 @@ async function startWebSockets() {
 }
 
 /** A server that answers every connection with the same bytes, and closes it. */
-function startAnswering(answer: string): Promise<number> {
+function startAnswering(answer: string | Buffer): Promise<number> {
   const server = createServer((socket) => {
     socket.on('error', () => {});
     socket.once('data', () => socket.end(answer));
@@ -76,7 +77,11 @@ function startAnswering(answer: string): Promise<number> {
   return listen(server);
 }
 
-const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n';
+const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n';
+/** What the key of the load generator asks for: the example of RFC 6455, section 1.3. */
+const ACCEPTED = `${SWITCHING}Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n`;
+const closedWith = (...payload: number[]) =>
+  Buffer.concat([Buffer.from(ACCEPTED), Buffer.from([0x88, payload.length, ...payload])]);
 const opening = { request: upgradeRequest('/'), status: 101 };
 
 describe.skipIf(process.platform !== 'linux' || isMissing('cc'))('the load generator', () => {
@@ -110,8 +115,44 @@ describe.skipIf(process.platform !== 'linux' || isMissing('cc'))('the load gener
   });
 
   test('counts a connection that ends without a Close frame as a failure', async () => {
-    const port = await startAnswering(SWITCHING);
-    expect(await prepareLoad(times(opening), { port })()).toMatchObject({ operations: 0, failures: COUNT });
+    const port = await startAnswering(ACCEPTED);
+    expect(await prepareLoad(times(opening), { port })()).toMatchObject({
+      operations: 0,
+      failures: COUNT,
+      failure: expect.stringContaining('no Close frame came back'),
+    });
+  });
+
+  test('counts a Close frame of another code than the one that was sent as a failure, and says which', async () => {
+    const port = await startAnswering(closedWith(0x03, 0xf3));
+    expect(await prepareLoad(times(opening), { port })()).toMatchObject({
+      operations: 0,
+      failures: COUNT,
+      failure: expect.stringContaining('a Close frame of 1011 came back'),
+    });
+  });
+
+  test('counts a Close frame without a code as a failure, unless an exchange expects it', async () => {
+    const port = await startAnswering(closedWith());
+    expect(await prepareLoad(times(opening), { port })()).toMatchObject({
+      failures: COUNT,
+      failure: expect.stringContaining('a Close frame of 1005 came back'),
+    });
+    const report = await prepareLoad(times({ ...opening, closeCode: 1005 }), { port })();
+    expect(report).toMatchObject({ operations: COUNT, failures: 0 });
+  });
+
+  test.each([
+    ['no', ''],
+    ['another', 'Sec-WebSocket-Accept: dGhpcyBpcyBub3QgaXQsIG5vIQ==\r\n'],
+    ['a longer', 'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=x\r\n'],
+  ])('counts a 101 with %s Sec-WebSocket-Accept as a failure', async (_, header) => {
+    const port = await startAnswering(`${SWITCHING}${header}\r\n`);
+    expect(await prepareLoad(times(opening), { port })()).toMatchObject({
+      operations: 0,
+      failures: COUNT,
+      failure: expect.stringContaining('not the Sec-WebSocket-Accept that was expected'),
+    });
   });
 
   test('counts a body that is cut short as a failure', async () => {
@@ -135,6 +176,18 @@ describe.skipIf(process.platform !== 'linux' || isMissing('cc'))('the load gener
     const report = await prepareLoad(exchanges, { port, connections: 4, keepAlive: true })();
     expect(report).toMatchObject({ operations: COUNT, failures: 0, statuses: { 201: COUNT } });
     expect({ connections, requests }).toEqual({ connections: 4, requests: COUNT });
+  });
+
+  test('shares the exchanges among several servers, and leaves none out', async () => {
+    const servers = await Promise.all([startWebSockets(), startWebSockets(), startWebSockets()]);
+    const port = servers.map((server) => server.port);
+    expect(await prepareLoad(times(opening), { port, connections: 6 })()).toMatchObject({
+      operations: COUNT,
+      failures: 0,
+    });
+    const opened = servers.map(({ seen }) => seen.opened);
+    expect(opened.reduce((sum, count) => sum + count)).toBe(COUNT);
+    expect(Math.min(...opened)).toBeGreaterThan(0);
   });
 
   test('keeps to a pace', async () => {

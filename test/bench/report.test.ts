@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { temporaryFile } from '../support/temporary-file.ts';
 
 interface Judged {
   outcome: 'met' | 'missed' | 'full' | 'unknown';
@@ -83,6 +85,13 @@ describe('a target', () => {
     expect(judged('open-echo', resultOf(open))).toMatchObject({ outcome: 'missed', ratio: 1.1 });
   });
 
+  test('is judged by what was measured, not by what two decimals show', () => {
+    const [ws, relay] = open.series.map((series) => ({ ...series, samples: [100, 100, 100] }));
+    const result = resultOf({ ...open, series: [ws, { ...relay, samples: [90.4, 90.4, 90.4] }] });
+    expect(judged('open-relay', result)).toEqual({ outcome: 'missed', ratio: 0.904 });
+    expect(textReport(result)).toMatch(/^ +MISSED +0\.904 +at most 0\.90 /m);
+  });
+
   test('is unknown with the reason why a series was skipped', () => {
     expect(judged('open-relay-hs256', resultOf(open))).toEqual({
       outcome: 'unknown',
@@ -103,11 +112,54 @@ describe('a target', () => {
     expect(judged('scaling', resultOf(scaling(0.99)))).toMatchObject({ outcome: 'full', ratio: 1.4 });
   });
 
+  test('of what grows with the tickets sees what Redis alone pays, which the whole hides', () => {
+    const growth = {
+      ...open,
+      name: 'growth-tickets',
+      baseline: 'tickets-1000',
+      series: [
+        { id: 'tickets-1000', label: '1,000', samples: [200, 200, 200], redis: [30, 30, 30] },
+        { id: 'tickets-1000000', label: '1,000,000', samples: [215, 215, 215], redis: [45, 45, 45] },
+      ],
+    };
+    expect(judged('growth-tickets', resultOf(growth))).toEqual({ outcome: 'met', ratio: 1.075 });
+    expect(judged('growth-tickets-redis', resultOf(growth))).toEqual({ outcome: 'missed', ratio: 1.5 });
+  });
+
   test('has an id of its own and one bound', () => {
     expect(new Set(targets.map(({ id }) => id)).size).toBe(targets.length);
     for (const { atMost, below, atLeast } of targets) {
       expect([atMost, below, atLeast].filter((bound) => bound !== undefined)).toHaveLength(1);
     }
+  });
+});
+
+describe('the load generator', () => {
+  const withLoad = (...loads: object[]) =>
+    resultOf({ ...open, series: open.series.slice(0, 2).map((series, index) => ({ ...series, ...loads[index] })) });
+
+  test('is told of with its share once that is above one half of the CPU of the server', () => {
+    expect(textReport(withLoad({ loadShare: [0.4, 0.5, 0.9] }))).not.toContain('load generator');
+    expect(textReport(withLoad({ loadShare: [0.4, 0.6, 0.9] }))).toMatch(
+      /bare ws · load generator: 0\.60 of the server's CPU$/m,
+    );
+  });
+
+  test('is told of from the CPU of each operation, in a result without shares', () => {
+    expect(textReport(withLoad({ load: [92, 184, 92] }))).toContain("load generator: 0.92 of the server's CPU");
+  });
+
+  test('is told of where it was the limit in some of the rounds', () => {
+    expect(textReport(withLoad({ limitedByLoad: false, limitedRounds: 1 }))).toContain(
+      'bare ws · the load generator was the limit in 1 of 3 rounds',
+    );
+  });
+
+  test('is told of beside a target, for either of its series', () => {
+    const result = withLoad({ loadShare: [0.9, 0.9, 0.9], limitedByLoad: true }, { loadShare: [0.7, 0.7, 0.7] });
+    expect(textReport(result)).toMatch(
+      /^ +met +0\.80 .* · load generator: 0\.70 of the server's CPU · the load generator was the limit, for the baseline · load generator: 0\.90 of the baseline's CPU$/m,
+    );
   });
 });
 
@@ -151,6 +203,16 @@ describe('the pictures', () => {
   test('have a dot for each round beside the baseline, and break a bar that is too long', () => {
     expect(drawn[0]?.svg?.match(/<circle/g)).toHaveLength(2 * open.rounds);
     expect(drawn[0]?.svg?.match(/class="break"/g)).toHaveLength(2);
+    expect(drawn[0]?.svg).toContain('A broken bar is longer than the scale.');
+  });
+
+  test('show every bar as a whole where none is far longer than the others, with a logarithmic scale if need be', () => {
+    const [ws, ...others] = open.series;
+    const longer = others.map((series, index) => ({ ...series, samples: [400 * (index + 1), 800, 400] }));
+    const [{ svg = '' } = {}] = figures(resultOf({ ...open, series: [ws, ...longer] }));
+    expect(svg).toContain('The scale is logarithmic.');
+    expect(svg).not.toContain('class="break"');
+    expect(svg.match(/<circle/g)).toHaveLength(others.length * open.rounds);
   });
 
   test('can be read by day and by night', () => {
@@ -162,6 +224,9 @@ test('a page is written with its pictures and its numbers, and those of an earli
   const folder = mkdtempSync(join(tmpdir(), 'oncegate-page-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   writePage(resultOf(scaling(0.99)), folder);
+  expect(readFileSync(join(folder, 'README.md'), 'utf8')).toContain(
+    '| at least 1.70 | 1.40 | cores full: [why](../decisions/0032-where-the-time-goes.md) |',
+  );
   writePage(resultOf(open, { ...open, name: 'refuse', series: [] }), folder);
 
   expect(readdirSync(folder).sort()).toEqual(['README.md', 'open.svg', 'result.json']);
@@ -172,4 +237,24 @@ test('a page is written with its pictures and its numbers, and those of an earli
   expect(page).toContain('![An admitted handshake](open.svg)');
   expect(page).toContain('| CPU | A CPU, 2 cores |');
   expect(JSON.parse(readFileSync(join(folder, 'result.json'), 'utf8'))).toMatchObject({ commit: 'abc1234' });
+});
+
+test('results of several commits make a table, and no page', () => {
+  const page = join(REPORT, '..', '..', '..', 'docs', 'bench', 'README.md');
+  const before = readFileSync(page, 'utf8');
+  const files = [resultOf(open), { ...resultOf(scaling(0.99)), commit: 'def5678' }].map((result) =>
+    temporaryFile(JSON.stringify(result)),
+  );
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(REPORT, '..', '..', 'report.mjs'), ...files, '--docs'],
+    { encoding: 'utf8' },
+  );
+
+  expect(status).toBe(65);
+  expect(stdout).toContain('Several gateways');
+  expect(stderr).toBe(
+    `bench: docs/bench tells of one commit, and these are of several: ${files[0]} is of abc1234, ${files[1]} is of def5678\n`,
+  );
+  expect(readFileSync(page, 'utf8')).toBe(before);
 });

@@ -1,6 +1,6 @@
 import { boundOf, judge } from './judge.mjs';
 import { ratio, unitOf, value } from './numbers.mjs';
-import { linear, ticksUpTo } from './scale.mjs';
+import { linear, logarithmic, ticksBetween, ticksUpTo } from './scale.mjs';
 import { rowsOf } from './summarise.mjs';
 import { element, line, picture, text } from './svg.mjs';
 import { targets } from './targets.mjs';
@@ -18,52 +18,72 @@ const ROW = 27;
 const BAR = 15;
 const HEAD = 62;
 const GAP = 22;
-/** A bar that is longer is broken; its number says how long it would be. */
-const LONGEST = 3;
+/** A bar that is so many times longer than the next one would press all others together: it is broken instead. */
+const OUTLIER = 5;
+/** From here on the scale is logarithmic, for short bars could not be told apart. */
+const LONGEST_LINEAR = 8;
 /** Rounds lie beside each other, where they would hide each other on one line. */
 const LANES = [0, -4, 4, -2, 2];
 
 /** Horizontal bars of the ratios to each experiment's baseline, whiskers for the spread, a dot for each round. */
 export function bars(experiments, result, description) {
   const panels = experiments.map((experiment) => ({ experiment, rows: rowsOf(experiment) })).filter(hasRows);
-  const reach = panels.flatMap(({ rows }) =>
-    rows.map((row) => (row.ratio.max > LONGEST ? row.ratio.median : row.ratio.max)),
-  );
-  const ticks = ticksUpTo(Math.max(1.2, ...reach.map((one) => Math.min(one, LONGEST))));
-  const x = linear([0, ticks.at(-1)], [START, END]);
+  const longest = longestWhole(panels.flatMap(({ rows }) => rows));
+  const scale = scaleOf(panels.flatMap(({ rows }) => rows).filter(({ ratio: found }) => found.median <= longest));
 
   let y = 0;
   const drawn = panels.map(({ experiment, rows }) => {
     const top = y;
     y += HEAD + rows.length * ROW + GAP;
-    return panel({ experiment, rows, result, top, x, ticks });
+    return panel({ experiment, rows, result, top, longest, ...scale });
   });
-  const notes = footnotes(panels, result).map((note, index) => text(LEFT, y + 12 + index * 17, note, 'small'));
+  const broken = panels.some(({ rows }) => rows.some(({ ratio: found }) => found.median > longest));
+  const notes = footnotes(panels, result, { ...scale, broken }).map((note, index) =>
+    text(LEFT, y + 12 + index * 17, note, 'small'),
+  );
   return picture({ width: WIDTH, height: y + 46, description }, ...drawn, ...notes);
+}
+
+/** The longest bar that is drawn as a whole. */
+function longestWhole(rows) {
+  const medians = rows.map(({ ratio: found }) => found.median).sort((a, b) => a - b);
+  const gap = medians.findIndex((one, index) => index > 0 && one > OUTLIER * Math.max(1, medians[index - 1]));
+  return gap < 0 ? medians.at(-1) : medians[gap - 1];
+}
+
+/** Room for the bars and their whiskers. */
+function scaleOf(rows) {
+  const most = Math.max(1.2, ...rows.map(({ ratio: found }) => found.max));
+  if (most <= LONGEST_LINEAR) {
+    const ticks = ticksUpTo(most, most > 4 ? LONGEST_LINEAR : undefined);
+    return { ticks, x: linear([0, ticks.at(-1)], [START, END]) };
+  }
+  const ticks = ticksBetween(Math.min(...rows.map(({ ratio: found }) => found.min)), most);
+  return { ticks, x: logarithmic([ticks[0], ticks.at(-1)], [START, END]), isLogarithmic: true };
 }
 
 function hasRows({ rows }) {
   return rows.length > 0 && rows.every(({ ratio: found }) => found !== undefined);
 }
 
-function panel({ experiment, rows, result, top, x, ticks }) {
+function panel({ experiment, rows, result, top, x, ticks, longest }) {
   const first = top + HEAD;
   const bottom = first + rows.length * ROW;
   return [
     text(LEFT, top + 30, experiment.title, 'title'),
     text(RATIO_AT, top + 52, 'ratio', 'small', 'end'),
     text(VALUE_AT, top + 52, unitOf(experiment), 'small', 'end'),
-    ...ticks.map((tick) => line(x(tick), first - 4, x(tick), bottom, tick === 0 ? 'one' : 'grid')),
+    ...ticks.map((tick) => line(x(tick), first - 4, x(tick), bottom, tick === ticks[0] ? 'one' : 'grid')),
     ...ticks.map((tick) => text(x(tick), top + 52, shortly(tick), 'small', 'middle')),
     line(x(1), first - 4, x(1), bottom, 'one'),
-    ...rows.map((row, index) => bar({ row, experiment, result, x, middle: first + index * ROW + ROW / 2 })),
+    ...rows.map((row, index) => bar({ row, experiment, result, x, longest, middle: first + index * ROW + ROW / 2 })),
   ].join('');
 }
 
-function bar({ row, experiment, result, x, middle }) {
+function bar({ row, experiment, result, x, longest, middle }) {
   const ours = row.id.includes('oncegate') || row.id.startsWith('consume');
   const [lowest, at, highest] = [x(row.ratio.min), x(row.ratio.median), x(row.ratio.max)];
-  const broken = row.ratio.median > LONGEST;
+  const broken = row.ratio.median > longest;
   const us = ours ? ' us' : '';
   const spread =
     row.isBaseline || broken || row.ratio.samples.length < 2
@@ -117,13 +137,15 @@ function breakMark(x, middle) {
   return [0, 7].map((by) => element('path', { class: 'break', d: `M${x + by} ${bottom} l6 ${top - bottom}` })).join('');
 }
 
-function footnotes(panels, result) {
+function footnotes(panels, result, { isLogarithmic, broken }) {
   const rounds = panels[0]?.experiment.rounds ?? 0;
   const baselines = new Set(panels.map(({ rows }) => rows.find(({ isBaseline }) => isBaseline).label));
   const against = baselines.size === 1 ? [...baselines][0] : 'the first of each';
   const quick = result.quick ? ' A quick run: it says nothing about speed.' : '';
+  const scale = isLogarithmic ? ' The scale is logarithmic.' : '';
+  const cut = broken ? ' A broken bar is longer than the scale.' : '';
   return [
-    `Shorter is better. 1.00 is ${against}.${quick}`,
+    `Shorter is better. 1.00 is ${against}.${scale}${cut}${quick}`,
     `Bars: medians of ${roundsText(rounds)}; dots: the rounds; whiskers: their spread; upright marks: targets, green where met.`,
   ];
 }

@@ -1,6 +1,8 @@
+import { loadRemarks } from './load-remarks.mjs';
+import { ratio } from './numbers.mjs';
 import { ratiosOf } from './summarise.mjs';
 
-/** From which share of the machine's CPU time on its cores count as full. */
+/** From which share of the machine's CPU time on its cores count as full, by the processes of the run alone. */
 const FULL = 0.95;
 
 /**
@@ -8,7 +10,8 @@ const FULL = 0.95;
  *
  * @param {import('./targets.mjs').Target} target
  * @param {import('./summarise.mjs').Result} result
- * @returns {{ outcome: 'met' | 'missed' | 'full' | 'unknown', ratio?: number, why?: string }}
+ * @returns {{ outcome: 'met' | 'missed' | 'full' | 'unknown', ratio?: number, why?: string, remarks?: string[] }}
+ *   `remarks`: what has to be said about the load generator of either series
  */
 export function judge(target, result) {
   const experiment = result.experiments.find(({ name }) => name === target.experiment);
@@ -18,11 +21,13 @@ export function judge(target, result) {
   const absent = [series, against].find(({ samples }) => samples === undefined);
   if (absent !== undefined) return { outcome: 'unknown', why: absent.reason };
 
-  const ratio = ratiosOf(series, against).median;
-  if (result.quick) return { outcome: 'unknown', ratio, why: 'a quick run' };
-  if (holds(target, ratio)) return { outcome: 'met', ratio };
+  const { median: measured } = ratiosOf(series, against, target.column);
+  const remarks = [...loadRemarks(series), ...loadRemarks(against, 'baseline')];
+  const found = { ratio: measured, ...(remarks.length > 0 && { remarks }) };
+  if (result.quick) return { outcome: 'unknown', ...found, why: 'a quick run' };
+  if (holds(target, measured)) return { outcome: 'met', ...found };
   const full = target.untilCoresAreFull === true && Math.max(series.coresFull ?? 0, against.coresFull ?? 0) >= FULL;
-  return { outcome: full ? 'full' : 'missed', ratio };
+  return { outcome: full ? 'full' : 'missed', ...found };
 }
 
 /** The bound in words: `at most 0.90`. */
@@ -31,11 +36,15 @@ export function boundOf({ atMost, below, atLeast }) {
   return below !== undefined ? `below ${below.toFixed(2)}` : `at least ${atLeast.toFixed(2)}`;
 }
 
-/** Judged as it is printed, to two decimals: 0.904 is 0.90 to whoever reads the page. */
-function holds({ atMost, below, atLeast }, ratio) {
-  const shown = Math.round(ratio * 100) / 100;
-  if (atMost !== undefined) return shown <= atMost;
-  return below !== undefined ? shown < below : shown >= atLeast;
+/** A ratio in so many digits that it is seen on which side of the bound it lies: 0.904 misses `at most 0.90`. */
+export function ratioBeside(target, measured) {
+  const texts = [ratio(measured), ...[3, 4, 5].map((digits) => measured.toFixed(digits))];
+  return texts.find((text) => holds(target, Number(text)) === holds(target, measured)) ?? String(measured);
+}
+
+function holds({ atMost, below, atLeast }, measured) {
+  if (atMost !== undefined) return measured <= atMost;
+  return below !== undefined ? measured < below : measured >= atLeast;
 }
 
 function find(experiment, id) {

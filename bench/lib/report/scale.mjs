@@ -7,6 +7,17 @@ export function ticksUpTo(most, wanted = 5) {
   return Array.from({ length: count + 1 }, (_, index) => index * step);
 }
 
+/** The 1, 2 and 5 of each power of ten, from at most `least` to at least `most`; both above 0. */
+export function ticksBetween(least, most) {
+  const powers = [];
+  for (let power = Math.floor(Math.log10(least)); power <= Math.ceil(Math.log10(most)); power += 1) powers.push(power);
+  const all = powers.flatMap((power) => [1, 2, 5].map((factor) => factor * 10 ** power));
+  return all.slice(
+    all.findLastIndex((tick) => tick <= least),
+    all.findIndex((tick) => tick >= most) + 1,
+  );
+}
+
 /** A function from values to places; what is outside stays at the edge. */
 export function linear([from, to], [start, end]) {
   return (value) => start + (end - start) * Math.min(1, Math.max(0, (value - from) / (to - from || 1)));

@@ -1,4 +1,5 @@
 import { median, ratioOf } from '../statistics.mjs';
+import { loadRemarks } from './load-remarks.mjs';
 
 /**
  * @typedef {object} Series
@@ -7,8 +8,10 @@ import { median, ratioOf } from '../statistics.mjs';
  * @property {number[]} samples one per round, in the experiment's unit
  * @property {number[]} [redis] Redis's own CPU, likewise
  * @property {number[]} [load] the load generator's own CPU, likewise
- * @property {boolean} [limitedByLoad]
- * @property {number} [coresFull] share of the machine's CPU time that was in use, 0..1
+ * @property {number[]} [loadShare] the load generator's CPU as a share of the servers', likewise
+ * @property {boolean} [limitedByLoad] the load generator was the limit in more than half of the rounds
+ * @property {number} [limitedRounds] in how many it was
+ * @property {number} [coresFull] share of the machine's CPU time that the processes of the run used, 0..1
  * @property {number} [x] where it stands on the axis of an experiment that has one
  * @property {string} [note]
  *
@@ -32,10 +35,10 @@ import { median, ratioOf } from '../statistics.mjs';
  * @property {Experiment[]} experiments
  */
 
-/** Ratios of two series, round by round. */
-export function ratiosOf(series, against) {
-  const { median: middle, lowest, highest } = ratioOf(series.samples, against.samples);
-  const samples = series.samples.map((sample, round) => sample / against.samples[round]).filter(Number.isFinite);
+/** Ratios of two series, or of one of their other columns, round by round. */
+export function ratiosOf(series, against, column = 'samples') {
+  const { median: middle, lowest, highest } = ratioOf(series[column], against[column]);
+  const samples = series[column].map((sample, round) => sample / against[column][round]).filter(Number.isFinite);
   return { median: middle, min: lowest, max: highest, samples };
 }
 
@@ -50,13 +53,15 @@ export function rowsOf(experiment) {
     value: spread(series.samples),
     ratio: baseline && ratiosOf(series, baseline),
     redis: series.redis && spread(series.redis),
-    coresFull: series.coresFull,
-    limitedByLoad: series.limitedByLoad === true,
-    note: series.note,
+    remarks: [...loadRemarks(series), ...coresRemark(series), ...(series.note === undefined ? [] : [series.note])],
   }));
   if (experiment.axis !== undefined) return rows;
   const cost = (row) => row.ratio?.median ?? row.value.median;
   return rows.sort((a, b) => Number(b.isBaseline) - Number(a.isBaseline) || cost(a) - cost(b));
+}
+
+function coresRemark({ coresFull }) {
+  return coresFull === undefined ? [] : [`cores ${Math.round(coresFull * 100)} % full`];
 }
 
 /** @param {number[]} samples */

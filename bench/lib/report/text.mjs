@@ -1,4 +1,4 @@
-import { boundOf, judge } from './judge.mjs';
+import { boundOf, judge, ratioBeside } from './judge.mjs';
 import { range, ratio, unitOf, value } from './numbers.mjs';
 import { rowsOf } from './summarise.mjs';
 import { targets } from './targets.mjs';
@@ -21,20 +21,11 @@ export function experimentText(experiment) {
       row.ratio === undefined || row.isBaseline ? '' : range(row.ratio),
       value(row.value.median),
       ...(withRedis ? [row.redis === undefined ? '' : value(row.redis.median)] : []),
-      [row.label, ...remarks(row)].join(' · '),
+      [row.label, ...row.remarks].join(' · '),
     ]),
   ]);
   const skipped = (experiment.skipped ?? []).map(({ label, reason }) => `  skipped: ${label}: ${reason}`);
   return [head, table, ...skipped].join('\n');
-}
-
-/** What has to be said about a row besides its numbers. */
-export function remarks({ note, limitedByLoad, coresFull }) {
-  return [
-    ...(limitedByLoad ? ['the load generator was the limit'] : []),
-    ...(coresFull === undefined ? [] : [`cores ${Math.round(coresFull * 100)} % full`]),
-    ...(note === undefined ? [] : [note]),
-  ];
 }
 
 export function roundsText(rounds) {
@@ -45,11 +36,13 @@ export function roundsText(rounds) {
 export function targetsText(result) {
   const judged = targets.map((target) => ({ target, ...judge(target, result) })).filter(({ why }) => why !== 'not run');
   const words = { met: 'met', missed: 'MISSED', full: 'cores full', unknown: 'unknown' };
-  const rows = judged.map(({ target, outcome, ratio: measured, why }) => [
+  const rows = judged.map(({ target, outcome, ratio: measured, why, remarks = [] }) => [
     words[outcome],
-    measured === undefined ? '–' : ratio(measured),
+    measured === undefined ? '–' : ratioBeside(target, measured),
     boundOf(target),
-    `${target.what} / ${target.baseline}`.replaceAll('`', '') + (why === undefined ? '' : ` (${why})`),
+    [`${target.what} / ${target.baseline}`.replaceAll('`', ''), ...(why === undefined ? [] : [why]), ...remarks].join(
+      ' · ',
+    ),
   ]);
   return rows.length === 0 ? 'Targets: none concerned' : `Targets\n${columns(rows)}`;
 }
