@@ -2,9 +2,10 @@
  * How long the store takes to consume a ticket, and Redis to answer a PING, through one and the same client: in turns,
  * so that both meet the same machine.
  *
- *   node consume.mjs <redis url> <file of tickets, a JSON list of values> <operations of each kind a second>
+ *   node consume.mjs <redis url> <file of tickets, a JSON list of values> <how many of them> <of each kind a second>
  *
- * The first half is the warm-up, and does not count: what a just-in-time compiler has not seen is ten times as slow.
+ * So many are measured, at that pace. The others are the warm-up, one behind the other: what a just-in-time compiler
+ * has not seen is ten times as slow, and compiling it falls upon calls of a certain number.
  * Prints a line of JSON: `{"consume": {"p50": ..., "p99": ...}, "ping": {...}, "core": 0.3}`, in µs; `core` is the
  * share of a core that this process used.
  */
@@ -16,8 +17,9 @@ import { consumeRequest } from '../lib/consume-request.mjs';
 import { quantile } from '../lib/statistics.mjs';
 import { sleep, until } from '../lib/wait.mjs';
 
-const [url, file, rate] = process.argv.slice(2);
+const [url, file, count, rate] = process.argv.slice(2);
 const tickets = JSON.parse(readFileSync(file, 'utf8')).map(parseTicket);
+const measured = tickets.splice(-Number(count));
 const intervalMs = 1000 / Number(rate) / 2;
 
 const link = new RedisLink({ address: { kind: 'single', url }, timeoutMs: 5_000 });
@@ -38,14 +40,19 @@ async function timed(times, task) {
   times.push((performance.now() - start) * 1000);
 }
 
+for (const ticket of tickets) {
+  await ping();
+  await consume(ticket);
+}
+
 const times = { consume: [], ping: [] };
 const start = performance.now();
 const cpuAtStart = process.cpuUsage();
 const running = [];
-for (let turn = 0; turn < tickets.length * 2; turn += 1) {
+for (let turn = 0; turn < measured.length * 2; turn += 1) {
   const early = start + turn * intervalMs - performance.now();
   if (early > 0) await sleep(early);
-  const task = turn % 2 === 0 ? timed(times.ping, ping) : timed(times.consume, () => consume(tickets[(turn - 1) / 2]));
+  const task = turn % 2 === 0 ? timed(times.ping, ping) : timed(times.consume, () => consume(measured[(turn - 1) / 2]));
   running.push(task);
 }
 await Promise.all(running);
@@ -53,6 +60,5 @@ const { user, system } = process.cpuUsage(cpuAtStart);
 const core = (user + system) / 1000 / (performance.now() - start);
 await store.end();
 
-const warm = (values) => values.slice(values.length / 2);
-const shown = (values) => ({ p50: quantile(warm(values), 0.5), p99: quantile(warm(values), 0.99) });
+const shown = (values) => ({ p50: quantile(values, 0.5), p99: quantile(values, 0.99) });
 process.stdout.write(`${JSON.stringify({ consume: shown(times.consume), ping: shown(times.ping), core })}\n`);
