@@ -7,7 +7,7 @@ import { nanoid } from 'nanoid';
  */
 
 /** What every ticket value begins with: secret scanners and log scrubbers find it by that. */
-const TICKET_PREFIX = 'ogt_';
+export const TICKET_PREFIX = 'ogt_';
 const DIGEST_LENGTH = 11;
 const RANDOM_LENGTH = 11;
 /** Characters of a ticket id. */

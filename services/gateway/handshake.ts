@@ -1,6 +1,6 @@
 import { type Carrier, idSegment } from '../../shared/carriers.ts';
 import type { Refusal } from '../../shared/refusals.ts';
-import { TICKET_ID, type Ticket } from '../../shared/ticket.ts';
+import { TICKET_ID, TICKET_PREFIX, type Ticket } from '../../shared/ticket.ts';
 import { type PresentedTicket, takeTicket, ticketsIn } from './carriers.ts';
 import { parseSubprotocols } from './subprotocols.ts';
 
@@ -52,9 +52,18 @@ const PATH = /^\/(?!\/)[!-~]*$/;
 const TARGET = /^[!-"$-[\]-~]+$/;
 /** A `.` or `..` segment, percent-encoded or not: whoever resolves it would be led around a route or a ticket's path. */
 export const DOT_SEGMENT = /(?:\/|%2f|%5c)(?:\.|%2e){1,2}(?=\/|%2f|%5c|$)/i;
+/**
+ * A ticket belongs into its carrier. In a path it would stay, in logs and behind the gateway; and a proxy that takes
+ * its text out of the target would be led to another path than the one that was judged.
+ */
+const TICKET_TEXT = new RegExp(`${TICKET_PREFIX}${TICKET_ID}\\.`);
 const BASE64_OF_16_BYTES = /^[+/0-9A-Za-z]{22}==$/;
 
 const MALFORMED: ParsedHandshake = { ok: false, refusal: { code: 'handshake_malformed' } };
+const TICKET_IN_PATH: ParsedHandshake = {
+  ok: false,
+  refusal: { code: 'handshake_malformed', detail: 'A ticket is in the path: present it in the subprotocol.' },
+};
 const UPGRADE_REQUIRED: ParsedHandshake = { ok: false, refusal: { code: 'upgrade_required' } };
 
 /** Reads an upgrade request, cheapest check first. Pure: nothing is asked and nothing is written. */
@@ -85,6 +94,7 @@ export function parseHandshake(request: UpgradeRequest, carriers: readonly Carri
   if (request.target.length > MAX_TARGET_LENGTH) return MALFORMED;
   const [path = '', ...queries] = request.target.split('?');
   if (!PATH.test(path) || !TARGET.test(request.target) || DOT_SEGMENT.test(path)) return MALFORMED;
+  if (TICKET_TEXT.test(unescaped(path))) return TICKET_IN_PATH;
 
   const protocols = parseSubprotocols(headers.get('sec-websocket-protocol')?.join(','));
   if (protocols === null) return MALFORMED;
@@ -109,6 +119,11 @@ export function readRefused({ target, rawHeaders }: Pick<UpgradeRequest, 'target
   const carriers = { query: queries.join('?'), protocols: protocols.map((protocol) => protocol.trim()) };
   const tickets = ticketsIn(carriers, headers.get('authorization') ?? []);
   return { tickets, origin: onlyOne(headers, 'origin') };
+}
+
+/** Every percent-encoded octet as a character: enough to find ASCII, and nothing is malformed. */
+function unescaped(path: string): string {
+  return path.replaceAll(/%([0-9a-f]{2})/gi, (_, octet: string) => String.fromCharCode(Number.parseInt(octet, 16)));
 }
 
 function onlyOne(headers: ReadonlyMap<string, readonly string[]>, name: string): string | undefined {

@@ -325,6 +325,26 @@ describe.each(modesHere)('$name', (mode: Mode) => {
 
     expect(site.proxyOf(mode).output()).not.toContain('ogt_');
   });
+
+  /** What a proxy that takes the text of a ticket out of the target would connect to another path by. It may log the path. */
+  test.each([
+    '/ad&ticket=Tmin?a&ticket=T',
+    '/adticket=Tmin?ticket=T',
+    '/adTmin?ticket=T',
+    '/ad%26ticket%3DTmin?a&ticket=T',
+    '/ad%26ticket%3d%6fTAILmin?a&ticket=T',
+    '/x/.&ticket=T./admin?a&ticket=T',
+    '/&ticket=T/evil.example/?a&ticket=T',
+  ])('does not connect at all for %s', async (target) => {
+    const { id, ticket } = await site.issue();
+    const before = site.backEnd.arrivals.length;
+    const path = target.replaceAll(/TAIL|T/g, (mark) => (mark === 'T' ? ticket : ticket.slice(1)));
+
+    await refusedOrOpen(mode, upgradeLines({ path, host: '127.0.0.1' }));
+
+    expect(site.backEnd.arrivals.slice(before)).toEqual([]);
+    expect((await recordInRedis(site.redis, id)).last_attempt_outcome).toBe('handshake_malformed');
+  });
 });
 
 test.each(modesHere.filter(({ proxy, forwardAuth }) => proxy === 'caddy' && forwardAuth))(

@@ -58,6 +58,7 @@ describe('a handshake', () => {
     ['one Authorization of another scheme', {}, { Authorization: 'Basic YTpi' }],
     ['an empty query', { target: '/?' }, {}],
     ['a path that cannot be decoded', { target: '/%' }, {}],
+    ['a path with nearly a ticket', { target: `/${VALUE.slice(0, 26)}/` }, {}],
     ['a target of 16,384 characters', { target: `/${'a'.repeat(16_383)}` }, {}],
     ['100 headers', {}, { X: Array.from({ length: 95 }, String) }],
   ])('with %s is well-formed', (_name, fields, headers) => {
@@ -103,6 +104,8 @@ describe('a handshake', () => {
     ['a blank', { target: '/a b' }, {}],
     ['a byte beyond ASCII', { target: '/\u00e9' }, {}],
     ['a control character', { target: '/\u0007' }, {}],
+    ['a ticket in the path', { target: `/a${VALUE}b` }, {}],
+    ['a ticket in the path, percent-encoded', { target: `/a%26ticket%3D%6fgt%5F${VALUE.slice(4)}` }, {}],
     ['two slashes behind the id segment', { target: '/~AbCdEfGhIjKlMnOpQrStUv//evil.example' }, {}],
   ])('with %s is malformed', (_name, fields, headers) => {
     expect(codeOf(request(fields, headers))).toBe('handshake_malformed');
