@@ -6,7 +6,7 @@ import { counted } from '../../shared/store/create-store.ts';
 import { type Admitted, StoreUnavailable, type TicketStore } from '../../shared/store/store.ts';
 import { hashSecret, mintAttemptId, type Ticket } from '../../shared/ticket.ts';
 import { type Handshake, parseHandshake, readRefused, type UpgradeRequest } from './handshake.ts';
-import type { Load } from './load.ts';
+import type { Load, Place } from './load.ts';
 import { originAllowed } from './origin-rule.ts';
 import type { FindRoute, Route } from './routes.ts';
 
@@ -61,11 +61,11 @@ export interface AdmissionContext {
  * What the gateway decides about an upgrade, the cheapest reason first and the store last:
  * syntax, drain and load, route, origin, ticket syntax, consume. Nothing is written to the client here.
  *
- * @param leave gives the upgrade's place among those that are being decided back: called before an early refusal is noted
+ * @param place the upgrade's, among those that are being decided
  */
-export async function admit(visitor: Visitor, context: AdmissionContext, leave: () => void): Promise<Admission> {
+export async function admit(visitor: Visitor, context: AdmissionContext, place: Place): Promise<Admission> {
   const parsed = parseHandshake(visitor, context.rules.carriers);
-  if (!parsed.ok) return refuseEarly(parsed.refusal, visitor, context, leave);
+  if (!parsed.ok) return refuseEarly(parsed.refusal, visitor, context, place);
   const { handshake } = parsed;
   const { presented } = handshake;
 
@@ -74,9 +74,9 @@ export async function admit(visitor: Visitor, context: AdmissionContext, leave: 
     (await context.load.refusal(visitor.address)) ??
     routeRefusal(route, context.load) ??
     originRefusal(visitor, handshake, route);
-  if (early !== undefined || route === undefined) return refuseEarly(early ?? NO_ROUTE, visitor, context, leave);
-  if (presented.kind === 'missing') return refuseEarly({ code: 'ticket_missing' }, visitor, context, leave);
-  if (presented.kind === 'malformed') return refuseEarly({ code: 'ticket_malformed' }, visitor, context, leave);
+  if (early !== undefined || route === undefined) return refuseEarly(early ?? NO_ROUTE, visitor, context, place);
+  if (presented.kind === 'missing') return refuseEarly({ code: 'ticket_missing' }, visitor, context, place);
+  if (presented.kind === 'malformed') return refuseEarly({ code: 'ticket_malformed' }, visitor, context, place);
   return consume(visitor, handshake, route, presented.ticket, context);
 }
 
@@ -84,15 +84,15 @@ export async function admit(visitor: Visitor, context: AdmissionContext, leave: 
  * Puts a refusal that was decided before consume on the record of the ticket that came with it, if one
  * did, and says whose ticket it is. Where there are several it goes onto the record of each.
  *
- * @param leave called first: while it is noted, strangers' refusals would else keep places from good tickets
+ * @param place given back first: while they are noted, strangers' refusals would else keep places from good tickets
  */
 export async function refuseEarly(
   refusal: Refusal,
   visitor: Presented,
   context: AdmissionContext,
-  leave?: () => void,
+  place?: Place,
 ): Promise<Refused> {
-  leave?.();
+  if (place !== undefined) context.load.free(place);
   const { tickets, origin } = readRefused(visitor);
   const [first] = tickets;
   if (first === undefined) return { kind: 'refused', refusal };

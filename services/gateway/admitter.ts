@@ -70,9 +70,10 @@ export class Admitter {
 
   /** Decides about an upgrade, and has what follows from it done, before it counts as decided. */
   async decide(visitor: Visitor, then: (decision: Decision) => void | Promise<void>): Promise<void> {
-    const leave = this.#context.load.enter();
+    const { load } = this.#context;
+    const place = load.enter();
     try {
-      const admission = await admit(visitor, this.#admission, leave);
+      const admission = await admit(visitor, this.#admission, place);
       if (admission.kind === 'refused') {
         await then(admission);
         await this.#refused(visitor, admission.refusal, admission.subject);
@@ -81,7 +82,7 @@ export class Admitter {
         await this.#enter(visitor, admission, then);
       }
     } finally {
-      leave();
+      load.leave(place);
     }
   }
 

@@ -30,6 +30,13 @@ const NOT_THE_CLIENTS_FAULT: readonly RefusalCode[] = [
   'upstream_refused',
 ];
 
+/** What an upgrade counts for while it is being decided. */
+export interface Place {
+  deciding: 0 | 1;
+  /** 1 for one that came before the drain. */
+  readonly admissible: 0 | 1;
+}
+
 /** How busy a gateway is, and whether it takes one more. */
 export class Load {
   readonly #limits: LoadLimits;
@@ -73,18 +80,24 @@ export class Load {
     this.#draining = true;
   }
 
-  /** Counts an upgrade as being decided until the returned function is called, which may be more than once. */
-  enter(): () => void {
-    const admissible = this.#draining ? 0 : 1;
-    this.#deciding += 1;
-    this.#admissible += admissible;
-    let entered = true;
-    return () => {
-      if (!entered) return;
-      entered = false;
-      this.#deciding -= 1;
-      this.#admissible -= admissible;
-    };
+  /** Counts an upgrade as being decided, until {@link Load.leave} is called for it. */
+  enter(): Place {
+    const place: Place = { deciding: 1, admissible: this.#draining ? 0 : 1 };
+    this.#deciding += place.deciding;
+    this.#admissible += place.admissible;
+    return place;
+  }
+
+  /** An upgrade has been refused: others may be decided in its place, although it has not been answered yet. */
+  free(place: Place): void {
+    this.#deciding -= place.deciding;
+    place.deciding = 0;
+  }
+
+  /** An upgrade has been answered. Called once for each. */
+  leave(place: Place): void {
+    this.free(place);
+    this.#admissible -= place.admissible;
   }
 
   /** Why one more upgrade from this address is not taken, if so. The upgrade itself has entered. */

@@ -109,10 +109,10 @@ describe('while refusals of strangers are being noted', () => {
   test('an upgrade that was refused gives its place back once', async () => {
     const { core, stranger, outcomeAmong } = await amongStrangers({});
     await outcomeAmong(1, [core.admitter.decide(stranger, () => {})]);
-    const leave = core.load.enter();
+    const place = core.load.enter();
 
     expect(core.load.admissible).toBe(1);
-    leave();
+    core.load.leave(place);
     expect(core.load.admissible).toBe(0);
   });
 });

@@ -31,23 +31,26 @@ describe('a gateway', () => {
 
   test('knows which of those that it decides about may still be admitted in a drain', () => {
     const load = loadOf();
-    const leave = load.enter();
+    const place = load.enter();
     load.drain();
-    const leaveLater = load.enter();
+    const later = load.enter();
     expect(load.admissible).toBe(1);
-    leave();
+    load.leave(place);
     expect(load.admissible).toBe(0);
-    leaveLater();
+    load.leave(later);
     expect(load.admissible).toBe(0);
   });
 
-  test('counts one that leaves twice as having left once', async () => {
+  test('has the place of one that is refused free at once, and waits for its answer in a drain all the same', async () => {
     const load = loadOf({ maxPendingUpgrades: 1 });
-    const leave = load.enter();
+    const refused = load.enter();
     load.enter();
-    leave();
-    leave();
+    expect(await codeOf(load)).toBe('overloaded');
+    load.free(refused);
+    expect(await codeOf(load)).toBeUndefined();
+    expect(load.admissible).toBe(2);
 
+    load.leave(refused);
     expect(load.admissible).toBe(1);
     load.enter();
     expect(await codeOf(load)).toBe('overloaded');
@@ -56,11 +59,11 @@ describe('a gateway', () => {
   test('decides about so many at once and no more', async () => {
     const load = loadOf({ maxPendingUpgrades: 2 });
     load.enter();
-    const leave = load.enter();
+    const place = load.enter();
     expect(await codeOf(load)).toBeUndefined();
     load.enter();
     expect(await codeOf(load)).toBe('overloaded');
-    leave();
+    load.leave(place);
     expect(await codeOf(load)).toBeUndefined();
   });
 
@@ -68,11 +71,11 @@ describe('a gateway', () => {
     const load = loadOf({ maxConnections: 5 }, 3);
     load.enter();
     expect(await codeOf(load)).toBeUndefined();
-    const leave = load.enter();
+    const place = load.enter();
     expect(await codeOf(load)).toBeUndefined();
     load.enter();
     expect(await codeOf(load)).toBe('connection_limit');
-    leave();
+    load.leave(place);
     expect(await codeOf(load)).toBeUndefined();
   });
 
