@@ -65,8 +65,9 @@ export function createConnector<Socket>(
         if (!(error instanceof ConnectRefused)) throw error;
         if (await signIn(error)) attempts++;
         else {
-          // Perhaps it was the question why that nobody was signed in for. That attempt was one.
-          await signIn(error.cause);
+          // Perhaps it was the question why that nobody was signed in for. That attempt was one. With tickets of the
+          // application's own, that somebody gets them says nothing about this question: it would ask for ever.
+          if (typeof options.tickets !== 'function') await signIn(error.cause as ConnectRefused);
           await wait(error, attempts > 1 ? error : { retry: 'never' });
         }
       }
@@ -81,13 +82,9 @@ export function createConnector<Socket>(
   }
 
   /** Has the user sign in, where that is what is missing and was not done already. Who asks meanwhile waits with the first. */
-  async function signIn(reason: unknown): Promise<boolean> {
-    if (
-      !(reason instanceof ConnectRefused && /^credentials_/.test(reason.code)) ||
-      login === null ||
-      !onUnauthenticated
-    )
-      return false;
+  async function signIn(reason: ConnectRefused): Promise<boolean> {
+    // The cause of a refusal may be none, and nothing at all.
+    if (!/^credentials_/.test(reason?.code) || login === null || !onUnauthenticated) return false;
     onState('signing_in', { reason });
     login ??= (async () => {
       await onUnauthenticated(reason);

@@ -9,7 +9,7 @@ export const clientCodes = {
   /** The handshake failed, and no gateway ever saw the ticket. */
   not_seen: [
     'backoff',
-    'check the network, connect-src, GATEWAY_URL, the gateway, its Redis, that proxies pass Upgrade on',
+    'check the network, connect-src, GATEWAY_URL, the gateway, its Redis, that proxies pass Upgrade',
   ],
   /** The handshake failed, and the ticket service could not be asked why. */
   unexplained: ['backoff', 'see cause'],
@@ -21,7 +21,7 @@ export const clientCodes = {
   /** Something answered that does not speak as a ticket service does, or the application's own `tickets` returned no ticket. */
   answer_unreadable: ['never', 'check the address of the ticket service'],
   /** A gateway admitted the ticket, and the connection broke before the client saw it open. */
-  connection_lost: ['backoff', 'it broke while opening'],
+  connection_lost: ['backoff', 'broke while opening'],
 } as const satisfies Record<string, readonly [Retry, advice: string]>;
 
 export type ClientCode = keyof typeof clientCodes;
@@ -52,7 +52,7 @@ export class ConnectRefused extends Error {
   declare readonly ticketId: string | undefined;
 
   constructor(code: ConnectCode, { message, status, retry, retryAfter, ticketId, cause }: RefusedDetails = {}) {
-    const [ownRetry = 'never', advice = 'refused'] = clientCodes[code as ClientCode] ?? []; // none for the services' codes
+    const { 0: ownRetry = 'never', 1: advice = 'refused' } = Object(clientCodes[code as ClientCode]); // none for the services' codes
     super(`${code}: ${message ?? advice}`, { cause });
     Object.assign(this, {
       name: 'ConnectRefused',

@@ -266,6 +266,25 @@ describe('a user who is not signed in', () => {
       expect(asked).toEqual(['credentials_invalid']);
       expect(issued()).toHaveLength(1);
     });
+
+    test('is not asked again and again where the application gets the tickets by itself', async () => {
+      const { options, issued } = await signedOut();
+      const { tickets, ...rest } = options;
+      const headers = { Authorization: await bearer('ada'), 'Content-Type': 'application/json' };
+      const own = (wish: object) => fetch(`${tickets}`, { method: 'POST', headers, body: JSON.stringify(wish) });
+      const asked: string[] = [];
+      const refused = await refusalOf({
+        ...rest,
+        attempts: 3,
+        tickets: own,
+        records: `${tickets}`,
+        headers: { Authorization: 'Bearer expired' },
+        onUnauthenticated: ({ code }) => void asked.push(code),
+      });
+      expect(refused).toMatchObject({ code: 'unexplained' });
+      expect(issued()).toHaveLength(3);
+      expect(asked).toEqual([]);
+    });
   });
 
   test('and does not want to be ends it with the reason of the application', async () => {

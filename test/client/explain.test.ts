@@ -16,7 +16,7 @@ describe('the record of a ticket whose handshake failed', () => {
     const refused = explain(record({ state }));
     expect(refused).toBeInstanceOf(ConnectRefused);
     expect(refused).toMatchObject({ code: 'not_seen', status: undefined, retry: 'backoff', ticketId: ID });
-    expect(refused.message).toContain('proxies pass Upgrade on');
+    expect(refused.message).toContain('proxies pass Upgrade');
     expect(refused.message).toContain('its Redis');
     expect(refused.message).toContain('connect-src');
   });

@@ -17,6 +17,11 @@ describe('a refusal of the table', () => {
     }
   });
 
+  test.each(['constructor', 'toString', '__proto__'])('that nobody knows has no row by chance: %s', (code) => {
+    // What a service that is not ours might send.
+    expect(new ConnectRefused(code as 'draining', { status: 403 }).message).toBe(`${code}: refused`);
+  });
+
   test('is what the client knows of, and nothing else', () => {
     expect(refusalCodes).toEqual(expect.arrayContaining(Object.keys({ ...retryAfterSeconds, ...unexpectedRetry })));
   });
