@@ -8,8 +8,9 @@ import { createStore } from '../../shared/store/create-store.ts';
 import { SIGNED_IN, startApplication } from '../support/application.ts';
 import { startChromium } from '../support/chromium.ts';
 import { isMissing } from '../support/fleet.ts';
-import { type Environment, runGateway, runTicketService, settingsOf } from '../support/in-process.ts';
+import { type Environment, type InProcess, runGateway, runTicketService, settingsOf } from '../support/in-process.ts';
 import { bearer, type ServiceProcess, startService } from '../support/services.ts';
+import { startSigningProxy, USER_HEADER } from '../support/signing-proxy.ts';
 import { atEnd } from '../support/teardown.ts';
 import { until } from '../support/wait.ts';
 
@@ -264,11 +265,15 @@ describe.skipIf(isMissing('chromium'))(
   'the page of a ticket service that can simulate little',
   { timeout: 60_000 },
   () => {
-    async function startSite(settings: Environment = {}): Promise<string> {
+    async function startTicketService(settings: Environment = {}): Promise<InProcess> {
       const store = createStore(await settingsOf({}), pino({ level: 'silent' }));
       const gateway = await runGateway({}, { store });
       const env = { PLAYGROUND: 'true', GATEWAY_URL: `ws://localhost:${gateway.port}`, ...settings };
-      return `http://localhost:${(await runTicketService(env, { store })).port}/`;
+      return runTicketService(env, { store });
+    }
+
+    async function startSite(settings: Environment = {}): Promise<string> {
+      return `http://localhost:${(await startTicketService(settings)).port}/`;
     }
 
     test('signs in with a token, and says what to do by hand', async () => {
@@ -313,6 +318,21 @@ describe.skipIf(isMissing('chromium'))(
       await page.getByRole('button', { name: 'Sign out' }).click();
       await press(page, 'twice');
       expect(await textOf(page, '.told-code')).toBe('credentials_missing');
+    });
+
+    test('is there behind a proxy that lets nobody in without its cookie', async () => {
+      const proxied = { AUTH_PROXY_HEADER: USER_HEADER, TRUST_PROXY: '127.0.0.1' };
+      const { url } = await startSigningProxy(await startTicketService(proxied));
+      const [name = '', value = ''] = SIGNED_IN.split('=');
+      const lasting = { expires: -1, httpOnly: true, secure: false, sameSite: 'Lax' } as const;
+      const cookies = [{ name, value, domain: '127.0.0.1', path: '/', ...lasting }];
+      const { page, complaints } = await open(await startChromium(), `${url}/`, {
+        storageState: { cookies, origins: [] },
+      });
+
+      await page.getByRole('button', { name: 'Use my existing login' }).click();
+      await page.getByRole('button', { name: 'Sign out' }).waitFor();
+      expect(complaints).toEqual([]);
     });
 
     test('says where to go where the gateway would refuse its origin', async () => {

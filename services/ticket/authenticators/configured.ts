@@ -48,9 +48,13 @@ export function configuredAuthenticators(context: AuthenticationContext): Authen
   return found.filter((authenticator) => authenticator !== undefined);
 }
 
-/** Whether a browser may be signed in already by what it, or a proxy in front, adds to every request. */
+/**
+ * Whether a page may leave it to the browser, or to a proxy in front, to sign its requests in. Where passwords are
+ * taken it may not: the browser would ask for one in a window of its own, and send it from then on for any site.
+ */
 export function takesExistingLogin(settings: Settings): boolean {
-  const { authProxyHeader, authSessionSecret, authForwardUrl } = settings;
+  const { authUsersFile, authProxyHeader, authSessionSecret, authForwardUrl } = settings;
+  if (authUsersFile !== undefined) return false;
   return [authProxyHeader, authSessionSecret, authForwardUrl].some((setting) => setting !== undefined);
 }
 

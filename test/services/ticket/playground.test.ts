@@ -5,7 +5,9 @@ import type { Authenticator } from '../../../services/ticket/authenticators/auth
 import { createStore } from '../../../shared/store/create-store.ts';
 import { httpRequest } from '../../support/http-request.ts';
 import { type InProcess, runGateway, runTicketService, settingsOf } from '../../support/in-process.ts';
+import { quickHash } from '../../support/passwords.ts';
 import { bearer } from '../../support/services.ts';
+import { temporaryFile } from '../../support/temporary-file.ts';
 import { type Ask, ask } from '../../support/ticket-client.ts';
 import { openWithTicket } from '../../support/web-socket.ts';
 
@@ -170,6 +172,11 @@ describe('the facts', () => {
 
     expect(await existing({ AUTH_FORWARD_URL: 'http://127.0.0.1:1/me' })).toBe(true);
     expect(await existing({ AUTH_PROXY_HEADER: 'X-User', TRUST_PROXY: '127.0.0.1' })).toBe(true);
+    const both = {
+      AUTH_FORWARD_URL: 'http://127.0.0.1:1/me',
+      AUTH_USERS_FILE: temporaryFile(`ada:${quickHash('correct horse')}\n`),
+    };
+    expect(await existing(both)).toBe(false);
   });
 
   test('name the demo user, and the simulations of the process', async () => {
