@@ -28,6 +28,10 @@ export interface Handshake {
   readonly query: string;
   readonly host: string;
   readonly origin: string | undefined;
+  /** `Sec-WebSocket-Key`. */
+  readonly key: string;
+  /** `Sec-WebSocket-Extensions`, as they were offered. */
+  readonly extensions: string | undefined;
   /** Without the ticket. */
   readonly protocols: readonly string[];
   readonly presented: PresentedTicket;
@@ -88,7 +92,8 @@ export function parseHandshake(request: UpgradeRequest, carriers: readonly Carri
   const version = only('sec-websocket-version');
   if (version === undefined) return MALFORMED;
   if (version !== '13') return UPGRADE_REQUIRED;
-  if (!BASE64_OF_16_BYTES.test(only('sec-websocket-key') ?? '')) return MALFORMED;
+  const key = only('sec-websocket-key') ?? '';
+  if (!BASE64_OF_16_BYTES.test(key)) return MALFORMED;
   if (!atMostOne('origin') || !atMostOne('authorization')) return MALFORMED;
 
   if (request.target.length > MAX_TARGET_LENGTH) return MALFORMED;
@@ -105,7 +110,8 @@ export function parseHandshake(request: UpgradeRequest, carriers: readonly Carri
   const rest = path.replace(ID_SEGMENT, '');
   // What follows the segment has to be a path in its own right.
   if (rest !== '' && !PATH.test(rest)) return MALFORMED;
-  return { ok: true, handshake: { ...taken, path: rest || '/', host, origin: only('origin') } };
+  const extensions = headers.get('sec-websocket-extensions')?.join(', ');
+  return { ok: true, handshake: { ...taken, path: rest || '/', host, origin: only('origin'), key, extensions } };
 }
 
 /** What can be read of a request that is refused whatever it is: enough to put the refusal on its tickets' records. */

@@ -84,21 +84,18 @@ async function open(
   const { upstream } = route;
   if (upstream === undefined) {
     if (socket.readableLength > 0) return TOO_EARLY;
-    // ws answers from these headers: the ticket must not be among the subprotocols it chooses from.
-    request.headers['sec-websocket-protocol'] = handshake.protocols.join(',');
-    if (handshake.protocols.length === 0) delete request.headers['sec-websocket-protocol'];
     const { subject, claims = '{}' } = admitted;
-    echo.open(request, socket, { ticketId, subject, claims }, (wire) => entry.open(wire));
+    echo.open(handshake, socket, { ticketId, subject, claims }, (wire) => entry.open(wire));
     return undefined;
   }
   const relayed = await relay(
     {
-      request,
+      rawHeaders: request.rawHeaders,
       socket,
       route: { ...route, upstream },
       identity: identityOf(ticketId, admitted),
       target: handshake.query === '' ? handshake.path : `${handshake.path}?${handshake.query}`,
-      protocols: handshake.protocols,
+      handshake,
       forwarded: {
         for: visitor.address,
         proto: forwardedScheme(request, trustProxy),

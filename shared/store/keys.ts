@@ -63,17 +63,25 @@ export interface Keys {
   rate(kind: string, digest: string): string;
 }
 
-/** The key names under a prefix (`REDIS_KEY_PREFIX`). */
+/**
+ * The key names under a prefix (`REDIS_KEY_PREFIX`). They are taken apart once: filling them in by a regular
+ * expression each time takes 4 % of the CPU of an admitted handshake.
+ */
 export function createKeys(prefix: string): Keys {
-  function fill(name: keyof typeof names, values: Readonly<Record<string, string>>): string {
-    return prefix + names[name].name.replace(/<([^>]+)>/g, (_, part: string) => values[part] ?? '');
+  function named(name: keyof typeof names): (values: Readonly<Record<string, string>>) => string {
+    // Text stands at the even places, names of values at the odd ones.
+    const parts = names[name].name.split(/<([^>]+)>/);
+    return (values) => parts.reduce((key, part, at) => key + (at % 2 === 0 ? part : (values[part] ?? '')), prefix);
   }
+  const [ticket, connections, pending] = [named('ticket'), named('connections'), named('pending')];
+  const [gateway, control] = [named('gateway'), named('control')];
+  const rate = named('rate');
   return {
-    ticket: (id) => fill('ticket', splitTicketId(id)),
-    connections: (id) => fill('connections', splitTicketId(id)),
-    pending: (id) => fill('pending', splitTicketId(id)),
-    gateway: (gatewayId) => fill('gateway', { 'gateway id': gatewayId }),
-    control: (gatewayId) => fill('control', { 'gateway id': gatewayId }),
-    rate: (kind, digest) => fill('rate', { kind, digest }),
+    ticket: (id) => ticket(splitTicketId(id)),
+    connections: (id) => connections(splitTicketId(id)),
+    pending: (id) => pending(splitTicketId(id)),
+    gateway: (gatewayId) => gateway({ 'gateway id': gatewayId }),
+    control: (gatewayId) => control({ 'gateway id': gatewayId }),
+    rate: (kind, digest) => rate({ kind, digest }),
   };
 }

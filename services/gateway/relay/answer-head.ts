@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { trimBlanks } from '../white-space.ts';
 
 /** The head of an HTTP/1.1 response, as it was sent. */
@@ -11,8 +11,8 @@ export interface AnswerHead {
 
 /** What was offered to an upstream, which its answer has to fit. */
 export interface Offer {
-  /** `Sec-WebSocket-Key`. */
-  readonly key: string;
+  /** The `Sec-WebSocket-Accept` that the key wants. */
+  readonly accept: string;
   readonly protocols: readonly string[];
   /** `Sec-WebSocket-Extensions`, or nothing. */
   readonly extensions: string | undefined;
@@ -53,9 +53,7 @@ export function connectionOptions(answer: AnswerHead): string[] {
 
 /** `Sec-WebSocket-Accept` for a key (RFC 6455 §4.2.2). */
 export function acceptOf(key: string): string {
-  return createHash('sha1')
-    .update(key + GUID)
-    .digest('base64');
+  return hash('sha1', key + GUID, 'base64');
 }
 
 /**
@@ -72,7 +70,7 @@ export function opensWebSocket(answer: AnswerHead, offer: Offer): boolean {
   if (answer.status !== 101 || answer.version !== '1.1') return false;
   if (only('upgrade')?.toLowerCase() !== 'websocket') return false;
   if (!connectionOptions(answer).includes('upgrade')) return false;
-  if (only('sec-websocket-accept') !== acceptOf(offer.key)) return false;
+  if (only('sec-websocket-accept') !== offer.accept) return false;
 
   const protocols = headerValues(answer, 'sec-websocket-protocol');
   if (protocols.length > 1 || !protocols.every((protocol) => offer.protocols.includes(protocol))) return false;

@@ -1,10 +1,10 @@
-import type { IncomingMessage } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { ONCEGATE_PROTOCOL } from '../../../shared/carriers.ts';
 import type { Metrics } from '../../../shared/metrics.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import type { Wire, WireListener } from '../connection.ts';
+import type { Handshake } from '../handshake.ts';
 import type { Route } from '../routes.ts';
 import { type AnswerHead, acceptOf, connectionOptions, headerValues } from './answer-head.ts';
 import { dial, type Upstream } from './dial.ts';
@@ -19,14 +19,14 @@ export interface RelayOptions {
 
 /** An admitted upgrade, as far as its way to the upstream is concerned. */
 export interface Passage {
-  readonly request: IncomingMessage;
+  /** Of the client's request, names and values in turn. */
+  readonly rawHeaders: readonly string[];
   readonly socket: Duplex;
   readonly route: Route & { readonly upstream: Upstream };
   readonly identity: Identity;
   /** Path and query, without the ticket. */
   readonly target: string;
-  /** Without the ticket. */
-  readonly protocols: readonly string[];
+  readonly handshake: Pick<Handshake, 'key' | 'extensions' | 'protocols'>;
   readonly forwarded: RequestHeadOptions['forwarded'];
 }
 
@@ -47,11 +47,10 @@ export type Relayed =
  * the client answered with 101. The rest is a splice of bytes.
  */
 export async function relay(passage: Passage, { signing, metrics }: RelayOptions): Promise<Relayed> {
-  const { request, socket, route, target, forwarded } = passage;
-  const key = request.headers['sec-websocket-key'] ?? '';
-  const extensions = request.headers['sec-websocket-extensions'];
-  const protocols = passage.protocols.filter((protocol) => protocol !== ONCEGATE_PROTOCOL);
-  const { rawHeaders } = request;
+  const { rawHeaders, socket, route, target, forwarded } = passage;
+  const { key, extensions, protocols: offered } = passage.handshake;
+  const protocols = offered.filter((protocol) => protocol !== ONCEGATE_PROTOCOL);
+  const accept = acceptOf(key);
   const identity = await identityHeaders(passage.identity, signing);
   const behind = targetBehind(route.upstream.url, target);
   const head = requestHead({ target: behind, rawHeaders, protocols, identity, forwarded });
@@ -61,7 +60,7 @@ export async function relay(passage: Passage, { signing, metrics }: RelayOptions
   const onGone = () => gone.abort();
   socket.once('close', onGone).once('end', onGone);
   const started = performance.now();
-  const dialled = await dial(route.upstream, head, { key, protocols, extensions }, gone.signal);
+  const dialled = await dial(route.upstream, head, { accept, protocols, extensions }, gone.signal);
   socket.off('close', onGone).off('end', onGone);
 
   if (hasGone(socket)) {
@@ -74,7 +73,7 @@ export async function relay(passage: Passage, { signing, metrics }: RelayOptions
     kind: 'open',
     abandon: () => dialled.socket.destroy(),
     begin(listen) {
-      socket.write(switchingProtocols(dialled.answer, acceptOf(key), passage.protocols), 'latin1');
+      socket.write(switchingProtocols(dialled.answer, accept, offered), 'latin1');
       const { maxMessageBytes, idleSeconds } = route;
       new Splice({ client: socket, upstream: dialled.socket, maxMessageBytes, idleMs: idleSeconds * 1000 }, listen);
     },

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Wire } from '../../../services/gateway/connection.ts';
 import { Echo } from '../../../services/gateway/echo.ts';
@@ -8,6 +8,12 @@ import { until } from '../../support/wait.ts';
 import { openWebSocket, openWithTicket } from '../../support/web-socket.ts';
 
 const MIB = 1_048_576;
+
+/** What a request asks for. */
+function offerOf({ headers }: IncomingMessage) {
+  const { 'sec-websocket-key': key = '', 'sec-websocket-protocol': protocols } = headers;
+  return { key, protocols: protocols?.split(/, */) ?? [] };
+}
 
 /** An HTTP server that opens every upgrade with an echo. */
 async function startEcho({ maxMessageBytes = MIB, claims = '{}' } = {}) {
@@ -19,7 +25,7 @@ async function startEcho({ maxMessageBytes = MIB, claims = '{}' } = {}) {
     socket.on('error', () => socket.destroy());
     const hello = { ticketId: 'AbCdEfGhIjKlMnOpQrStUv', subject: 'ada "the" first', claims };
     wires.push(
-      echo.open(request, socket, hello, () => ({
+      echo.open(offerOf(request), socket, hello, () => ({
         heard: () => void events.push('heard'),
         failed: (reason) => void events.push(reason),
         ended: (code, reason) => void events.push(`ended ${code} ${reason}`),
@@ -149,7 +155,7 @@ describe('the echo', () => {
     server.on('upgrade', (request, socket) => {
       socket.on('error', () => socket.destroy());
       socket.once('end', () => {
-        wire = echo.open(request, socket, { ticketId: 'a', subject: 'b', claims: '{}' }, () => {
+        wire = echo.open(offerOf(request), socket, { ticketId: 'a', subject: 'b', claims: '{}' }, () => {
           opened = true;
           return { heard() {}, failed() {}, ended() {} };
         });

@@ -39,6 +39,7 @@ describe('a handshake', () => {
     const headers = {
       Origin: 'https://app.example',
       'Sec-WebSocket-Protocol': [`chat, oncegate.ticket.${VALUE}`, 'oncegate.v1'],
+      'Sec-WebSocket-Extensions': ['permessage-deflate; client_max_window_bits', 'x-other'],
     };
 
     expect(handshakeOf(request({ target }, headers))).toEqual({
@@ -46,6 +47,8 @@ describe('a handshake', () => {
       query: 'a=1&b=?2',
       host: 'chat.example',
       origin: 'https://app.example',
+      key: 'dGhlIHNhbXBsZSBub25jZQ==',
+      extensions: 'permessage-deflate; client_max_window_bits, x-other',
       protocols: ['chat', 'oncegate.v1'],
       presented: { kind: 'ticket', ticket: { id: VALUE.slice(4, 26), secret: VALUE.slice(27) } },
     });

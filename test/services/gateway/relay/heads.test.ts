@@ -3,12 +3,13 @@ import { acceptOf, opensWebSocket, parseAnswerHead } from '../../../../services/
 import { requestHead } from '../../../../services/gateway/relay/request-head.ts';
 
 const key = 'dGhlIHNhbXBsZSBub25jZQ==';
-const offer = { key, protocols: ['chat'], extensions: 'permessage-deflate; client_max_window_bits, x-other' };
+const accept = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
+const offer = { accept, protocols: ['chat'], extensions: 'permessage-deflate; client_max_window_bits, x-other' };
 const good = [
   'HTTP/1.1 101 Switching Protocols',
   'Upgrade: websocket',
   'Connection: Upgrade',
-  'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=',
+  `Sec-WebSocket-Accept: ${accept}`,
 ];
 
 function opens(lines: readonly string[]): boolean {
@@ -20,7 +21,7 @@ const without = (name: string) => good.filter((line) => !line.startsWith(name));
 
 describe('the answer of an upstream', () => {
   test('is accepted as the example of RFC 6455 section 1.3 has it', () => {
-    expect(acceptOf(key)).toBe('s3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
+    expect(acceptOf(key)).toBe(accept);
     expect(opens(good)).toBe(true);
   });
 
