@@ -13,10 +13,14 @@ export type PresentedTicket =
   | { readonly kind: 'malformed' }
   | { readonly kind: 'ticket'; readonly ticket: Ticket };
 
-interface Carriers {
+/** The carriers that a browser can fill. */
+interface BrowserCarriers {
   /** The query, without its question mark. */
   readonly query: string;
   readonly protocols: readonly string[];
+}
+
+interface Carriers extends BrowserCarriers {
   readonly authorization: string | undefined;
 }
 
@@ -57,8 +61,8 @@ const MAX_TICKETS = CARRIERS.length;
  *
  * @param authorizations every `Authorization` header that there is, although there may be but one
  */
-export function ticketsIn(carriers: Omit<Carriers, 'authorization'>, authorizations: readonly string[]): Ticket[] {
-  const elsewhere = valuesIn({ ...carriers, authorization: undefined }).map(([, value]) => value);
+export function ticketsIn(carriers: BrowserCarriers, authorizations: readonly string[]): Ticket[] {
+  const elsewhere = valuesInBrowserCarriers(carriers).map(([, value]) => value);
   const inHeaders = authorizations.flatMap((header) =>
     Array.from(header.matchAll(CREDENTIALS), ([, value = '']) => value),
   );
@@ -66,19 +70,23 @@ export function ticketsIn(carriers: Omit<Carriers, 'authorization'>, authorizati
   return values.flatMap((value) => parseTicket(value) ?? []).slice(0, MAX_TICKETS);
 }
 
-function parametersOf({ query }: Carriers): string[] {
+function parametersOf({ query }: BrowserCarriers): string[] {
   return query === '' ? [] : query.split('&');
 }
 
 /** Whatever is where a ticket would be. */
 function valuesIn(carriers: Carriers): Array<readonly [Carrier, string]> {
+  const header = carriers.authorization ?? '';
+  const values = valuesInBrowserCarriers(carriers);
+  return SCHEME.test(header) ? [...values, ['authorization', AUTHORIZATION.exec(header)?.[1] ?? '']] : values;
+}
+
+function valuesInBrowserCarriers(carriers: BrowserCarriers): Array<readonly [Carrier, string]> {
   const inQuery = parametersOf(carriers).filter(isTicketParameter);
   const inProtocols = carriers.protocols.filter((protocol) => protocol.startsWith(TICKET_PROTOCOL_PREFIX));
-  const inAuthorization = SCHEME.test(carriers.authorization ?? '') ? [carriers.authorization ?? ''] : [];
   return [
     ...inQuery.map((parameter) => ['query', parameter.slice(parameter.indexOf('=') + 1)] as const),
     ...inProtocols.map((protocol) => ['subprotocol', protocol.slice(TICKET_PROTOCOL_PREFIX.length)] as const),
-    ...inAuthorization.map((header) => ['authorization', AUTHORIZATION.exec(header)?.[1] ?? ''] as const),
   ];
 }
 
