@@ -64,8 +64,13 @@ export interface AdmissionContext {
  * @param place the upgrade's, among those that are being decided
  */
 export async function admit(visitor: Visitor, context: AdmissionContext, place: Place): Promise<Admission> {
+  // Its place is free first: while they are noted, strangers' refusals would else keep places from good tickets.
+  const refuse = (refusal: Refusal): Promise<Refused> => {
+    context.load.free(place);
+    return refuseEarly(refusal, visitor, context);
+  };
   const parsed = parseHandshake(visitor, context.rules.carriers);
-  if (!parsed.ok) return refuseEarly(parsed.refusal, visitor, context, place);
+  if (!parsed.ok) return refuse(parsed.refusal);
   const { handshake } = parsed;
   const { presented } = handshake;
 
@@ -74,25 +79,17 @@ export async function admit(visitor: Visitor, context: AdmissionContext, place: 
     (await context.load.refusal(visitor.address)) ??
     routeRefusal(route, context.load) ??
     originRefusal(visitor, handshake, route);
-  if (early !== undefined || route === undefined) return refuseEarly(early ?? NO_ROUTE, visitor, context, place);
-  if (presented.kind === 'missing') return refuseEarly({ code: 'ticket_missing' }, visitor, context, place);
-  if (presented.kind === 'malformed') return refuseEarly({ code: 'ticket_malformed' }, visitor, context, place);
+  if (early !== undefined || route === undefined) return refuse(early ?? NO_ROUTE);
+  if (presented.kind === 'missing') return refuse({ code: 'ticket_missing' });
+  if (presented.kind === 'malformed') return refuse({ code: 'ticket_malformed' });
   return consume(visitor, handshake, route, presented.ticket, context);
 }
 
 /**
  * Puts a refusal that was decided before consume on the record of the ticket that came with it, if one
  * did, and says whose ticket it is. Where there are several it goes onto the record of each.
- *
- * @param place given back first: while they are noted, strangers' refusals would else keep places from good tickets
  */
-export async function refuseEarly(
-  refusal: Refusal,
-  visitor: Presented,
-  context: AdmissionContext,
-  place?: Place,
-): Promise<Refused> {
-  if (place !== undefined) context.load.free(place);
+export async function refuseEarly(refusal: Refusal, visitor: Presented, context: AdmissionContext): Promise<Refused> {
   const { tickets, origin } = readRefused(visitor);
   const [first] = tickets;
   if (first === undefined) return { kind: 'refused', refusal };
