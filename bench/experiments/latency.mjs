@@ -1,6 +1,6 @@
 import { consumeLatency } from '../lib/consume-latency.mjs';
+import { measureContest, stopContest } from '../lib/contest.mjs';
 import { prepareLoad } from '../lib/load.mjs';
-import { measureCpu } from '../lib/measure.mjs';
 import { takeTurns } from '../lib/rounds.mjs';
 import * as oncegate from '../series/oncegate.mjs';
 import * as ws from '../series/ws.mjs';
@@ -59,17 +59,11 @@ async function handshake(context) {
         async sample(round) {
           await redis.empty();
           const options = { port: contest.port, rate: RATE, connections: CONNECTIONS };
-          const { report, loadShare, limitedByLoad } = await measureCpu({
-            pids: contest.servers.map(({ pid }) => pid),
-            redisPid: redis.pid,
-            besides: contest.others?.map(({ pid }) => pid),
-            work: prepareLoad(await contest.exchanges(count, round), options),
-          });
+          const work = prepareLoad(await contest.exchanges(count, round), options);
+          const { report, loadShare, limitedByLoad } = await measureContest(contest, { redis, work });
           return { ...report.latencyMicroseconds, loadShare, limitedByLoad };
         },
-        async stop() {
-          for (const server of [...contest.servers, ...(contest.others ?? [])]) await server.stop();
-        },
+        stop: () => stopContest(contest),
       };
     },
   }));

@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { atEnd } from './cleanup.mjs';
-import { FULL_CORE } from './load-limit.mjs';
+import { FULL_CORE } from './full-core.mjs';
 import { bench } from './paths.mjs';
 import { onCore, SERVER_CORE } from './pin.mjs';
 import { ownFolder } from './servers.mjs';

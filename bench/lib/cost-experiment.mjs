@@ -1,5 +1,5 @@
+import { measureContest, stopContest } from './contest.mjs';
 import { prepareLoad } from './load.mjs';
-import { measureCpu } from './measure.mjs';
 import { takeTurns } from './rounds.mjs';
 
 /**
@@ -10,16 +10,7 @@ import { takeTurns } from './rounds.mjs';
  * @property {string} label
  * @property {string} [note]
  * @property {number} [share] of the exchanges of a round, for what would take minutes otherwise; 1 by default
- * @property {(context: Context) => Promise<Contest>} start
- *
- * @typedef {object} Contest
- * @property {readonly { pid: number, stop: () => Promise<void> }[]} servers whose CPU counts
- * @property {readonly { pid: number, stop: () => Promise<void> }[]} [others] back ends that they need, on the core of
- *   the load generator; their CPU does not count
- * @property {number} port
- * @property {boolean} [usesRedis]
- * @property {(count: number, round: number) => Promise<import('./exchanges.mjs').Exchange[]>} exchanges
- * @property {() => Promise<number>} [counted] how often the servers themselves say that they did it
+ * @property {(context: Context) => Promise<import('./contest.mjs').Contest>} start
  *
  * @typedef {object} Context what a run has in common
  * @property {number} rounds
@@ -60,17 +51,13 @@ export async function compareCost({ name, title, contenders, count, ...load }, c
         await redis.empty();
         const exchanges = await contest.exchanges(perRound, round);
         const work = prepareLoad(exchanges, { port: contest.port, connections: inFlight, ...load });
-        const pids = contest.servers.map(({ pid }) => pid);
-        const besides = contest.others?.map(({ pid }) => pid);
         const before = await contest.counted?.();
-        const sample = await measureCpu({ pids, besides, work, ...(contest.usesRedis && { redisPid: redis.pid }) });
+        const sample = await measureContest(contest, { redis, work });
         const done = before === undefined ? perRound : (await contest.counted()) - before;
         if (done !== perRound) throw new Error(`the server did ${done} of ${perRound}`);
         return sample;
       },
-      async stop() {
-        for (const server of [...contest.servers, ...(contest.others ?? [])]) await server.stop();
-      },
+      stop: () => stopContest(contest),
     };
   }
 

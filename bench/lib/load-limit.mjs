@@ -1,7 +1,5 @@
+import { FULL_CORE } from './full-core.mjs';
 import { pinned } from './pin.mjs';
-
-/** From which share of its core on the load generator has nothing to spare. */
-export const FULL_CORE = 0.95;
 
 /**
  * How much the load generator weighed beside the servers that it drove, all in nanoseconds.

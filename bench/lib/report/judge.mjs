@@ -1,9 +1,7 @@
+import { FULL_CORE } from '../full-core.mjs';
 import { loadRemarks } from './load-remarks.mjs';
 import { ratio } from './numbers.mjs';
 import { ratiosOf } from './summarise.mjs';
-
-/** From which share of the machine's CPU time on its cores count as full, by the processes of the run alone. */
-const FULL = 0.95;
 
 /**
  * Each target with what came of it.
@@ -26,7 +24,8 @@ export function judge(target, result) {
   const found = { ratio: measured, ...(remarks.length > 0 && { remarks }) };
   if (result.quick) return { outcome: 'unknown', ...found, why: 'a quick run' };
   if (holds(target, measured)) return { outcome: 'met', ...found };
-  const full = target.untilCoresAreFull === true && Math.max(series.coresFull ?? 0, against.coresFull ?? 0) >= FULL;
+  const full =
+    target.untilCoresAreFull === true && Math.max(series.coresFull ?? 0, against.coresFull ?? 0) >= FULL_CORE;
   return { outcome: full ? 'full' : 'missed', ...found };
 }
 
