@@ -1,23 +1,16 @@
-import { createServer, request as startRequest } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { passOn } from './pass-on.ts';
 import { atEnd } from './teardown.ts';
 
 /** Headers that are for one hop only (RFC 9110 §7.6.1): whoever is not told about WebSockets drops them. */
 const HOP_BY_HOP = ['connection', 'upgrade', 'keep-alive', 'te', 'trailer', 'transfer-encoding'];
 
 /** An HTTP proxy that makes a plain request of every upgrade; its port. It ends with the test, or the test file. */
-export async function startPlainProxy(target: { readonly port: number }): Promise<number> {
-  const server = createServer(({ method, url: path, headers }, response) => {
-    const kept = Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP_BY_HOP.includes(name)));
-    const onward = startRequest(
-      { host: '127.0.0.1', port: target.port, method, path, headers: kept, agent: false },
-      (answer) => {
-        response.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(response);
-      },
-    );
-    onward.on('error', () => response.destroy());
-    onward.end();
+export async function startPlainProxy({ port }: { readonly port: number }): Promise<number> {
+  const server = createServer((request, response) => {
+    const kept = Object.entries(request.headers).filter(([name]) => !HOP_BY_HOP.includes(name));
+    passOn(request, response, { port, headers: Object.fromEntries(kept) });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   atEnd(async () => {

@@ -1,27 +1,19 @@
-import { request as startRequest } from 'node:http';
 import express from 'express';
 import { SIGNED_IN } from './application.ts';
 import { type Loopback, startLoopback } from './loopback.ts';
+import { passOn } from './pass-on.ts';
 
 /** The header in which the proxy says who is there: `AUTH_PROXY_HEADER`. */
 export const USER_HEADER = 'X-User';
 
 /** A proxy that lets in who has its cookie, as `ada`, and sends everybody else to its login, as oauth2-proxy does. */
-export async function startSigningProxy(target: { readonly port: number }): Promise<Loopback> {
+export async function startSigningProxy({ port }: { readonly port: number }): Promise<Loopback> {
   const app = express();
   app.get('/login', (_request, response) => void response.send('<h1>Sign in first</h1>'));
   app.use((request, response) => {
-    const { method, url: path, headers } = request;
+    const { headers } = request;
     if (!headers.cookie?.split('; ').includes(SIGNED_IN)) return response.redirect('/login');
-    const onward = startRequest(
-      { host: '127.0.0.1', port: target.port, method, path, headers: { ...headers, [USER_HEADER]: 'ada' } },
-      (answer) => {
-        response.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(response);
-      },
-    );
-    onward.on('error', () => response.destroy());
-    request.pipe(onward);
+    passOn(request, response, { port, headers: { ...headers, [USER_HEADER]: 'ada' } });
   });
   return startLoopback(app);
 }
