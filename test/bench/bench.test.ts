@@ -1,13 +1,11 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { isMissing } from '../support/fleet.ts';
-import { atEnd } from '../support/teardown.ts';
-import { temporaryFile } from '../support/temporary-file.ts';
+import { temporaryDirectory, temporaryFile } from '../support/temporary-file.ts';
 import { until } from '../support/wait.ts';
 
 /** As bench/README.md describes it. */
@@ -104,8 +102,7 @@ describe.skipIf(process.platform !== 'linux' || isMissing('cc'))('npm run bench 
 
 /** The bench with nothing installed for it, on a machine that has no npm, no apt-get and no websockify. */
 function bareBench(): { main: string; env: NodeJS.ProcessEnv } {
-  const folder = mkdtempSync(join(tmpdir(), 'oncegate-bare-'));
-  atEnd(async () => rmSync(folder, { recursive: true }));
+  const folder = temporaryDirectory();
   const isMade = (path: string) => ['node_modules', '.build'].includes(basename(path));
   cpSync(join(ROOT, 'bench'), join(folder, 'bench'), { recursive: true, filter: (path) => !isMade(path) });
   for (const name of ['dist', 'node_modules', 'scripts', 'package.json']) {
@@ -154,8 +151,7 @@ function isInUse(folder: string): boolean {
 test.skipIf(process.platform !== 'linux' || isMissing('cc'))(
   'one that is ended while the consume step is measured leaves nothing behind',
   async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'oncegate-ended-'));
-    atEnd(async () => rmSync(folder, { recursive: true }));
+    const folder = temporaryDirectory();
     const child = spawn(process.execPath, [MAIN, '--only', 'latency', '--rounds', '1'], {
       env: { ...process.env, TMPDIR: folder },
       stdio: 'ignore',
@@ -175,8 +171,7 @@ test.skipIf(process.platform !== 'linux' || isMissing('cc'))(
 test.skipIf(process.platform !== 'linux' || isMissing('cc'))(
   'one whose reader goes away leaves nothing behind',
   async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'oncegate-unread-'));
-    atEnd(async () => rmSync(folder, { recursive: true }));
+    const folder = temporaryDirectory();
     const child = spawn(process.execPath, [MAIN, '--quick', '--only', 'issue,scaling', '--series', 'http'], {
       env: { ...process.env, TMPDIR: folder },
       stdio: ['ignore', 'pipe', 'ignore'],
