@@ -1,14 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cleanUp } from './lib/cleanup.mjs';
-import { describeCommit, describeMachine } from './lib/machine.mjs';
-import { root } from './lib/paths.mjs';
-import { startRedis } from './lib/redis.mjs';
+import { describeCommit, describeMachine } from './lib/machine/machine.mjs';
+import { describeVersions } from './lib/machine/versions.mjs';
+import { cleanUp } from './lib/processes/cleanup.mjs';
+import { root } from './lib/processes/paths.mjs';
+import { startRedis } from './lib/processes/redis.mjs';
 import { experimentText, targetsText } from './lib/report/text.mjs';
 import { writePage } from './lib/report/write-page.mjs';
-import { ticketIssuer } from './lib/tickets.mjs';
-import { describeVersions } from './lib/versions.mjs';
+import { ticketIssuer } from './lib/tickets/tickets.mjs';
 
 const HELP = `npm run bench -- [options]
 

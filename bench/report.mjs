@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { root } from './lib/paths.mjs';
+import { root } from './lib/processes/paths.mjs';
 import { textReport } from './lib/report/text.mjs';
 import { writePage } from './lib/report/write-page.mjs';
 

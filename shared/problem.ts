@@ -1,5 +1,5 @@
-import { TICKET_SCHEME } from './carriers.ts';
 import { type Refusal, rowOf } from './refusals.ts';
+import { TICKET_SCHEME } from './ticket/carriers.ts';
 
 /** A refusal as an HTTP answer, ready for either writer. */
 export interface ProblemResponse {

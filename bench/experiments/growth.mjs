@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { fillTickets } from '../lib/fill-tickets.mjs';
-import { openConnections } from '../lib/frames.mjs';
-import { prepareLoad } from '../lib/load.mjs';
-import { measureCpu } from '../lib/measure.mjs';
-import { startGateway } from '../lib/oncegate.mjs';
-import { root } from '../lib/paths.mjs';
-import { startRedis } from '../lib/redis.mjs';
-import { takeTurns } from '../lib/rounds.mjs';
-import { ticketIssuer } from '../lib/tickets.mjs';
+import { openConnections } from '../lib/load/frames.mjs';
+import { prepareLoad } from '../lib/load/load.mjs';
+import { measureCpu } from '../lib/measure/measure.mjs';
+import { takeTurns } from '../lib/measure/rounds.mjs';
+import { startGateway } from '../lib/processes/oncegate.mjs';
+import { root } from '../lib/processes/paths.mjs';
+import { startRedis } from '../lib/processes/redis.mjs';
+import { fillTickets } from '../lib/tickets/fill-tickets.mjs';
+import { ticketIssuer } from '../lib/tickets/tickets.mjs';
 import { presented } from '../series/oncegate.mjs';
 
 export const name = 'growth';

@@ -1,4 +1,4 @@
-import { compareCost } from '../lib/cost-experiment.mjs';
+import { compareCost } from '../lib/measure/cost-experiment.mjs';
 import * as issuers from '../series/issuers.mjs';
 import * as oncegate from '../series/oncegate-issue.mjs';
 

@@ -1,7 +1,7 @@
-import { consumeLatency } from '../lib/consume-latency.mjs';
-import { measureContest, stopContest } from '../lib/contest.mjs';
-import { prepareLoad } from '../lib/load.mjs';
-import { takeTurns } from '../lib/rounds.mjs';
+import { consumeLatency } from '../lib/load/consume-latency.mjs';
+import { prepareLoad } from '../lib/load/load.mjs';
+import { measureContest, stopContest } from '../lib/measure/contest.mjs';
+import { takeTurns } from '../lib/measure/rounds.mjs';
 import * as oncegate from '../series/oncegate.mjs';
 import * as ws from '../series/ws.mjs';
 

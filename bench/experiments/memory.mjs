@@ -1,11 +1,11 @@
-import { startEcho } from '../lib/echo.mjs';
-import { upgradeRequest } from '../lib/exchanges.mjs';
-import { collectable, idleMemory } from '../lib/idle-memory.mjs';
-import { openFilesLimit } from '../lib/memory.mjs';
-import { startGateway } from '../lib/oncegate.mjs';
-import { takeTurns } from '../lib/rounds.mjs';
-import { startPeer } from '../lib/start-peer.mjs';
-import { median } from '../lib/statistics.mjs';
+import { upgradeRequest } from '../lib/load/exchanges.mjs';
+import { openFilesLimit } from '../lib/machine/memory.mjs';
+import { collectable, idleMemory } from '../lib/measure/idle-memory.mjs';
+import { takeTurns } from '../lib/measure/rounds.mjs';
+import { median } from '../lib/measure/statistics.mjs';
+import { startEcho } from '../lib/processes/echo.mjs';
+import { startGateway } from '../lib/processes/oncegate.mjs';
+import { startPeer } from '../lib/processes/start-peer.mjs';
 import { presented } from '../series/oncegate.mjs';
 import { relays } from '../series/relays.mjs';
 

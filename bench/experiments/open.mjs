@@ -1,4 +1,4 @@
-import { compareCost } from '../lib/cost-experiment.mjs';
+import { compareCost } from '../lib/measure/cost-experiment.mjs';
 import * as colyseus from '../series/colyseus.mjs';
 import * as jwt from '../series/jwt.mjs';
 import * as nginx from '../series/nginx.mjs';

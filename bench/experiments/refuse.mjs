@@ -1,4 +1,4 @@
-import { compareCost } from '../lib/cost-experiment.mjs';
+import { compareCost } from '../lib/measure/cost-experiment.mjs';
 import * as nginx from '../series/nginx.mjs';
 import * as oncegate from '../series/oncegate.mjs';
 import * as refusals from '../series/refusals.mjs';

@@ -1,7 +1,7 @@
-import { startEcho } from '../lib/echo.mjs';
-import { openConnections } from '../lib/frames.mjs';
-import { measureCpu } from '../lib/measure.mjs';
-import { takeTurns } from '../lib/rounds.mjs';
+import { openConnections } from '../lib/load/frames.mjs';
+import { measureCpu } from '../lib/measure/measure.mjs';
+import { takeTurns } from '../lib/measure/rounds.mjs';
+import { startEcho } from '../lib/processes/echo.mjs';
 import { relays } from '../series/relays.mjs';
 
 export const name = 'relay';

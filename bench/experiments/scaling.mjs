@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os';
-import { startMeter } from '../lib/cpu.mjs';
-import { prepareLoad } from '../lib/load.mjs';
-import { weighLoad } from '../lib/load-limit.mjs';
-import { startGateway } from '../lib/oncegate.mjs';
-import { startRedis } from '../lib/redis.mjs';
-import { takeTurns } from '../lib/rounds.mjs';
-import { median } from '../lib/statistics.mjs';
-import { ticketIssuer } from '../lib/tickets.mjs';
+import { prepareLoad } from '../lib/load/load.mjs';
+import { weighLoad } from '../lib/load/load-limit.mjs';
+import { startMeter } from '../lib/machine/cpu.mjs';
+import { takeTurns } from '../lib/measure/rounds.mjs';
+import { median } from '../lib/measure/statistics.mjs';
+import { startGateway } from '../lib/processes/oncegate.mjs';
+import { startRedis } from '../lib/processes/redis.mjs';
+import { ticketIssuer } from '../lib/tickets/tickets.mjs';
 import { presented } from '../series/oncegate.mjs';
 
 export const name = 'scaling';

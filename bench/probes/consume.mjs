@@ -12,10 +12,10 @@
 import { readFileSync } from 'node:fs';
 import { RedisLink } from '../../dist/shared/store/redis-link.js';
 import { RedisStore } from '../../dist/shared/store/redis-store.js';
-import { hashSecret, mintAttemptId, parseTicket } from '../../dist/shared/ticket.js';
-import { consumeRequest } from '../lib/consume-request.mjs';
-import { quantile } from '../lib/statistics.mjs';
-import { sleep, until } from '../lib/wait.mjs';
+import { hashSecret, mintAttemptId, parseTicket } from '../../dist/shared/ticket/ticket.js';
+import { consumeRequest } from '../lib/load/consume-request.mjs';
+import { quantile } from '../lib/measure/statistics.mjs';
+import { sleep, until } from '../lib/processes/wait.mjs';
 
 const [url, file, count, rate] = process.argv.slice(2);
 const tickets = JSON.parse(readFileSync(file, 'utf8')).map(parseTicket);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { clientBinaryFrame, upgradeRequest } from '../lib/exchanges.mjs';
-import { startPeer } from '../lib/start-peer.mjs';
+import { clientBinaryFrame, upgradeRequest } from '../lib/load/exchanges.mjs';
+import { startPeer } from '../lib/processes/start-peer.mjs';
 
 /** Protocol.JOIN_ROOM: with this byte the client confirms that it is in. */
 const JOINED = clientBinaryFrame([10]);

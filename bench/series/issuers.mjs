@@ -1,5 +1,5 @@
-import { postRequest } from '../lib/exchanges.mjs';
-import { startPeer } from '../lib/start-peer.mjs';
+import { postRequest } from '../lib/load/exchanges.mjs';
+import { startPeer } from '../lib/processes/start-peer.mjs';
 
 const AUTHORIZATION = 'Basic YWRhOmxldCBtZSBpbg==';
 

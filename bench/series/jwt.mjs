@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair, generateSecret, SignJWT } from 'jose';
-import { upgradeRequest } from '../lib/exchanges.mjs';
-import { startPeer } from '../lib/start-peer.mjs';
+import { upgradeRequest } from '../lib/load/exchanges.mjs';
+import { startPeer } from '../lib/processes/start-peer.mjs';
 
 const SUBJECTS = 200;
 const note = 'a token that can be used again and again, and is in the URL';

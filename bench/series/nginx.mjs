@@ -1,12 +1,12 @@
-import { compile } from '../lib/compile.mjs';
-import { upgradeRequest } from '../lib/exchanges.mjs';
-import { readMetric } from '../lib/metrics.mjs';
-import { startAuthRequest, startNchan } from '../lib/nginx.mjs';
-import { startGateway } from '../lib/oncegate.mjs';
-import { LOAD_CORE } from '../lib/pin.mjs';
-import { countSpent, storeTokens } from '../lib/plain-tokens.mjs';
-import { startServer } from '../lib/servers.mjs';
-import { startPeer } from '../lib/start-peer.mjs';
+import { upgradeRequest } from '../lib/load/exchanges.mjs';
+import { LOAD_CORE } from '../lib/machine/pin.mjs';
+import { compile } from '../lib/processes/compile.mjs';
+import { readMetric } from '../lib/processes/metrics.mjs';
+import { startAuthRequest, startNchan } from '../lib/processes/nginx.mjs';
+import { startGateway } from '../lib/processes/oncegate.mjs';
+import { startServer } from '../lib/processes/servers.mjs';
+import { startPeer } from '../lib/processes/start-peer.mjs';
+import { countSpent, storeTokens } from '../lib/tickets/plain-tokens.mjs';
 import { presented } from './oncegate.mjs';
 
 const NCHAN_NOTE = 'nginx and the small application that it asks, together';

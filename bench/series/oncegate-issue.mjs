@@ -3,12 +3,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { SignJWT } from 'jose';
-import { WARM_UPS } from '../lib/cost-experiment.mjs';
-import { postRequest } from '../lib/exchanges.mjs';
-import { readMetric } from '../lib/metrics.mjs';
-import { startTicketService } from '../lib/oncegate.mjs';
-import { root } from '../lib/paths.mjs';
-import { ownFolder } from '../lib/servers.mjs';
+import { postRequest } from '../lib/load/exchanges.mjs';
+import { WARM_UPS } from '../lib/measure/cost-experiment.mjs';
+import { readMetric } from '../lib/processes/metrics.mjs';
+import { startTicketService } from '../lib/processes/oncegate.mjs';
+import { root } from '../lib/processes/paths.mjs';
+import { ownFolder } from '../lib/processes/servers.mjs';
 
 /** So that no round comes to the limit of a subject's unspent tickets, which is 20 by default. */
 const env = { MAX_PENDING_PER_SUBJECT: '10000' };
@@ -31,7 +31,7 @@ export const issue = [
 ];
 
 async function startBasic(context) {
-  const { hashPassword } = await import(pathToFileURL(join(root, 'dist/shared/password.js')).href);
+  const { hashPassword } = await import(pathToFileURL(join(root, 'dist/shared/logins/password.js')).href);
   const password = randomBytes(12).toString('base64url');
   const hash = await hashPassword(password);
   const folder = ownFolder();

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { compile } from '../lib/compile.mjs';
-import { upgradeRequest } from '../lib/exchanges.mjs';
-import { readMetric } from '../lib/metrics.mjs';
-import { startGateway } from '../lib/oncegate.mjs';
-import { LOAD_CORE } from '../lib/pin.mjs';
-import { startServer } from '../lib/servers.mjs';
+import { upgradeRequest } from '../lib/load/exchanges.mjs';
+import { LOAD_CORE } from '../lib/machine/pin.mjs';
+import { compile } from '../lib/processes/compile.mjs';
+import { readMetric } from '../lib/processes/metrics.mjs';
+import { startGateway } from '../lib/processes/oncegate.mjs';
+import { startServer } from '../lib/processes/servers.mjs';
 
 export const open = [
   {

@@ -1,5 +1,5 @@
-import { upgradeRequest } from '../lib/exchanges.mjs';
-import { startPeer } from '../lib/start-peer.mjs';
+import { upgradeRequest } from '../lib/load/exchanges.mjs';
+import { startPeer } from '../lib/processes/start-peer.mjs';
 
 /** Refusals that ask nobody: each is the cheapest no of its kind. */
 export const refuse = [

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { upgradeRequest } from '../lib/exchanges.mjs';
-import { freePort } from '../lib/free-port.mjs';
-import { hasCommand, requireDebianPackage } from '../lib/install.mjs';
-import { startGateway } from '../lib/oncegate.mjs';
-import { haproxyRelay, nginxRelay } from '../lib/relay-configurations.mjs';
-import { ownFolder, startServer } from '../lib/servers.mjs';
-import { startPeer } from '../lib/start-peer.mjs';
+import { upgradeRequest } from '../lib/load/exchanges.mjs';
+import { haproxyRelay, nginxRelay } from '../lib/measure/relay-configurations.mjs';
+import { freePort } from '../lib/processes/free-port.mjs';
+import { hasCommand, requireDebianPackage } from '../lib/processes/install.mjs';
+import { startGateway } from '../lib/processes/oncegate.mjs';
+import { ownFolder, startServer } from '../lib/processes/servers.mjs';
+import { startPeer } from '../lib/processes/start-peer.mjs';
 import { presented } from './oncegate.mjs';
 
 /**
@@ -16,7 +16,7 @@ import { presented } from './oncegate.mjs';
  * @property {string} id
  * @property {string} label
  * @property {string} [note]
- * @property {(site: Site) => Promise<import('../lib/servers.mjs').Server>} start
+ * @property {(site: Site) => Promise<import('../lib/processes/servers.mjs').Server>} start
  * @property {(site: Site, count: number) => Promise<string[]>} requests as many as there will be connections
  *
  * @typedef {object} Site

@@ -1,6 +1,6 @@
-import { clientTextFrame, upgradeRequest } from '../lib/exchanges.mjs';
-import { countSpent, storeTokens } from '../lib/plain-tokens.mjs';
-import { startPeer } from '../lib/start-peer.mjs';
+import { clientTextFrame, upgradeRequest } from '../lib/load/exchanges.mjs';
+import { startPeer } from '../lib/processes/start-peer.mjs';
+import { countSpent, storeTokens } from '../lib/tickets/plain-tokens.mjs';
 
 export const open = [
   {

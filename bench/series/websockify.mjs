@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { compile } from '../lib/compile.mjs';
-import { upgradeRequest } from '../lib/exchanges.mjs';
-import { freePort } from '../lib/free-port.mjs';
-import { hasCommand, hasPythonModule, requireDebianPackage } from '../lib/install.mjs';
-import { LOAD_CORE } from '../lib/pin.mjs';
-import { startServer } from '../lib/servers.mjs';
+import { upgradeRequest } from '../lib/load/exchanges.mjs';
+import { LOAD_CORE } from '../lib/machine/pin.mjs';
+import { compile } from '../lib/processes/compile.mjs';
+import { freePort } from '../lib/processes/free-port.mjs';
+import { hasCommand, hasPythonModule, requireDebianPackage } from '../lib/processes/install.mjs';
+import { startServer } from '../lib/processes/servers.mjs';
 
 export const open = [
   {

@@ -1,5 +1,5 @@
-import { upgradeRequest } from '../lib/exchanges.mjs';
-import { startPeer } from '../lib/start-peer.mjs';
+import { upgradeRequest } from '../lib/load/exchanges.mjs';
+import { startPeer } from '../lib/processes/start-peer.mjs';
 
 /** Exchanges that open a connection and close it, all of them alike. */
 const openings = (count) => Array.from({ length: count }, () => ({ request: upgradeRequest('/'), status: 101 }));

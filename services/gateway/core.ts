@@ -3,12 +3,12 @@ import { createMetrics, type Metrics } from '../../shared/metrics.ts';
 import type { Logger } from '../../shared/process/log.ts';
 import type { Settings } from '../../shared/settings/table.ts';
 import type { TicketStore } from '../../shared/store/store.ts';
-import { Admitter } from './admitter.ts';
-import { Connections } from './connections.ts';
-import { drainConnections } from './drain.ts';
-import { Load } from './load.ts';
-import { Presence } from './presence.ts';
-import { watchRoutes } from './routes.ts';
+import { Admitter } from './admission/admitter.ts';
+import { Load } from './admission/load.ts';
+import { watchRoutes } from './admission/routes.ts';
+import { Connections } from './connections/connections.ts';
+import { drainConnections } from './connections/drain.ts';
+import { Presence } from './connections/presence.ts';
 
 export interface GatewayOptions {
   readonly settings: Settings;

@@ -3,10 +3,10 @@ import { closeServer, listen } from '../../shared/http/listen.ts';
 import { logFault } from '../../shared/process/log.ts';
 import type { RunningService } from '../../shared/process/run-service.ts';
 import { createGatewayCore, type GatewayOptions } from './core.ts';
-import { ADMIT_PATH, createForwardAuth } from './forward-auth.ts';
-import { readSigningKey } from './relay/signing-key.ts';
-import { createPlainRequestHandler, createUpgradeHandler } from './upgrade.ts';
-import { createUpgradeServer } from './upgrade-server.ts';
+import { ADMIT_PATH, createForwardAuth } from './fronts/forward-auth.ts';
+import { createPlainRequestHandler, createUpgradeHandler } from './fronts/upgrade.ts';
+import { createUpgradeServer } from './fronts/upgrade-server.ts';
+import { readSigningKey } from './identity/signing-key.ts';
 
 /** Starts a gateway: its public port, its admin port, its place in the fleet. */
 export async function startGateway(options: GatewayOptions): Promise<RunningService> {

@@ -1,6 +1,6 @@
 import type { Rule } from '../../shared/settings/load.ts';
-import { signingKeyRule } from './relay/signing-key.ts';
-import { routesRule } from './routes.ts';
+import { routesRule } from './admission/routes.ts';
+import { signingKeyRule } from './identity/signing-key.ts';
 
 /** What the settings of a gateway must fulfil beside their own bounds. */
 export const gatewayRules: readonly Rule[] = [routesRule, signingKeyRule];

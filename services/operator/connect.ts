@@ -3,8 +3,8 @@ import type { IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import { WebSocket } from 'ws';
 import { z } from 'zod';
-import { idSegment, TICKET_SCHEME } from '../../shared/carriers.ts';
 import { exitCodes } from '../../shared/process/exit-codes.ts';
+import { idSegment, TICKET_SCHEME } from '../../shared/ticket/carriers.ts';
 import { UsageError } from './usage-error.ts';
 
 const issued = z.object({ url: z.url(), connect_url: z.url().nullable(), ticket: z.string(), id: z.string() });

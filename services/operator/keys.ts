@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { type ApiKey, formatApiKeys, mintApiKey, parseApiKeys } from '../../shared/api-keys.ts';
+import { replaceFile } from '../../shared/files/replace-file.ts';
+import { type ApiKey, formatApiKeys, mintApiKey, parseApiKeys } from '../../shared/logins/api-keys.ts';
 import { exitCodes } from '../../shared/process/exit-codes.ts';
-import { replaceFile } from '../../shared/replace-file.ts';
 import { readEnvironment } from '../../shared/settings/load.ts';
-import { isSubject } from '../../shared/ticket.ts';
+import { isSubject } from '../../shared/ticket/ticket.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface KeyOptions {

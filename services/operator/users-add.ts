@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { hashPassword } from '../../shared/password.ts';
+import { replaceFile } from '../../shared/files/replace-file.ts';
+import { hashPassword } from '../../shared/logins/password.ts';
+import { isUserName, parseUsersFile, withUser } from '../../shared/logins/users-file.ts';
 import { exitCodes } from '../../shared/process/exit-codes.ts';
-import { replaceFile } from '../../shared/replace-file.ts';
 import { readEnvironment } from '../../shared/settings/load.ts';
-import { isUserName, parseUsersFile, withUser } from '../../shared/users-file.ts';
 import { readPassword } from './read-password.ts';
 import { UsageError } from './usage-error.ts';
 

@@ -1,5 +1,5 @@
 import { nanoid } from 'nanoid';
-import { hashPassword } from '../../shared/password.ts';
+import { hashPassword } from '../../shared/logins/password.ts';
 import { runService } from '../../shared/process/run-service.ts';
 import { createStore, usesRedis } from '../../shared/store/create-store.ts';
 import { startGateway } from '../gateway/gateway.ts';

@@ -13,7 +13,7 @@ import {
   StoreUnavailable,
   type TicketStore,
 } from '../../shared/store/store.ts';
-import { splitTicketId, subjectDigest } from '../../shared/ticket.ts';
+import { splitTicketId, subjectDigest } from '../../shared/ticket/ticket.ts';
 import type { Simulations } from '../ticket/playground.ts';
 
 /** A cap that nobody takes back ends by itself. Milliseconds. */

@@ -1,6 +1,11 @@
-import { type Carrier, ONCEGATE_PROTOCOL, TICKET_PARAMETER, TICKET_PROTOCOL_PREFIX } from '../../shared/carriers.ts';
 import type { Settings } from '../../shared/settings/table.ts';
-import { formatTicket, type Ticket } from '../../shared/ticket.ts';
+import {
+  type Carrier,
+  ONCEGATE_PROTOCOL,
+  TICKET_PARAMETER,
+  TICKET_PROTOCOL_PREFIX,
+} from '../../shared/ticket/carriers.ts';
+import { formatTicket, type Ticket } from '../../shared/ticket/ticket.ts';
 
 /** What tickets tell their clients of the gateways. */
 export interface Announcement {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { hostOfOrigin } from '../../shared/origin.ts';
 import type { Refusal } from '../../shared/refusals.ts';
+import { hostOfOrigin } from '../../shared/ticket/origin.ts';
 
 /** What makes a request one that a form or an image could not have sent. */
 const CUSTOM_HEADERS = ['x-requested-with', 'x-oncegate'];

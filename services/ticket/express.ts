@@ -4,7 +4,7 @@ import { createMetrics } from '../../shared/metrics.ts';
 import { createLogger, type Logger } from '../../shared/process/log.ts';
 import { type Environment, loadSettings, readEnvironment } from '../../shared/settings/load.ts';
 import { createStore, usesRedis } from '../../shared/store/create-store.ts';
-import { isSubject } from '../../shared/ticket.ts';
+import { isSubject } from '../../shared/ticket/ticket.ts';
 import { announcementOf } from './announce.ts';
 import { type Authenticator, isAmbient } from './authenticators/authenticator.ts';
 import { policyRule, watchPolicy } from './policy-file.ts';

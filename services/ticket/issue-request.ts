@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { AUDIENCE, AUDIENCE_FORM } from '../../shared/audience.ts';
-import { claimsFault } from '../../shared/claims.ts';
 import type { FieldError } from '../../shared/refusals.ts';
-import { isSubject } from '../../shared/ticket.ts';
+import { AUDIENCE, AUDIENCE_FORM } from '../../shared/ticket/audience.ts';
+import { claimsFault } from '../../shared/ticket/claims.ts';
+import { isSubject } from '../../shared/ticket/ticket.ts';
 
 /** What a caller may ask of a ticket; all of it optional. */
 export interface TicketWish {

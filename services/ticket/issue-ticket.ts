@@ -1,7 +1,7 @@
 import type { Metrics } from '../../shared/metrics.ts';
 import { counted } from '../../shared/store/create-store.ts';
 import type { IssueOutcome, TicketStore } from '../../shared/store/store.ts';
-import { hashSecret, mintTicket, type Ticket } from '../../shared/ticket.ts';
+import { hashSecret, mintTicket, type Ticket } from '../../shared/ticket/ticket.ts';
 import type { TicketWish } from './issue-request.ts';
 
 export interface TicketRules {

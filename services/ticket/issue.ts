@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { claimsFault } from '../../shared/claims.ts';
 import { clientAddress, type Trust } from '../../shared/http/client-address.ts';
 import type { Metrics } from '../../shared/metrics.ts';
-import { isOrigin } from '../../shared/origin.ts';
 import type { Logger } from '../../shared/process/log.ts';
 import type { Refusal } from '../../shared/refusals.ts';
 import { counted } from '../../shared/store/create-store.ts';
 import type { TicketStore } from '../../shared/store/store.ts';
-import { formatTicket } from '../../shared/ticket.ts';
+import { claimsFault } from '../../shared/ticket/claims.ts';
+import { isOrigin } from '../../shared/ticket/origin.ts';
+import { formatTicket } from '../../shared/ticket/ticket.ts';
 import { type Announcement, waysToPresent } from './announce.ts';
 import { type Refuse, sendJson } from './answering.ts';
 import { mayActFor, type Principal } from './authenticators/authenticator.ts';

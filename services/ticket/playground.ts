@@ -8,7 +8,7 @@ import type { Logger } from '../../shared/process/log.ts';
 import type { FieldError, Refusal } from '../../shared/refusals.ts';
 import { counted } from '../../shared/store/create-store.ts';
 import type { TicketStore } from '../../shared/store/store.ts';
-import { isTicketId } from '../../shared/ticket.ts';
+import { isTicketId } from '../../shared/ticket/ticket.ts';
 import type { Announcement } from './announce.ts';
 import type { Refuse } from './answering.ts';
 import type { TicketRules } from './issue-ticket.ts';

@@ -1,5 +1,5 @@
+import { type ReloadedFile, reloadedFile } from '../../shared/files/reloaded-file.ts';
 import type { Logger } from '../../shared/process/log.ts';
-import { type ReloadedFile, reloadedFile } from '../../shared/reloaded-file.ts';
 import type { Rule } from '../../shared/settings/load.ts';
 import type { Settings } from '../../shared/settings/table.ts';
 import { type Policy, parsePolicy } from './policy.ts';

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { AUDIENCE } from '../../shared/audience.ts';
-import { claimsFault } from '../../shared/claims.ts';
-import { parseJsonFile } from '../../shared/json-file.ts';
-import { fitsPattern } from '../../shared/pattern.ts';
+import { parseJsonFile } from '../../shared/files/json-file.ts';
+import type { ParsedFile } from '../../shared/files/watched-file.ts';
 import type { Refusal } from '../../shared/refusals.ts';
-import type { ParsedFile } from '../../shared/watched-file.ts';
+import { AUDIENCE } from '../../shared/ticket/audience.ts';
+import { claimsFault } from '../../shared/ticket/claims.ts';
+import { fitsPattern } from '../../shared/ticket/pattern.ts';
 import type { TicketWish } from './issue-request.ts';
 
 const subjectPattern = z.string().min(1).max(256).describe('A subject, in which * stands for any run of characters.');

@@ -3,7 +3,7 @@ import type { Metrics } from '../../shared/metrics.ts';
 import type { Logger } from '../../shared/process/log.ts';
 import { counted } from '../../shared/store/create-store.ts';
 import type { GatewayCommand, TicketRecord, TicketStore } from '../../shared/store/store.ts';
-import { isTicketId } from '../../shared/ticket.ts';
+import { isTicketId } from '../../shared/ticket/ticket.ts';
 import type { Refuse } from './answering.ts';
 import { mayActFor, type Principal } from './authenticators/authenticator.ts';
 import type { Issue } from './issue.ts';

@@ -1,5 +1,5 @@
-import { AUDIENCE, AUDIENCE_FORM } from '../audience.ts';
-import { CARRIERS } from '../carriers.ts';
+import { AUDIENCE, AUDIENCE_FORM } from '../ticket/audience.ts';
+import { CARRIERS } from '../ticket/carriers.ts';
 import {
   certificates,
   choice,

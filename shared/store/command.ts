@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isTicketId } from '../ticket.ts';
+import { isTicketId } from '../ticket/ticket.ts';
 import type { GatewayCommand } from './store.ts';
 
 const ticketId = z.string().refine(isTicketId);

@@ -1,4 +1,4 @@
-import { splitTicketId } from '../ticket.ts';
+import { splitTicketId } from '../ticket/ticket.ts';
 
 /**
  * Every Redis key and channel name, made here and nowhere else. The digest of the subject is the

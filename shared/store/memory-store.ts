@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { closeCodes } from '../close-codes.ts';
 import { type RefusalCode, rowOf } from '../refusals.ts';
-import { splitTicketId, subjectDigest } from '../ticket.ts';
+import { splitTicketId, subjectDigest } from '../ticket/ticket.ts';
 import { newestFirst, present, type RecordHash, recordOf } from './record.ts';
 import type {
   Admitted,

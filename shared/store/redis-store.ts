@@ -1,5 +1,5 @@
 import { ABNORMAL_CLOSURE, type RecordedReason } from '../close-codes.ts';
-import { subjectDigest } from '../ticket.ts';
+import { subjectDigest } from '../ticket/ticket.ts';
 import { parseCommand } from './command.ts';
 import { createKeys, type Keys } from './keys.ts';
 import { newestFirst, present, type RecordHash, recordOf } from './record.ts';

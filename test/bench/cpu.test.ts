@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { atEnd } from '../support/teardown.ts';
 
-const CPU = join(import.meta.dirname, '..', '..', 'bench', 'lib', 'cpu.mjs');
+const CPU = join(import.meta.dirname, '..', '..', 'bench', 'lib', 'machine', 'cpu.mjs');
 const { startMeter } = (await import(pathToFileURL(CPU).href)) as {
   startMeter: (pids: readonly number[]) => () => number;
 };

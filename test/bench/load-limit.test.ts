@@ -5,13 +5,13 @@ import { expect, test } from 'vitest';
 const LIB = join(import.meta.dirname, '..', '..', 'bench', 'lib');
 const load = (file: string) => import(pathToFileURL(join(LIB, file)).href);
 
-const { weighLoad } = (await load('load-limit.mjs')) as {
+const { weighLoad } = (await load('load/load-limit.mjs')) as {
   weighLoad: (used: { load: number; servers: number; neighbours: number; wall: number }) => {
     loadShare: number;
     limitedByLoad: boolean;
   };
 };
-const { pinned } = (await load('pin.mjs')) as { pinned: boolean };
+const { pinned } = (await load('machine/pin.mjs')) as { pinned: boolean };
 
 test('a load generator that is cheap, with room on its core, is no limit', () => {
   expect(weighLoad({ load: 30, servers: 100, neighbours: 20, wall: 120 })).toEqual({

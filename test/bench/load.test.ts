@@ -32,10 +32,10 @@ const LIB = join(import.meta.dirname, '..', '..', 'bench', 'lib');
 /** The bench is plain JavaScript; what is used of it here has its types here. */
 const load = (file: string) => import(pathToFileURL(join(LIB, file)).href);
 
-const { prepareLoad } = (await load('load.mjs')) as {
+const { prepareLoad } = (await load('load/load.mjs')) as {
   prepareLoad: (exchanges: readonly Exchange[], options: LoadOptions) => () => Promise<Report>;
 };
-const { upgradeRequest, postRequest, clientTextFrame } = (await load('exchanges.mjs')) as {
+const { upgradeRequest, postRequest, clientTextFrame } = (await load('load/exchanges.mjs')) as {
   upgradeRequest: (target: string) => string;
   postRequest: (target: string, body: object) => string;
   clientTextFrame: (text: string) => Buffer;

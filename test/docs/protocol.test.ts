@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { createKeys } from '../../shared/store/keys.ts';
-import { formatTicket, hashSecret, mintTicket, parseTicket, subjectDigest } from '../../shared/ticket.ts';
+import { formatTicket, hashSecret, mintTicket, parseTicket, subjectDigest } from '../../shared/ticket/ticket.ts';
 import { codeOf, readText, tableRows } from './pages.ts';
 
 /** The worked example of docs/protocol.md. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import { mintTicket } from '../../shared/ticket.ts';
+import { mintTicket } from '../../shared/ticket/ticket.ts';
 import { certainKinds, malformedUpgrade } from '../support/malformed-upgrades.ts';
 import { type CarrierName, RawClient, type UpgradeOptions, upgradeRequest } from '../support/raw-upgrade.ts';
 import { bearer, type Fleet, type IssuedTicket, JWT_SECRET, type ServiceProcess } from '../support/services.ts';

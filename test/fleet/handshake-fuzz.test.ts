@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseHandshake, type UpgradeRequest } from '../../services/gateway/handshake.ts';
+import { parseHandshake, type UpgradeRequest } from '../../services/gateway/admission/handshake.ts';
 import { malformedUpgrade } from '../support/malformed-upgrades.ts';
 import { seedOfRun } from '../support/random.ts';
 import { scaled } from '../support/scale.ts';

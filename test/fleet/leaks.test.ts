@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { hashPassword } from '../../shared/password.ts';
+import { hashPassword } from '../../shared/logins/password.ts';
 import { handshakesByOutcome, isMissing } from '../support/fleet.ts';
 import { startRedis } from '../support/redis.ts';
 import { dumpRedis, watchCommands } from '../support/redis-dump.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { hashPassword } from '../../shared/password.ts';
+import { hashPassword } from '../../shared/logins/password.ts';
 import { isMissing } from '../support/fleet.ts';
 import { type InProcess, runGateway, runTicketService } from '../support/in-process.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';

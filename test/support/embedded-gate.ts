@@ -8,7 +8,7 @@ import {
   type AdmitUpgradeOptions,
   admitUpgrade,
   type UpgradeGate,
-} from '../../services/gateway/embed.ts';
+} from '../../services/gateway/fronts/embed.ts';
 import type { LogLine } from './services.ts';
 import { atEnd } from './teardown.ts';
 import { until } from './wait.ts';

@@ -7,7 +7,7 @@ import { loadSettings } from '../../shared/settings/load.ts';
 import type { Settings } from '../../shared/settings/table.ts';
 import { createStore } from '../../shared/store/create-store.ts';
 import type { IssueRequest, TicketStore } from '../../shared/store/store.ts';
-import { formatTicket, hashSecret, mintTicket } from '../../shared/ticket.ts';
+import { formatTicket, hashSecret, mintTicket } from '../../shared/ticket/ticket.ts';
 import { JWT_SECRET, type LogLine } from './services.ts';
 import { atEnd } from './teardown.ts';
 import { until } from './wait.ts';

@@ -1,4 +1,4 @@
-import { FULL_CORE } from '../full-core.mjs';
+import { FULL_CORE } from '../machine/full-core.mjs';
 import { loadRemarks } from './load-remarks.mjs';
 import { ratio } from './numbers.mjs';
 import { ratiosOf } from './summarise.mjs';

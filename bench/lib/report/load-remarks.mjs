@@ -1,4 +1,4 @@
-import { median } from '../statistics.mjs';
+import { median } from '../measure/statistics.mjs';
 
 /** Above this share of the servers' CPU the load generator is no longer much cheaper than what it drives. */
 const CHEAP = 0.5;

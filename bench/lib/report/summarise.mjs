@@ -1,4 +1,4 @@
-import { median, ratioOf } from '../statistics.mjs';
+import { median, ratioOf } from '../measure/statistics.mjs';
 import { loadRemarks } from './load-remarks.mjs';
 
 /**

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { routesSchema } from '../../../dist/services/gateway/routes.js';
+import { routesSchema } from '../../../dist/services/gateway/admission/routes.js';
 import { policySchema } from '../../../dist/services/ticket/policy.js';
 import { closeCodes, closeReasons } from '../../../dist/shared/close-codes.js';
 import { metricsTable } from '../../../dist/shared/metrics.js';
@@ -187,7 +187,7 @@ function labelValues(values) {
 function schemaFiles() {
   const rows = [
     ['docs/policy.schema.json', policySchema, 'Oncegate ticket policy', 'services/ticket/policy.ts'],
-    ['docs/routes.schema.json', routesSchema, 'Oncegate routes', 'services/gateway/routes.ts'],
+    ['docs/routes.schema.json', routesSchema, 'Oncegate routes', 'services/gateway/admission/routes.ts'],
   ];
   return Object.fromEntries(rows.map((row) => [row[0], schemaFile(...row)]));
 }

@@ -1,6 +1,6 @@
 import { clientAddress, type Trust } from '../../../shared/http/client-address.ts';
-import { decoyHash, parsePasswordHash, passwordMatches } from '../../../shared/password.ts';
-import type { Users } from '../../../shared/users-file.ts';
+import { decoyHash, parsePasswordHash, passwordMatches } from '../../../shared/logins/password.ts';
+import type { Users } from '../../../shared/logins/users-file.ts';
 import { type Authentication, type Authenticator, credentialsOf } from './authenticator.ts';
 import { CheckQueue } from './check-queue.ts';
 import type { NameThrottle } from './name-throttle.ts';

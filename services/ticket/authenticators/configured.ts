@@ -1,11 +1,11 @@
-import { type ApiKey, parseApiKeys } from '../../../shared/api-keys.ts';
+import { type ParsedFile, WatchedFile } from '../../../shared/files/watched-file.ts';
+import { type ApiKey, parseApiKeys } from '../../../shared/logins/api-keys.ts';
+import { parseUsersFile } from '../../../shared/logins/users-file.ts';
 import type { Metrics } from '../../../shared/metrics.ts';
 import type { Logger } from '../../../shared/process/log.ts';
 import type { Settings } from '../../../shared/settings/table.ts';
 import { RedisLink } from '../../../shared/store/redis-link.ts';
 import type { TicketStore } from '../../../shared/store/store.ts';
-import { parseUsersFile } from '../../../shared/users-file.ts';
-import { type ParsedFile, WatchedFile } from '../../../shared/watched-file.ts';
 import type { Authenticator, TokenVerifier } from './authenticator.ts';
 import { createBasicAuthenticator } from './basic.ts';
 import { createBearerAuthenticator } from './bearer.ts';

@@ -1,5 +1,5 @@
-import { isClaims } from '../../../shared/claims.ts';
-import { isSubject } from '../../../shared/ticket.ts';
+import { isClaims } from '../../../shared/ticket/claims.ts';
+import { isSubject } from '../../../shared/ticket/ticket.ts';
 import type { Authentication, Principal } from './authenticator.ts';
 
 /** How an identity that some counterpart vouches for becomes a principal. */

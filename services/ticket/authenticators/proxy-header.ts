@@ -1,5 +1,5 @@
 import { isTrustedPeer, type Trust } from '../../../shared/http/client-address.ts';
-import { isSubject } from '../../../shared/ticket.ts';
+import { isSubject } from '../../../shared/ticket/ticket.ts';
 import type { Authenticator } from './authenticator.ts';
 
 /**

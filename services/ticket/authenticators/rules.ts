@@ -1,7 +1,7 @@
-import { parseApiKeys } from '../../../shared/api-keys.ts';
+import { parseApiKeys } from '../../../shared/logins/api-keys.ts';
+import { parseUsersFile } from '../../../shared/logins/users-file.ts';
 import type { Fault, Rule } from '../../../shared/settings/load.ts';
 import { camelCase, type SettingName, type Settings } from '../../../shared/settings/table.ts';
-import { parseUsersFile } from '../../../shared/users-file.ts';
 import { parsePublicKeys } from './tokens/public-keys.ts';
 
 /** Any of these lets somebody in. */

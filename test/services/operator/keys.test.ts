@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { mintApiKey } from '../../../shared/api-keys.ts';
+import { mintApiKey } from '../../../shared/logins/api-keys.ts';
 import { oncegate } from '../../support/command-line.ts';
 import { type InProcess, runTicketService } from '../../support/in-process.ts';
 import { type Answer, ask } from '../../support/ticket-client.ts';

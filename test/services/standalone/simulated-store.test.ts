@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { SimulatedStore } from '../../../services/standalone/simulated-store.ts';
 import { MemoryStore } from '../../../shared/store/memory-store.ts';
 import { StoreUnavailable } from '../../../shared/store/store.ts';
-import { subjectDigest } from '../../../shared/ticket.ts';
+import { subjectDigest } from '../../../shared/ticket/ticket.ts';
 import { describeStore } from '../../shared/store/contract.ts';
 import { DEFAULTS, type Harness } from '../../shared/store/harness.ts';
 import { closeOf, consumeOf, issued, noteOf, opened } from '../../shared/store/requests.ts';

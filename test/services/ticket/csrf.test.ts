@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { mintApiKey } from '../../../shared/api-keys.ts';
+import { mintApiKey } from '../../../shared/logins/api-keys.ts';
 import { type HttpReply, httpRequest } from '../../support/http-request.ts';
 import { type InProcess, runTicketService, storeTicket } from '../../support/in-process.ts';
 import { startLoopback } from '../../support/loopback.ts';

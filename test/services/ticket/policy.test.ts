@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { mintApiKey } from '../../../shared/api-keys.ts';
-import { fitsPattern } from '../../../shared/pattern.ts';
+import { mintApiKey } from '../../../shared/logins/api-keys.ts';
+import { fitsPattern } from '../../../shared/ticket/pattern.ts';
 import { type InProcess, runTicketService } from '../../support/in-process.ts';
 import { type RedisServer, startRedis } from '../../support/redis.ts';
 import { bearer, JWT_SECRET, runToEnd, type ServiceProcess, startService } from '../../support/services.ts';

@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createKeys } from '../../../shared/store/keys.ts';
 import { MemoryStore } from '../../../shared/store/memory-store.ts';
-import { subjectDigest } from '../../../shared/ticket.ts';
+import { subjectDigest } from '../../../shared/ticket/ticket.ts';
 import { type HttpReply, type HttpRequestOptions, httpRequest } from '../../support/http-request.ts';
 import { type Environment, type InProcess, runTicketService } from '../../support/in-process.ts';
 import { type RedisServer, startRedis } from '../../support/redis.ts';

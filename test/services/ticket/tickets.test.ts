@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { hashSecret } from '../../../shared/ticket.ts';
+import { hashSecret } from '../../../shared/ticket/ticket.ts';
 import { type InProcess, runTicketService, type StoredTicket, storeTicket } from '../../support/in-process.ts';
 import { bearer } from '../../support/services.ts';
 import { ask } from '../../support/ticket-client.ts';

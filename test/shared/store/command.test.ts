@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseCommand } from '../../../shared/store/command.ts';
-import { mintTicket } from '../../../shared/ticket.ts';
+import { mintTicket } from '../../../shared/ticket/ticket.ts';
 
 const { id } = mintTicket('ada');
 const close = { command: 'close', ticket_id: id, reason: 'revoked' };

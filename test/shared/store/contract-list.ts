@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { subjectDigest } from '../../../shared/ticket.ts';
+import { subjectDigest } from '../../../shared/ticket/ticket.ts';
 import type { Harness } from './harness.ts';
 import { closeOf, consumeOf, issued, issueOf, mint, opened } from './requests.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createKeys, keyNames } from '../../../shared/store/keys.ts';
-import { mintTicket } from '../../../shared/ticket.ts';
+import { mintTicket } from '../../../shared/ticket/ticket.ts';
 
 const id = '_e5DDUC9V97abcdefghijk';
 

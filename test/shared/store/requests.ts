@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ConsumeRequest, IssueRequest, NoteRequest, TicketStore } from '../../../shared/store/store.ts';
-import { hashSecret, mintTicket } from '../../../shared/ticket.ts';
+import { hashSecret, mintTicket } from '../../../shared/ticket/ticket.ts';
 
 /** A ticket as a test knows it: what a store needs to recognise it. */
 export interface Minted {

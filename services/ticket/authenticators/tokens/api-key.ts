@@ -1,5 +1,5 @@
-import { type ApiKey, findApiKey, isApiKey } from '../../../../shared/api-keys.ts';
-import { fitsPattern } from '../../../../shared/pattern.ts';
+import { type ApiKey, findApiKey, isApiKey } from '../../../../shared/logins/api-keys.ts';
+import { fitsPattern } from '../../../../shared/ticket/pattern.ts';
 import type { Principal, TokenVerifier } from '../authenticator.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type ApiKey, formatApiKeys, mintApiKey } from '../../../../shared/api-keys.ts';
+import { type ApiKey, formatApiKeys, mintApiKey } from '../../../../shared/logins/api-keys.ts';
 import { type Environment, type InProcess, runTicketService, storeTicket } from '../../../support/in-process.ts';
 import { startLoopback } from '../../../support/loopback.ts';
 import { quickHash } from '../../../support/passwords.ts';

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { formatApiKeys, mintApiKey } from '../../../../shared/api-keys.ts';
+import { formatApiKeys, mintApiKey } from '../../../../shared/logins/api-keys.ts';
 import { ADA, APPLICATION_TOKEN, type Application, SIGNED_IN, startApplication } from '../../../support/application.ts';
 import { isMissing } from '../../../support/fleet.ts';
 import { type InProcess, runTicketService } from '../../../support/in-process.ts';

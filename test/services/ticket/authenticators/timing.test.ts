@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it, test } from 'vitest';
 import { type Authenticator, credentialsOf } from '../../../../services/ticket/authenticators/authenticator.ts';
-import { decoyHash, hashPassword, parsePasswordHash, passwordMatches } from '../../../../shared/password.ts';
+import { decoyHash, hashPassword, parsePasswordHash, passwordMatches } from '../../../../shared/logins/password.ts';
 import { type InProcess, runTicketService } from '../../../support/in-process.ts';
 import { basic } from '../../../support/passwords.ts';
 import { Random, seedOfRun } from '../../../support/random.ts';

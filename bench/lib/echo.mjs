@@ -1,8 +1,0 @@
-import { compile } from './compile.mjs';
-import { LOAD_CORE } from './pin.mjs';
-import { startServer } from './servers.mjs';
-
-/** The back end behind a relay: load/echo.c, on the core of the load generator. */
-export function startEcho() {
-  return startServer({ command: compile('echo'), core: LOAD_CORE });
-}

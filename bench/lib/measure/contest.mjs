@@ -1,0 +1,34 @@
+import { measureCpu } from './measure.mjs';
+
+/**
+ * What was started for a contender.
+ *
+ * @typedef {object} Contest
+ * @property {readonly { pid: number, stop: () => Promise<void> }[]} servers whose CPU counts
+ * @property {readonly { pid: number, stop: () => Promise<void> }[]} [others] back ends that they need, on the core of
+ *   the load generator; their CPU does not count
+ * @property {number} port
+ * @property {boolean} [usesRedis]
+ * @property {(count: number, round: number) => Promise<import('../load/exchanges.mjs').Exchange[]>} exchanges
+ * @property {() => Promise<number>} [counted] how often the servers themselves say that they did it
+ */
+
+/**
+ * Measures its servers while the work is done.
+ *
+ * @param {Contest} contest
+ * @param {{ redis: { pid: number }, work: () => Promise<import('../load/load.mjs').LoadReport> }} options
+ */
+export function measureContest({ servers, others = [], usesRedis }, { redis, work }) {
+  return measureCpu({
+    pids: servers.map(({ pid }) => pid),
+    besides: others.map(({ pid }) => pid),
+    work,
+    ...(usesRedis && { redisPid: redis.pid }),
+  });
+}
+
+/** @param {Contest} contest */
+export async function stopContest({ servers, others = [] }) {
+  for (const server of [...servers, ...others]) await server.stop();
+}

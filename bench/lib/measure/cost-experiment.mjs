@@ -1,0 +1,78 @@
+import { prepareLoad } from '../load/load.mjs';
+import { measureContest, stopContest } from './contest.mjs';
+import { takeTurns } from './rounds.mjs';
+
+/**
+ * A way to do something that the load generator asks for, exchange by exchange.
+ *
+ * @typedef {object} Contender
+ * @property {string} id
+ * @property {string} label
+ * @property {string} [note]
+ * @property {number} [share] of the exchanges of a round, for what would take minutes otherwise; 1 by default
+ * @property {(context: Context) => Promise<import('./contest.mjs').Contest>} start
+ *
+ * @typedef {object} Context what a run has in common
+ * @property {number} rounds
+ * @property {boolean} quick
+ * @property {number} inFlight exchanges at once
+ * @property {Awaited<ReturnType<typeof import('../processes/redis.mjs').startRedis>>} redis
+ * @property {Awaited<ReturnType<typeof import('../tickets/tickets.mjs').ticketIssuer>>} tickets
+ * @property {(id: string) => boolean} wanted whether a series was asked for
+ * @property {(text: string) => void} say
+ */
+
+/** A just-in-time compiler is done with a handshake after some thousands of them. */
+export const WARM_UPS = 3;
+
+/**
+ * An experiment about the CPU that each operation costs: the contenders take turns at the same number of exchanges.
+ *
+ * @param {object} experiment
+ * @param {string} experiment.name
+ * @param {string} experiment.title
+ * @param {readonly Contender[]} experiment.contenders the baseline first
+ * @param {number} experiment.count exchanges in a round
+ * @param {boolean} [experiment.keepAlive]
+ * @param {Context} context
+ */
+export async function compareCost({ name, title, contenders, count, ...load }, context) {
+  const { redis, rounds, quick, inFlight, say, wanted } = context;
+  const variantOf = ({ id, label, note, start, share = 1 }) => {
+    const perRound = Math.ceil(quick ? (count / 20) * share : count * share);
+    const notes = [note, share < 1 && `${perRound.toLocaleString('en-US')} in a round`].filter(Boolean);
+    return { id, label, note: notes.join('; ') || undefined, start: () => startContest(start, perRound) };
+  };
+
+  async function startContest(start, perRound) {
+    const contest = await start(context);
+    return {
+      async sample(round) {
+        await redis.empty();
+        const exchanges = await contest.exchanges(perRound, round);
+        const work = prepareLoad(exchanges, { port: contest.port, connections: inFlight, ...load });
+        const before = await contest.counted?.();
+        const sample = await measureContest(contest, { redis, work });
+        const done = before === undefined ? perRound : (await contest.counted()) - before;
+        if (done !== perRound) throw new Error(`the server did ${done} of ${perRound}`);
+        return sample;
+      },
+      stop: () => stopContest(contest),
+    };
+  }
+
+  const [baseline] = contenders;
+  const chosen = contenders.filter(({ id }) => id === baseline.id || wanted(id)).map(variantOf);
+  const { series, skipped } = await takeTurns(chosen, { rounds, say, warmUps: quick ? 1 : WARM_UPS });
+  return {
+    name,
+    title,
+    unit: 'µs of CPU per operation',
+    baseline: baseline.id,
+    rounds,
+    inFlight,
+    operationsPerRound: quick ? Math.ceil(count / 20) : count,
+    series,
+    skipped,
+  };
+}

@@ -1,0 +1,186 @@
+import { performance } from 'node:perf_hooks';
+import type { Metrics } from '../../../shared/metrics.ts';
+import type { Refusal, RefusalCode } from '../../../shared/refusals.ts';
+import { counted } from '../../../shared/store/create-store.ts';
+import { type Admitted, StoreUnavailable, type TicketStore } from '../../../shared/store/store.ts';
+import type { Carrier } from '../../../shared/ticket/carriers.ts';
+import { hashSecret, mintAttemptId, type Ticket } from '../../../shared/ticket/ticket.ts';
+import { type Handshake, parseHandshake, readRefused, type UpgradeRequest } from './handshake.ts';
+import type { Load, Place } from './load.ts';
+import { originAllowed } from './origin-rule.ts';
+import type { FindRoute, Route } from './routes.ts';
+
+/** What a gateway admits by. */
+export interface AdmissionRules {
+  readonly gatewayId: string;
+  readonly carriers: readonly Carrier[];
+  readonly findRoute: FindRoute;
+  readonly bindAddress: boolean;
+  readonly limitPolicy: 'refuse' | 'replace';
+}
+
+/** An upgrade request, with what is known of the client from outside it. */
+export interface Visitor extends UpgradeRequest {
+  /** The client's address, by `TRUST_PROXY`. */
+  readonly address: string;
+  /** The host that the client asked for, by `TRUST_PROXY`; without it the request's own. */
+  readonly forwardedHost?: string | undefined;
+}
+
+/** What there is of any request, be it no upgrade at all. */
+export type Presented = Pick<Visitor, 'target' | 'rawHeaders' | 'address'>;
+
+export type Admission = Refused | AdmittedUpgrade;
+
+export interface AdmittedUpgrade {
+  readonly kind: 'admitted';
+  readonly ticketId: string;
+  readonly attemptId: string;
+  readonly admitted: Admitted;
+  readonly handshake: Handshake;
+  readonly route: Route;
+  /** Gives its place among the connections of the route back. */
+  readonly leaveRoute: () => void;
+}
+
+export interface Refused {
+  readonly kind: 'refused';
+  readonly refusal: Refusal;
+  /** Known only where the ticket was presented with the right secret. */
+  readonly subject?: string | undefined;
+}
+
+export interface AdmissionContext {
+  readonly rules: AdmissionRules;
+  readonly load: Load;
+  readonly store: TicketStore;
+  readonly metrics: Metrics;
+}
+
+/**
+ * What the gateway decides about an upgrade, the cheapest reason first and the store last:
+ * syntax, drain and load, route, origin, ticket syntax, consume. Nothing is written to the client here.
+ *
+ * @param place the upgrade's, among those that are being decided
+ */
+export async function admit(visitor: Visitor, context: AdmissionContext, place: Place): Promise<Admission> {
+  // Its place is free first: while they are noted, strangers' refusals would else keep places from good tickets.
+  const refuse = (refusal: Refusal): Promise<Refused> => {
+    context.load.free(place);
+    return refuseEarly(refusal, visitor, context);
+  };
+  const parsed = parseHandshake(visitor, context.rules.carriers);
+  if (!parsed.ok) return refuse(parsed.refusal);
+  const { handshake } = parsed;
+  const { presented } = handshake;
+
+  const route = context.rules.findRoute(handshake.path);
+  const early =
+    (await context.load.refusal(visitor.address)) ??
+    routeRefusal(route, context.load) ??
+    originRefusal(visitor, handshake, route);
+  if (early !== undefined || route === undefined) return refuse(early ?? NO_ROUTE);
+  if (presented.kind === 'missing') return refuse({ code: 'ticket_missing' });
+  if (presented.kind === 'malformed') return refuse({ code: 'ticket_malformed' });
+  return consume(visitor, handshake, route, presented.ticket, context);
+}
+
+/**
+ * Puts a refusal that was decided before consume on the record of the ticket that came with it, if one
+ * did, and says whose ticket it is. Where there are several it goes onto the record of each.
+ */
+export async function refuseEarly(refusal: Refusal, visitor: Presented, context: AdmissionContext): Promise<Refused> {
+  const { tickets, origin } = readRefused(visitor);
+  const [first] = tickets;
+  if (first === undefined) return { kind: 'refused', refusal };
+  const subjects = await Promise.all(
+    tickets.map((ticket) => note(refusal.code, visitor.address, origin, ticket, context)),
+  );
+  const named = Math.max(
+    0,
+    subjects.findIndex((subject) => subject !== undefined),
+  );
+  const { id } = tickets[named] ?? first;
+  return { kind: 'refused', refusal: { ...refusal, ticketId: id }, subject: subjects[named] };
+}
+
+const NO_ROUTE: Refusal = { code: 'not_found', detail: 'No route of this gateway leads there: check the path.' };
+
+function routeRefusal(route: Route | undefined, load: Load): Refusal | undefined {
+  if (route === undefined) return NO_ROUTE;
+  return load.isFull(route) ? { code: 'connection_limit' } : undefined;
+}
+
+function originRefusal(visitor: Visitor, handshake: Handshake, route: Route | undefined): Refusal | undefined {
+  const host = visitor.forwardedHost ?? handshake.host;
+  return originAllowed(handshake.origin, host, route?.allowedOrigins) ? undefined : { code: 'origin_refused' };
+}
+
+async function consume(
+  visitor: Visitor,
+  handshake: Handshake,
+  route: Route,
+  ticket: Ticket,
+  context: AdmissionContext,
+): Promise<Admission> {
+  const { rules, load, store, metrics } = context;
+  const attemptId = mintAttemptId();
+  // At once: whoever comes while the store is asked sees the place taken.
+  const leaveRoute = load.hold(route);
+  let admitted = false;
+  const started = performance.now();
+  try {
+    const outcome = await counted(
+      metrics,
+      'consume',
+      store.consume({
+        id: ticket.id,
+        secretSha256: hashSecret(ticket.secret),
+        attemptId,
+        gatewayId: rules.gatewayId,
+        audience: route.audience,
+        path: handshake.path,
+        origin: handshake.origin,
+        address: visitor.address,
+        bindAddress: rules.bindAddress,
+        maxConnections: route.maxConnectionsPerSubject,
+        limitPolicy: rules.limitPolicy,
+      }),
+    );
+    metrics.observe('oncegate_consume_duration_seconds', (performance.now() - started) / 1000);
+    if (outcome.code === 'admitted') {
+      admitted = true;
+      return { kind: 'admitted', ticketId: ticket.id, attemptId, admitted: outcome, handshake, route, leaveRoute };
+    }
+    return { kind: 'refused', refusal: { code: outcome.code, ticketId: ticket.id }, subject: outcome.subject };
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error;
+    return { kind: 'refused', refusal: { code: 'store_unavailable', ticketId: ticket.id } };
+  } finally {
+    if (!admitted) leaveRoute();
+  }
+}
+
+/** The subject of the ticket, where the refusal is on its record now. */
+async function note(
+  outcome: RefusalCode,
+  address: string,
+  origin: string | undefined,
+  ticket: Ticket,
+  { rules, load, store, metrics }: AdmissionContext,
+): Promise<string | undefined> {
+  const done = await load.mayNote(address);
+  if (done === undefined) return undefined;
+  try {
+    const { id, secret } = ticket;
+    const { gatewayId } = rules;
+    const noting = store.note({ id, secretSha256: hashSecret(secret), outcome, gatewayId, origin, address });
+    const noted = await counted(metrics, 'note', noting);
+    return noted.code === 'noted' ? noted.subject : undefined;
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error;
+    return undefined; // the refusal stands, noted or not
+  } finally {
+    done();
+  }
+}

@@ -1,0 +1,150 @@
+import type { Refusal } from '../../../shared/refusals.ts';
+import { type Carrier, idSegment } from '../../../shared/ticket/carriers.ts';
+import { TICKET_ID, TICKET_PREFIX, type Ticket } from '../../../shared/ticket/ticket.ts';
+import { type PresentedTicket, takeTicket, ticketsIn } from './carriers.ts';
+import { parseSubprotocols } from './subprotocols.ts';
+
+/** An upgrade request as it arrived, before anything is believed. */
+export interface UpgradeRequest {
+  readonly method: string;
+  /** The request target (RFC 9112 §3.2). */
+  readonly target: string;
+  readonly httpVersion: string;
+  /** Names and values in turn, as they were sent. */
+  readonly rawHeaders: readonly string[];
+  /** Bytes that came behind the request. */
+  readonly earlyBytes: number;
+  /** Whether an earlier request came on the same socket, whose answer may still be on its way. */
+  readonly pipelined: boolean;
+  /** A proxy asks on behalf of the client: what belongs to one hop, `Upgrade` among it, may have been taken off. */
+  readonly upgradeTakenOff?: true;
+}
+
+/** An upgrade request that is well-formed (RFC 6455 §4.2.1). */
+export interface Handshake {
+  /** Without the `/~<ticket id>` segment. */
+  readonly path: string;
+  /** Without the ticket; empty where there is none. */
+  readonly query: string;
+  readonly host: string;
+  readonly origin: string | undefined;
+  /** `Sec-WebSocket-Key`. */
+  readonly key: string;
+  /** `Sec-WebSocket-Extensions`, as they were offered. */
+  readonly extensions: string | undefined;
+  /** Without the ticket. */
+  readonly protocols: readonly string[];
+  readonly presented: PresentedTicket;
+}
+
+export type ParsedHandshake =
+  | { readonly ok: true; readonly handshake: Handshake }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+/** More than any browser or proxy sends. Node drops what is past its own, far higher limit without a word. */
+const MAX_HEADERS = 100;
+
+/** `/~<ticket id>`: a path of its own for each attempt, taken off before anything looks at the path. */
+export const ID_SEGMENT = new RegExp(`^${idSegment(TICKET_ID)}(?=/|$)`);
+
+/** Node's own limit for a whole head. Headers may be longer, for a page may have many cookies; a target goes into logs. */
+const MAX_TARGET_LENGTH = 16_384;
+
+/** Origin-form only; a second slash or a backslash would be read as a host by careless parsers. */
+const PATH = /^\/(?!\/)[!-~]*$/;
+/** Visible ASCII without `#` and `\\`: the rest has to come percent-encoded (RFC 3986 §2). */
+const TARGET = /^[!-"$-[\]-~]+$/;
+/** A `.` or `..` segment, percent-encoded or not: whoever resolves it would be led around a route or a ticket's path. */
+export const DOT_SEGMENT = /(?:\/|%2f|%5c)(?:\.|%2e){1,2}(?=\/|%2f|%5c|$)/i;
+/**
+ * A ticket belongs into its carrier. In a path it would stay, in logs and behind the gateway; and a proxy that takes
+ * its text out of the target would be led to another path than the one that was judged.
+ */
+const TICKET_TEXT = new RegExp(`${TICKET_PREFIX}${TICKET_ID}\\.`);
+const BASE64_OF_16_BYTES = /^[+/0-9A-Za-z]{22}==$/;
+
+const MALFORMED: ParsedHandshake = { ok: false, refusal: { code: 'handshake_malformed' } };
+const TICKET_IN_PATH: ParsedHandshake = {
+  ok: false,
+  refusal: { code: 'handshake_malformed', detail: 'A ticket is in the path: present it in the subprotocol.' },
+};
+const UPGRADE_REQUIRED: ParsedHandshake = { ok: false, refusal: { code: 'upgrade_required' } };
+
+/** Reads an upgrade request, cheapest check first. Pure: nothing is asked and nothing is written. */
+export function parseHandshake(request: UpgradeRequest, carriers: readonly Carrier[]): ParsedHandshake {
+  if (request.httpVersion !== '1.1' || request.earlyBytes > 0 || request.pipelined) return MALFORMED;
+  if (request.method !== 'GET') return { ok: false, refusal: { code: 'method_not_allowed', allow: ['GET'] } };
+  if (request.rawHeaders.length > 2 * MAX_HEADERS) return MALFORMED;
+
+  const headers = groupHeaders(request.rawHeaders);
+  const only = (name: string): string | undefined => onlyOne(headers, name);
+  const atMostOne = (name: string): boolean => (headers.get(name)?.length ?? 0) <= 1;
+
+  const host = only('host');
+  if (!host || !/^[!-~]{1,300}$/.test(host)) return MALFORMED;
+  if (headers.has('transfer-encoding') || (headers.has('content-length') && only('content-length') !== '0'))
+    return MALFORMED;
+
+  const isPlain = request.upgradeTakenOff === true && !headers.has('upgrade') && !headers.has('sec-websocket-key');
+  if (isPlain) return UPGRADE_REQUIRED;
+  if (only('upgrade')?.toLowerCase() !== 'websocket' && !(request.upgradeTakenOff && !headers.has('upgrade')))
+    return headers.has('upgrade') ? UPGRADE_REQUIRED : MALFORMED;
+  const version = only('sec-websocket-version');
+  if (version === undefined) return MALFORMED;
+  if (version !== '13') return UPGRADE_REQUIRED;
+  const key = only('sec-websocket-key') ?? '';
+  if (!BASE64_OF_16_BYTES.test(key)) return MALFORMED;
+  if (!atMostOne('origin') || !atMostOne('authorization')) return MALFORMED;
+
+  if (request.target.length > MAX_TARGET_LENGTH) return MALFORMED;
+  const [path = '', ...queries] = request.target.split('?');
+  if (!PATH.test(path) || !TARGET.test(request.target) || DOT_SEGMENT.test(path)) return MALFORMED;
+  if (TICKET_TEXT.test(unescaped(path))) return TICKET_IN_PATH;
+
+  const protocols = parseSubprotocols(headers.get('sec-websocket-protocol')?.join(','));
+  if (protocols === null) return MALFORMED;
+
+  const taken = takeTicket({ query: queries.join('?'), protocols, authorization: only('authorization') }, carriers);
+  if (taken === null) return MALFORMED;
+
+  const rest = path.replace(ID_SEGMENT, '');
+  // What follows the segment has to be a path in its own right.
+  if (rest !== '' && !PATH.test(rest)) return MALFORMED;
+  const extensions = headers.get('sec-websocket-extensions')?.join(', ');
+  return { ok: true, handshake: { ...taken, path: rest || '/', host, origin: only('origin'), key, extensions } };
+}
+
+/** What can be read of a request that is refused whatever it is: enough to put the refusal on its tickets' records. */
+export function readRefused({ target, rawHeaders }: Pick<UpgradeRequest, 'target' | 'rawHeaders'>): {
+  readonly tickets: readonly Ticket[];
+  readonly origin: string | undefined;
+} {
+  const headers = groupHeaders(rawHeaders);
+  const [, ...queries] = target.split('?');
+  const protocols = headers.get('sec-websocket-protocol')?.join(',').split(',') ?? [];
+  const carriers = { query: queries.join('?'), protocols: protocols.map((protocol) => protocol.trim()) };
+  const tickets = ticketsIn(carriers, headers.get('authorization') ?? []);
+  return { tickets, origin: onlyOne(headers, 'origin') };
+}
+
+/** Every percent-encoded octet as a character: enough to find ASCII, and nothing is malformed. */
+function unescaped(path: string): string {
+  return path.replaceAll(/%([0-9a-f]{2})/gi, (_, octet: string) => String.fromCharCode(Number.parseInt(octet, 16)));
+}
+
+function onlyOne(headers: ReadonlyMap<string, readonly string[]>, name: string): string | undefined {
+  const values = headers.get(name);
+  return values?.length === 1 ? values[0] : undefined;
+}
+
+function groupHeaders(rawHeaders: readonly string[]): Map<string, string[]> {
+  const groups = new Map<string, string[]>();
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = String(rawHeaders[index]).toLowerCase();
+    const value = String(rawHeaders[index + 1]);
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [value]);
+    else group.push(value);
+  }
+  return groups;
+}

@@ -1,0 +1,179 @@
+import { z } from 'zod';
+import { parseJsonFile } from '../../../shared/files/json-file.ts';
+import { type ReloadedFile, reloadedFile } from '../../../shared/files/reloaded-file.ts';
+import type { ParsedFile } from '../../../shared/files/watched-file.ts';
+import type { Logger } from '../../../shared/process/log.ts';
+import type { Rule } from '../../../shared/settings/load.ts';
+import type { Settings } from '../../../shared/settings/table.ts';
+import { url } from '../../../shared/settings/values.ts';
+import { AUDIENCE, AUDIENCE_FORM } from '../../../shared/ticket/audience.ts';
+import { isOrigin } from '../../../shared/ticket/origin.ts';
+import type { Upstream } from '../upstream/dial.ts';
+import { DOT_SEGMENT, ID_SEGMENT } from './handshake.ts';
+
+/** What is behind a path of the gateway, and by what rules it is reached. */
+export interface Route {
+  /** A path that begins with this one is of this route: `/chat` for `/chat` and `/chat/7`, not for `/chats`. */
+  readonly prefix: string;
+  /** Without one the built-in echo answers. */
+  readonly upstream: Upstream | undefined;
+  readonly audience: string | undefined;
+  readonly allowedOrigins: readonly string[] | undefined;
+  readonly maxMessageBytes: number;
+  /** The subject's cap over all of its connections; 0 for none. */
+  readonly maxConnectionsPerSubject: number;
+  /** The most open connections of this route on this gateway; 0 for no limit. */
+  readonly maxConnections: number;
+  /**
+   * After how much silence of both sides an upstream counts as lost, seconds; 0 for never. A client that answers
+   * the gateway's pings is not silent.
+   */
+  readonly idleSeconds: number;
+}
+
+/** Finds the route of a path. */
+export type FindRoute = (path: string) => Route | undefined;
+
+const upstreamUrl = url('ws', 'wss');
+const milliseconds = z.int().min(10).max(60_000);
+
+const routeSchema = z.strictObject({
+  path: z
+    .string()
+    .regex(
+      /^\/(?!\/)[!"$->@-[\]-~]*$/,
+      'must be a path of visible ASCII without ?, # and \\ that begins with one slash: no other is admitted',
+    )
+    .refine((path) => !DOT_SEGMENT.test(path), 'must not have a . or .. segment, percent-encoded or not')
+    .refine((path) => !ID_SEGMENT.test(path), 'must not begin with /~ and a ticket id, which is taken off a path')
+    .refine((path) => path === '/' || !path.endsWith('/'), 'must not end with a slash')
+    .max(1_024)
+    .describe('The path prefix, by whole segments. The longest that fits decides.'),
+  upstream: z
+    .string()
+    .refine((text) => upstreamUrl.schema.safeParse(text).success, `must be ${upstreamUrl.form}`)
+    .describe('Where the back end is; a path in it goes in front of the client’s.'),
+  audience: z
+    .string()
+    .regex(AUDIENCE, `must be ${AUDIENCE_FORM}`)
+    .optional()
+    .describe('Tickets for this audience alone. Absent: GATEWAY_AUDIENCE.'),
+  allowed_origins: z
+    .array(z.string().refine((text) => text === '*' || isOrigin(text), 'must be an exact origin, or *'))
+    .min(1)
+    .optional()
+    .describe('Origins whose pages may connect. Absent: ALLOWED_ORIGINS.'),
+  max_message_bytes: z.int().min(1).max(104_857_600).optional().describe('Absent: MAX_MESSAGE_BYTES.'),
+  max_connections: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .optional()
+    .describe('The most open connections of this route on one gateway. Absent: no limit beside MAX_CONNECTIONS.'),
+  max_connections_per_subject: z
+    .int()
+    .min(0)
+    .max(10_000)
+    .optional()
+    .describe(
+      'A subject at this many open connections, of all routes, gets no more. Absent: MAX_CONNECTIONS_PER_SUBJECT.',
+    ),
+  connect_timeout_ms: milliseconds.optional().describe('Absent: UPSTREAM_CONNECT_TIMEOUT_MS.'),
+  handshake_timeout_ms: milliseconds.optional().describe('Absent: UPSTREAM_HANDSHAKE_TIMEOUT_MS.'),
+  idle_seconds: z
+    .int()
+    .min(0)
+    .max(86_400)
+    .optional()
+    .describe('Absent: UPSTREAM_IDLE_SECONDS. It has an effect below HEARTBEAT_SECONDS only.'),
+});
+
+/** The schema of a routes file, as it is published in docs/routes.schema.json. */
+export const routesSchema = z.strictObject({
+  $schema: z.string().optional(),
+  routes: z
+    .array(routeSchema)
+    .min(1)
+    .refine((routes) => new Set(routes.map(({ path }) => path)).size === routes.length, 'must not have a path twice')
+    .describe('A path that fits none of them is refused with 404.'),
+});
+
+type RoutesFile = z.infer<typeof routesSchema>;
+
+function parseRoutes(content: string): ParsedFile<RoutesFile> {
+  return parseJsonFile(routesSchema, content);
+}
+
+/** Every fault of the routes file, with its path in the file; and two answers to one question are none. */
+export const routesRule: Rule = ({ routesFile }, written) => {
+  const parsed = routesFile && parseRoutes(routesFile.content);
+  return [
+    ...(parsed?.ok === false ? parsed.faults.map((fault) => `ROUTES_FILE: ${fault}`) : []),
+    ...(written('ROUTES_FILE') && written('UPSTREAM_URL')
+      ? ['UPSTREAM_URL: must not be set together with ROUTES_FILE: name it there, with the path /']
+      : []),
+  ];
+};
+
+/** The routes in force: those of ROUTES_FILE, read again on SIGHUP, or one for every path. */
+export function watchRoutes(settings: Settings, log: Logger): { readonly find: FindRoute; end(): void } {
+  const { routesFile } = settings;
+  if (routesFile === undefined) {
+    const only = defaultRoute(settings);
+    return { find: () => only, end: () => {} };
+  }
+  const parse = (content: string): ParsedFile<Route[]> => {
+    const parsed = parseRoutes(content);
+    return parsed.ok ? { ok: true, value: routesOf(parsed.value, settings) } : parsed;
+  };
+  const file: ReloadedFile<Route[]> = reloadedFile({ setting: 'ROUTES_FILE', file: routesFile, parse, log });
+  return { find: (path) => file.current().find(({ prefix }) => isUnder(prefix, path)), end: () => file.end() };
+}
+
+/** What the settings say of every route, and of the only one where there is no routes file. */
+function defaultRoute(settings: Settings): Route {
+  const { upstreamUrl: address } = settings;
+  return {
+    prefix: '/',
+    upstream: address === undefined ? undefined : upstreamAt(address, settings),
+    audience: settings.gatewayAudience,
+    allowedOrigins: settings.allowedOrigins,
+    maxMessageBytes: settings.maxMessageBytes,
+    maxConnectionsPerSubject: settings.maxConnectionsPerSubject,
+    maxConnections: 0,
+    idleSeconds: settings.upstreamIdleSeconds,
+  };
+}
+
+function upstreamAt(address: string, settings: Settings, timeouts: Partial<Upstream> = {}): Upstream {
+  return {
+    url: new URL(address),
+    ca: settings.upstreamCaFile?.content,
+    connectTimeoutMs: timeouts.connectTimeoutMs ?? settings.upstreamConnectTimeoutMs,
+    handshakeTimeoutMs: timeouts.handshakeTimeoutMs ?? settings.upstreamHandshakeTimeoutMs,
+  };
+}
+
+/** The longest prefix comes first. */
+function routesOf({ routes }: RoutesFile, settings: Settings): Route[] {
+  const common = defaultRoute(settings);
+  return routes
+    .map((row) => ({
+      prefix: row.path,
+      upstream: upstreamAt(row.upstream, settings, {
+        ...(row.connect_timeout_ms !== undefined && { connectTimeoutMs: row.connect_timeout_ms }),
+        ...(row.handshake_timeout_ms !== undefined && { handshakeTimeoutMs: row.handshake_timeout_ms }),
+      }),
+      audience: row.audience ?? common.audience,
+      allowedOrigins: row.allowed_origins ?? common.allowedOrigins,
+      maxMessageBytes: row.max_message_bytes ?? common.maxMessageBytes,
+      maxConnectionsPerSubject: row.max_connections_per_subject ?? common.maxConnectionsPerSubject,
+      maxConnections: row.max_connections ?? 0,
+      idleSeconds: row.idle_seconds ?? common.idleSeconds,
+    }))
+    .sort((a, b) => b.prefix.length - a.prefix.length);
+}
+
+function isUnder(prefix: string, path: string): boolean {
+  return prefix === '/' || path === prefix || path.startsWith(`${prefix}/`);
+}

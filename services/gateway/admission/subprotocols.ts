@@ -1,0 +1,24 @@
+import { ONCEGATE_PROTOCOL } from '../../../shared/ticket/carriers.ts';
+import { trimBlanks } from './white-space.ts';
+
+/** RFC 9110 §5.6.2. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/**
+ * The subprotocols of a `Sec-WebSocket-Protocol` header (RFC 6455 §4.1: tokens, none of them twice),
+ * an empty list where there is none, or null where it is malformed.
+ */
+export function parseSubprotocols(header: string | undefined): string[] | null {
+  if (header === undefined) return [];
+  const protocols = header.split(',').map(trimBlanks);
+  if (!protocols.every((protocol) => TOKEN.test(protocol))) return null;
+  return new Set(protocols).size === protocols.length ? protocols : null;
+}
+
+/**
+ * The subprotocol that the gateway answers with: the first that the application offered, else
+ * `oncegate.v1` where it was offered. Never the ticket: it is not among these.
+ */
+export function chooseSubprotocol(protocols: readonly string[]): string | undefined {
+  return protocols.find((protocol) => protocol !== ONCEGATE_PROTOCOL) ?? protocols[0];
+}

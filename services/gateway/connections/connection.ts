@@ -1,0 +1,210 @@
+import type { Duplex } from 'node:stream';
+import { type CloseReason, closeCodes } from '../../../shared/close-codes.ts';
+import { flatString } from './flat-string.ts';
+
+/** What carries a connection's frames: the built-in echo, or the relay to an upstream. */
+export interface Wire {
+  /**
+   * Asks the client for a sign of life, as soon as a frame fits.
+   *
+   * @param written called once the ping has really been written: it may have to wait for the end of a long frame
+   */
+  ping(written: () => void): void;
+  /** Sends a Close frame (RFC 6455 §5.5.1). */
+  close(code: number, reason: string): void;
+  /** Ends the socket at once. */
+  terminate(): void;
+  /** Whether the client does not read what it is sent. */
+  readonly stalled: boolean;
+  /** Whether the client, or what is behind the gateway, has closed already, where the wire sees that. */
+  readonly closed?: boolean;
+  /** How far the client has come with what it is sent. */
+  readonly sent: Sent;
+  /** Bytes from the client so far, where the wire does not tell of each: more of them are a sign of life. */
+  readonly bytesRead?: number;
+}
+
+export interface Sent {
+  /** A count that grows with the bytes that the client has taken. */
+  readonly taken: number;
+  /** Bytes that wait for it to read. */
+  readonly left: number;
+}
+
+/** What a socket tells of that. */
+export function sentOn(socket: Duplex): Sent {
+  const left = socket.writableLength;
+  const written = 'bytesWritten' in socket ? Number(socket.bytesWritten) : 0; // those that are left among them
+  return { taken: written - left, left };
+}
+
+/** What a wire tells of its connection. */
+export interface WireListener {
+  /** The client gave a sign of life. */
+  heard(): void;
+  /** The gateway has to close for this reason. */
+  failed(reason: Extract<CloseReason, 'message_too_big' | 'upstream_lost'>): void;
+  /** The socket has ended, with this code and reason from the client, the upstream or the network. */
+  ended(code: number, reason: string): void;
+}
+
+export interface ConnectionOptions {
+  /** The ticket id. */
+  readonly id: string;
+  readonly attemptId: string;
+  readonly subject: string;
+  /** Unix ms by the store's clock. */
+  readonly openedAt: number;
+  /** Unix ms by the store's clock. */
+  readonly sessionExpiresAt: number;
+  readonly wire: Wire;
+  /** This machine's monotonic clock at the time of opening, ms. */
+  readonly now: number;
+}
+
+/** How long a client may take to answer a Close frame before its socket is ended. */
+const CLOSE_TIMEOUT_MS = 2_000;
+
+/** A ping that has not been answered. */
+interface Ping {
+  isWritten: boolean;
+  /** From when its answer is waited for. */
+  writtenAt: number | undefined;
+  /** When the client last took something of what is before it. */
+  progressAt: number;
+  taken: number;
+}
+
+/** How long before the end of a session its record is looked at once more: the message of a renewal may have been lost. */
+const LAST_LOOK_MS = 2_000;
+
+/**
+ * An open connection that a ticket bought: what it knows of itself and what is due when. It has no
+ * timer of its own; whoever holds it calls {@link Connection.tick}. Moments are kept as distances
+ * from its opening, so that the store's clock and this machine's never have to agree.
+ */
+export class Connection {
+  readonly id: string;
+  readonly attemptId: string;
+  readonly subject: string;
+  readonly openedAt: number;
+  readonly #wire: Wire;
+  readonly #start: number;
+  #sessionExpiresAt: number;
+  #heardAt: number;
+  #ping: Ping | undefined;
+  #leasedAt: number;
+  #bytesRead: number | undefined;
+  #closing: { readonly reason: CloseReason; readonly terminateAt: number; readonly isLate: boolean } | undefined;
+
+  constructor(options: ConnectionOptions) {
+    this.id = flatString(options.id);
+    this.attemptId = flatString(options.attemptId);
+    this.subject = options.subject;
+    this.openedAt = options.openedAt;
+    this.#wire = options.wire;
+    this.#start = options.now;
+    this.#sessionExpiresAt = options.sessionExpiresAt;
+    this.#heardAt = options.now;
+    this.#leasedAt = options.now;
+  }
+
+  /** Unix ms by the store's clock. */
+  get sessionExpiresAt(): number {
+    return this.#sessionExpiresAt;
+  }
+
+  /** Why the gateway closes it, once it does. */
+  get closing(): CloseReason | undefined {
+    return this.#closing?.reason;
+  }
+
+  /** Why it ends, where the gateway was the first to close. */
+  get cause(): CloseReason | undefined {
+    return this.#closing?.isLate === false ? this.#closing.reason : undefined;
+  }
+
+  /** The session ends at another moment from now on. */
+  renew(sessionExpiresAt: number): void {
+    this.#sessionExpiresAt = sessionExpiresAt;
+  }
+
+  /** The client gave a sign of life. */
+  heard(now: number): void {
+    this.#heardAt = now;
+    this.#ping = undefined;
+  }
+
+  leaseDue(now: number, everyMs: number): boolean {
+    if (this.#closing !== undefined) return false;
+    const lastLook = this.#end - LAST_LOOK_MS;
+    return now - this.#leasedAt >= everyMs || (this.#leasedAt < lastLook && now >= lastLook);
+  }
+
+  /** The lease was renewed. */
+  leased(now: number): void {
+    this.#leasedAt = now;
+  }
+
+  /** Closes it for a reason of the table; the first reason stands. */
+  close(reason: CloseReason, now: number, detail = ''): void {
+    if (this.#closing !== undefined) return;
+    this.#closing = { reason, terminateAt: now + CLOSE_TIMEOUT_MS, isLate: this.#wire.closed === true };
+    this.#wire.close(closeCodes[reason].code, reason + detail);
+  }
+
+  terminate(): void {
+    this.#wire.terminate();
+  }
+
+  /** When the session ends, by this machine's monotonic clock. */
+  get #end(): number {
+    return this.#start + this.#sessionExpiresAt - this.openedAt;
+  }
+
+  /** Does what is due: a ping, the end of the session, the end of patience. */
+  tick(now: number, heartbeatMs: number): void {
+    if (this.#closing !== undefined) {
+      if (now >= this.#closing.terminateAt) this.#wire.terminate();
+      return;
+    }
+    const { bytesRead } = this.#wire;
+    if (bytesRead !== this.#bytesRead) {
+      this.#bytesRead = bytesRead;
+      this.heard(now);
+    }
+    if (now >= this.#end) {
+      this.close('session_expired', now);
+    } else if (this.#ping !== undefined) {
+      this.#await(this.#ping, now, heartbeatMs);
+    } else if (now - this.#heardAt >= heartbeatMs) {
+      const { taken } = this.#wire.sent;
+      const ping: Ping = { isWritten: false, writtenAt: undefined, progressAt: now, taken };
+      this.#ping = ping;
+      this.#wire.ping(() => {
+        ping.isWritten = true;
+      });
+      if (ping.isWritten) ping.writtenAt = now;
+    }
+  }
+
+  /**
+   * The end of patience with a ping. Its answer is waited for from when it was written. Until then it is
+   * behind other bytes, and as long as the client takes some of those, it lives.
+   */
+  #await(ping: Ping, now: number, heartbeatMs: number): void {
+    if (ping.isWritten) {
+      ping.writtenAt ??= now;
+      if (now - ping.writtenAt < heartbeatMs) return;
+      return this.close(this.#wire.stalled ? 'slow_consumer' : 'heartbeat_missed', now);
+    }
+    const { taken, left } = this.#wire.sent;
+    if (taken !== ping.taken) {
+      ping.taken = taken;
+      ping.progressAt = now;
+    } else if (now - ping.progressAt >= heartbeatMs) {
+      // Where nothing is left to take, the rest of a frame has not come from what is behind the gateway.
+      this.close(left > 0 ? 'slow_consumer' : 'upstream_lost', now);
+    }
+  }
+}

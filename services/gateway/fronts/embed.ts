@@ -1,0 +1,128 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Registry } from 'prom-client';
+import { createLogger, type Logger, logFault } from '../../../shared/process/log.ts';
+import type { Refusal } from '../../../shared/refusals.ts';
+import { type Environment, loadSettings, readEnvironment } from '../../../shared/settings/load.ts';
+import { createStore, usesRedis } from '../../../shared/store/create-store.ts';
+import { createGatewayCore } from '../core.ts';
+import { gatewayRules } from '../rules.ts';
+import { RawWire } from '../wires/raw-wire.ts';
+import { type ClaimsSchema, checkClaims } from './claims-schema.ts';
+import { destroyOnError } from './destroy-on-error.ts';
+import { refuseUpgrade } from './refuse.ts';
+import { visitorOf } from './upgrade.ts';
+import { withoutTicket } from './without-ticket.ts';
+
+/** Who a connection acts for: on the request as `oncegate`. */
+export interface Admittance<Claims = Readonly<Record<string, unknown>>> {
+  /** The ticket's id, which is the connection's. */
+  readonly ticketId: string;
+  readonly subject: string;
+  /** Undefined where the ticket was issued for none. */
+  readonly audience: string | undefined;
+  readonly claims: Claims;
+}
+
+declare module 'node:http' {
+  interface IncomingMessage {
+    /** Who an admitted upgrade acts for. */
+    oncegate?: Admittance;
+  }
+}
+
+export interface AdmitUpgradeOptions<Claims> {
+  /** A schema that a ticket's claims have to fit (Standard Schema: zod, valibot, arktype, ...); others are refused with 403. */
+  readonly claims?: ClaimsSchema<Claims>;
+  /** Settings by the names of their environment variables. Default: the environment and `.env`. */
+  readonly settings?: Environment;
+  /** Default: JSON lines on stdout. */
+  readonly log?: Logger;
+}
+
+export interface UpgradeGate<Claims> {
+  /**
+   * Decides about an upgrade. One that is refused has been answered: there is nothing left to do. It
+   * never rejects.
+   *
+   * @returns who the connection acts for, which is `request.oncegate` too; null where it was refused
+   */
+  (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Admittance<Claims> | null>;
+  /** Whether the store would answer now: while it does not, every upgrade with a ticket is refused with 503. */
+  ready(): boolean;
+  /** The Prometheus metrics of the gateway. */
+  readonly metrics: Registry;
+  /** Refuses what comes, closes what is open in a spread (`DRAIN_SECONDS`), and lets go of the store. */
+  close(): Promise<void>;
+}
+
+/**
+ * A gateway inside of a Node server that has WebSockets of its own:
+ * `if (await admit(request, socket, head)) wss.handleUpgrade(request, socket, head, opened)`.
+ * The ticket is taken off the request before the application sees it.
+ *
+ * @throws TypeError naming every fault of the settings
+ */
+export function admitUpgrade<Claims = Readonly<Record<string, unknown>>>(
+  options: AdmitUpgradeOptions<Claims> = {},
+): UpgradeGate<Claims> {
+  const loaded = loadSettings(options.settings ?? readEnvironment(), gatewayRules);
+  if (!loaded.ok) throw new TypeError(`oncegate is not configured well:\n${loaded.faults.join('\n')}`);
+  const { settings } = loaded;
+  const log = options.log ?? createLogger(settings.logLevel, { service: 'gateway' });
+  const store = createStore(settings, log);
+  if (!usesRedis(settings)) log.warn({ event: 'memory_store' }, 'no REDIS_URL: no ticket service shares this store');
+  const core = createGatewayCore({ settings, store, log });
+  core.join();
+
+  async function gate(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Admittance<Claims> | null> {
+    destroyOnError(socket);
+    let admittance: Admittance<Claims> | null = null;
+    try {
+      const visitor = visitorOf(request, head.length, isBusy(socket), settings.trustProxy);
+      await core.admitter.decide(visitor, async (decision) => {
+        if (decision.kind === 'refused') return refuseUpgrade(socket, decision.refusal, request.method);
+        const { entry } = decision;
+        const { ticketId, admitted, handshake } = entry.admission;
+        const claims = await checkClaims(options.claims, admitted.claims);
+        if (!claims.ok && 'fault' in claims) logFault(core.log, claims.fault);
+        if (socket.destroyed || !socket.writable) return entry.gone();
+        if (!claims.ok) return refuseUpgrade(socket, await entry.takeBack(CLAIMS_REFUSED), request.method);
+        if (socket.readableLength > 0) return refuseUpgrade(socket, await entry.takeBack(TOO_EARLY), request.method);
+        withoutTicket(request, handshake);
+        const { subject, audience } = admitted;
+        admittance = { ticketId, subject, audience, claims: claims.value };
+        // Whoever has the return value knows the claims by their schema; the request knows only that they are an object.
+        request.oncegate = admittance as Admittance;
+        new RawWire(socket as Socket, (wire) => entry.open(wire)); // node:http hands on sockets of node:net
+      });
+    } catch (error) {
+      socket.destroy();
+      logFault(core.log, error);
+    }
+    // It may have been revoked, or have gone away, as soon as it had entered.
+    return socket.destroyed ? null : admittance;
+  }
+
+  async function close(): Promise<void> {
+    await core.drain();
+    await core.leave();
+    await store.end();
+  }
+  return Object.assign(gate, { ready: () => store.ready, metrics: core.metrics.registry, close });
+}
+
+const CLAIMS_REFUSED: Refusal = {
+  code: 'upstream_refused',
+  detail: 'The claims of the ticket are not what the application expects.',
+  passedOn: { status: 403, headers: [], body: new Uint8Array() },
+};
+
+/** RFC 6455 §4.1: a client sends nothing before it has read the 101. */
+const TOO_EARLY: Refusal = { code: 'handshake_malformed' };
+
+/** Whether an earlier request on the same socket is still being answered: the 101 would overtake that answer. */
+function isBusy(socket: Duplex): boolean {
+  return '_httpMessage' in socket && socket._httpMessage !== null && socket._httpMessage !== undefined;
+}

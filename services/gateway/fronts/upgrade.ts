@@ -1,0 +1,115 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { clientAddress, forwardedHost, forwardedScheme, type Trust } from '../../../shared/http/client-address.ts';
+import type { Metrics } from '../../../shared/metrics.ts';
+import type { Refusal } from '../../../shared/refusals.ts';
+import type { Visitor } from '../admission/admit.ts';
+import type { Admitter, Entry } from '../admission/admitter.ts';
+import { identityOf, type SigningKey } from '../identity/identity.ts';
+import { relay } from '../upstream/relay.ts';
+import { Echo } from '../wires/echo.ts';
+import { refuseUpgrade } from './refuse.ts';
+
+export interface UpgradeContext {
+  readonly admitter: Admitter;
+  readonly trustProxy: Trust;
+  /** The longest message that the echo takes. */
+  readonly maxMessageBytes: number;
+  /** The key that identities are signed with for upstreams. */
+  readonly signing: SigningKey | undefined;
+  readonly metrics: Metrics;
+}
+
+/** An upgrade request on its socket. */
+interface Visit {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly visitor: Visitor;
+}
+
+/** What is known of an upgrade request before anything is decided. */
+export function visitorOf(
+  request: IncomingMessage,
+  earlyBytes: number,
+  pipelined: boolean,
+  trustProxy: Trust,
+): Visitor {
+  return {
+    method: request.method ?? '',
+    target: request.url ?? '',
+    httpVersion: request.httpVersion,
+    rawHeaders: request.rawHeaders,
+    earlyBytes,
+    pipelined,
+    address: clientAddress(request, trustProxy),
+    forwardedHost: forwardedHost(request, trustProxy),
+  };
+}
+
+/** What happens to one upgrade: admitted and opened, or refused. */
+export function createUpgradeHandler(context: UpgradeContext) {
+  const { admitter, trustProxy } = context;
+  const echo = new Echo(context.maxMessageBytes);
+
+  return (request: IncomingMessage, socket: Duplex, earlyBytes: number, pipelined: boolean): Promise<void> => {
+    const visitor = visitorOf(request, earlyBytes, pipelined, trustProxy);
+    const visit: Visit = { request, socket, visitor };
+    return admitter.decide(visitor, async (decision) => {
+      if (decision.kind === 'refused') return refuseUpgrade(socket, decision.refusal, request.method);
+      const refusal = await open(decision.entry, visit, echo, context);
+      if (refusal !== undefined) refuseUpgrade(socket, await decision.entry.takeBack(refusal), request.method);
+    });
+  };
+}
+
+/** What happens to a request that is no upgrade, as a proxy makes them of upgrades: its ticket's record says so. */
+export function createPlainRequestHandler({ admitter, trustProxy }: Pick<UpgradeContext, 'admitter' | 'trustProxy'>) {
+  return (request: IncomingMessage, refusal: Refusal): Promise<Refusal> => {
+    const { url: target = '', rawHeaders } = request;
+    return admitter.refuse({ target, rawHeaders, address: clientAddress(request, trustProxy) }, refusal);
+  };
+}
+
+/** RFC 6455 §4.1: a client sends nothing before it has read the 101. */
+const TOO_EARLY: Refusal = { code: 'handshake_malformed' };
+
+/** Opens an admitted connection: to the upstream of its route, or to the echo. Returned is why not. */
+async function open(
+  entry: Entry,
+  { request, socket, visitor }: Visit,
+  echo: Echo,
+  { signing, trustProxy, metrics }: UpgradeContext,
+): Promise<Refusal | undefined> {
+  const { ticketId, admitted, handshake, route } = entry.admission;
+  const { upstream } = route;
+  if (upstream === undefined) {
+    if (socket.readableLength > 0) return TOO_EARLY;
+    const { subject, claims = '{}' } = admitted;
+    echo.open(handshake, socket, { ticketId, subject, claims }, (wire) => entry.open(wire));
+    return undefined;
+  }
+  const relayed = await relay(
+    {
+      rawHeaders: request.rawHeaders,
+      socket,
+      route: { ...route, upstream },
+      identity: identityOf(ticketId, admitted),
+      target: handshake.query === '' ? handshake.path : `${handshake.path}?${handshake.query}`,
+      handshake,
+      forwarded: {
+        for: visitor.address,
+        proto: forwardedScheme(request, trustProxy),
+        host: visitor.forwardedHost ?? handshake.host,
+      },
+    },
+    { signing, metrics },
+  );
+  if (relayed.kind === 'refused') return relayed.refusal;
+  if (relayed.kind === 'gone') return void entry.gone();
+  if (socket.readableLength > 0) {
+    relayed.abandon();
+    return TOO_EARLY;
+  }
+  relayed.begin((wire) => entry.open(wire));
+  return undefined;
+}

@@ -1,0 +1,145 @@
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { Refusal } from '../../../shared/refusals.ts';
+import { destroyOnError } from '../fronts/destroy-on-error.ts';
+import { type AnswerHead, type Offer, opensWebSocket, parseAnswerHead } from './answer-head.ts';
+import { passedOn, RefusalBody } from './refusal-body.ts';
+
+/** Where an upstream is, and how long it is waited for. */
+export interface Upstream {
+  /** `ws:` or `wss:`; its path, where it has one, goes in front of the client's. */
+  readonly url: URL;
+  /** Certificates to trust in place of the system's, PEM. */
+  readonly ca: string | undefined;
+  /** Until it has accepted the connection, TLS included, ms. */
+  readonly connectTimeoutMs: number;
+  /** From then until its answer is complete, ms. */
+  readonly handshakeTimeoutMs: number;
+}
+
+export type Dialled =
+  /** The upstream answered 101. The socket is paused, and what came behind the answer is in front of its stream. */
+  | { readonly kind: 'open'; readonly socket: Socket; readonly answer: AnswerHead }
+  | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+/** More than any server answers an upgrade with, interim answers included: they could go on for ever. */
+const MAX_HEAD_BYTES = 16_384;
+const HEAD_END = '\r\n\r\n';
+const KEEP_ALIVE_MS = 30_000;
+
+const UNREACHABLE: Dialled = { kind: 'refused', refusal: { code: 'upstream_unreachable' } };
+const TIMEOUT: Dialled = { kind: 'refused', refusal: { code: 'upstream_timeout' } };
+const REFUSED: Dialled = { kind: 'refused', refusal: { code: 'upstream_refused' } };
+
+/**
+ * Opens a WebSocket to an upstream. Nothing of its answer is passed on before the answer was verified.
+ *
+ * @param head the request, complete
+ * @param gone aborted when the client went away
+ */
+export function dial(upstream: Upstream, head: string, offer: Offer, gone: AbortSignal): Promise<Dialled> {
+  return new Promise((resolve) => {
+    const socket = open(upstream);
+    let read = Buffer.alloc(0);
+    let skippedBytes = 0;
+    let refusal: { readonly answer: AnswerHead; readonly body: RefusalBody } | undefined;
+
+    let timer = setTimeout(() => settle(TIMEOUT), upstream.connectTimeoutMs);
+    const onGone = () => settle(UNREACHABLE);
+    gone.addEventListener('abort', onGone);
+
+    function settle(dialled: Dialled): void {
+      clearTimeout(timer);
+      gone.removeEventListener('abort', onGone);
+      socket.off('data', onData).off('end', onEnd).off('close', onClose);
+      if (dialled.kind === 'refused') socket.destroy();
+      else socket.pause();
+      resolve(dialled);
+    }
+
+    /** Passes the upstream's own no on, with as much of a body as can be. */
+    function passOn(answer: AnswerHead, body?: Buffer): void {
+      settle({ kind: 'refused', refusal: { code: 'upstream_refused', passedOn: passedOn(answer, body) } });
+    }
+
+    /** The answer, with what came behind it; null where it is none. Interim answers are skipped (RFC 9110 §15.2). */
+    function finalHead(): { readonly answer: AnswerHead; readonly rest: Buffer } | 'incomplete' | null {
+      for (;;) {
+        const end = read.indexOf(HEAD_END);
+        if (skippedBytes + (end < 0 ? read.length : end) > MAX_HEAD_BYTES) return null;
+        if (end < 0) return 'incomplete';
+        const answer = parseAnswerHead(read.toString('latin1', 0, end));
+        const rest = read.subarray(end + HEAD_END.length);
+        if (answer === null) return null;
+        if (!isInterim(answer)) return { answer, rest };
+        skippedBytes += read.length - rest.length;
+        read = rest;
+      }
+    }
+
+    function onData(chunk: Buffer): void {
+      if (refusal !== undefined) {
+        if (refusal.body.add(chunk)) passOn(refusal.answer, refusal.body.bytes(false));
+        return;
+      }
+      read = Buffer.concat([read, chunk]);
+      const head = finalHead();
+      if (head === 'incomplete') return;
+      if (head === null) return settle(REFUSED);
+
+      const { answer, rest } = head;
+      if (opensWebSocket(answer, offer)) {
+        settle({ kind: 'open', socket, answer });
+        if (rest.length > 0) socket.unshift(rest);
+        return;
+      }
+      if (answer.status < 400 || answer.status > 499) return settle(REFUSED);
+      refusal = { answer, body: new RefusalBody(answer) };
+      if (refusal.body.add(rest)) passOn(answer, refusal.body.bytes(false));
+    }
+
+    function onEnd(): void {
+      if (refusal === undefined) settle(read.length === 0 ? UNREACHABLE : REFUSED);
+      else passOn(refusal.answer, refusal.body.bytes(true));
+    }
+
+    /** It broke off: a body that would have ended with the connection is not known to be complete. */
+    function onClose(): void {
+      if (refusal === undefined) onEnd();
+      else passOn(refusal.answer);
+    }
+
+    destroyOnError(socket);
+    socket.once(upstream.url.protocol === 'wss:' ? 'secureConnect' : 'connect', () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        // A refusal whose body takes its time is passed on without it.
+        if (refusal === undefined) settle(TIMEOUT);
+        else passOn(refusal.answer);
+      }, upstream.handshakeTimeoutMs);
+      socket.write(head, 'latin1');
+    });
+    socket.on('data', onData);
+    socket.on('end', onEnd);
+    socket.on('close', onClose);
+  });
+}
+
+/** Whether another answer follows. A 101 is the last one: what follows is no HTTP any more. */
+function isInterim({ status }: AnswerHead): boolean {
+  return status < 200 && status !== 101;
+}
+
+function open({ url, ca }: Upstream): Socket {
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const common = { host, allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
+  if (url.protocol !== 'wss:') return connect({ ...common, port: Number(url.port || 80) });
+  return connectTls({
+    ...common,
+    port: Number(url.port || 443),
+    // RFC 6066 §3: no address in a server name.
+    ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
+    ALPNProtocols: ['http/1.1'],
+    ...(ca !== undefined && { ca }),
+  });
+}

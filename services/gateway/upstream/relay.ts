@@ -1,0 +1,127 @@
+import { performance } from 'node:perf_hooks';
+import type { Duplex } from 'node:stream';
+import type { Metrics } from '../../../shared/metrics.ts';
+import type { Refusal } from '../../../shared/refusals.ts';
+import { ONCEGATE_PROTOCOL } from '../../../shared/ticket/carriers.ts';
+import type { Handshake } from '../admission/handshake.ts';
+import type { Route } from '../admission/routes.ts';
+import type { Wire, WireListener } from '../connections/connection.ts';
+import { type Identity, identityHeaders, type SigningKey } from '../identity/identity.ts';
+import { Splice } from '../wires/splice.ts';
+import { type AnswerHead, acceptOf, connectionOptions, headerValues } from './answer-head.ts';
+import { dial, type Upstream } from './dial.ts';
+import { type RequestHeadOptions, requestHead } from './request-head.ts';
+
+export interface RelayOptions {
+  readonly signing: SigningKey | undefined;
+  readonly metrics: Metrics;
+}
+
+/** An admitted upgrade, as far as its way to the upstream is concerned. */
+export interface Passage {
+  /** Of the client's request, names and values in turn. */
+  readonly rawHeaders: readonly string[];
+  readonly socket: Duplex;
+  readonly route: Route & { readonly upstream: Upstream };
+  readonly identity: Identity;
+  /** Path and query, without the ticket. */
+  readonly target: string;
+  readonly handshake: Pick<Handshake, 'key' | 'extensions' | 'protocols'>;
+  readonly forwarded: RequestHeadOptions['forwarded'];
+}
+
+export type Relayed =
+  | {
+      readonly kind: 'open';
+      /** Answers the client, and passes on from then. */
+      begin(listen: (wire: Wire) => WireListener): void;
+      /** Lets go of the upstream. */
+      abandon(): void;
+    }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  /** The client went away meanwhile. */
+  | { readonly kind: 'gone' };
+
+/**
+ * The way of an admitted upgrade to its upstream: that is dialled, its answer verified, and only then is
+ * the client answered with 101. The rest is a splice of bytes.
+ */
+export async function relay(passage: Passage, { signing, metrics }: RelayOptions): Promise<Relayed> {
+  const { rawHeaders, socket, route, target, forwarded } = passage;
+  const { key, extensions, protocols: offered } = passage.handshake;
+  const protocols = offered.filter((protocol) => protocol !== ONCEGATE_PROTOCOL);
+  const accept = acceptOf(key);
+  const identity = await identityHeaders(passage.identity, signing);
+  const behind = targetBehind(route.upstream.url, target);
+  const head = requestHead({ target: behind, rawHeaders, protocols, identity, forwarded });
+  if (hasGone(socket)) return { kind: 'gone' };
+
+  const gone = new AbortController();
+  const onGone = () => gone.abort();
+  socket.once('close', onGone).once('end', onGone);
+  const started = performance.now();
+  const dialled = await dial(route.upstream, head, { accept, protocols, extensions }, gone.signal);
+  socket.off('close', onGone).off('end', onGone);
+
+  if (hasGone(socket)) {
+    if (dialled.kind === 'open') dialled.socket.destroy();
+    return { kind: 'gone' };
+  }
+  metrics.observe('oncegate_upstream_duration_seconds', (performance.now() - started) / 1000);
+  if (dialled.kind === 'refused') return dialled;
+  return {
+    kind: 'open',
+    abandon: () => dialled.socket.destroy(),
+    begin(listen) {
+      socket.write(switchingProtocols(dialled.answer, accept, offered), 'latin1');
+      const { maxMessageBytes, idleSeconds } = route;
+      new Splice({ client: socket, upstream: dialled.socket, maxMessageBytes, idleMs: idleSeconds * 1000 }, listen);
+    },
+  };
+}
+
+/** Whether nobody waits for an answer any more. A client that ends its side before the 101 never reads one. */
+function hasGone(socket: Duplex): boolean {
+  if (socket.readable && socket.writable) return false;
+  socket.destroy();
+  return true;
+}
+
+/** The request target at the upstream: the path of its address goes in front, and stands alone for `/`. */
+function targetBehind({ pathname }: URL, target: string): string {
+  return /^\/(?:\?|$)/.test(target) ? pathname + target.slice(1) : pathname.replace(/\/$/, '') + target;
+}
+
+/** Of one hop (RFC 9110 §7.6.1), or written by the gateway itself. */
+const OWN_HEADERS = [
+  'connection',
+  'upgrade',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'content-length',
+  'trailer',
+  'sec-websocket-accept',
+  'sec-websocket-protocol',
+];
+
+/**
+ * The 101 to the client: the upstream's, with its cookies and its extensions. Where it chose no
+ * subprotocol, `oncegate.v1` is chosen: a browser that offered some fails the connection otherwise.
+ */
+function switchingProtocols(answer: AnswerHead, accept: string, offered: readonly string[]): string {
+  const [chosen = offered.find((protocol) => protocol === ONCEGATE_PROTOCOL)] = headerValues(
+    answer,
+    'sec-websocket-protocol',
+  );
+  const dropped = new Set([...OWN_HEADERS, ...connectionOptions(answer)]);
+  const lines = [
+    'HTTP/1.1 101 Switching Protocols',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Accept: ${accept}`,
+    ...(chosen === undefined ? [] : [`Sec-WebSocket-Protocol: ${chosen}`]),
+    ...answer.headers.filter(([name]) => !dropped.has(name.toLowerCase())).map(([name, value]) => `${name}: ${value}`),
+  ];
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}

@@ -1,0 +1,81 @@
+import { IDENTITY_PREFIX } from '../identity/identity.ts';
+
+export interface RequestHeadOptions {
+  /** Path and query, without the ticket. */
+  readonly target: string;
+  /** The client's headers, names and values in turn, as they were sent. */
+  readonly rawHeaders: readonly string[];
+  /** Subprotocols to offer: the application's own. */
+  readonly protocols: readonly string[];
+  /** Headers that the gateway vouches for. */
+  readonly identity: ReadonlyArray<readonly [name: string, value: string]>;
+  /** How the client reached the gateway: address, scheme, host. */
+  readonly forwarded: { readonly for: string; readonly proto: 'http' | 'https'; readonly host: string };
+}
+
+/** Headers of one hop (RFC 9110 §7.6.1), framing, and what the gateway writes by itself. */
+const NOT_PASSED_ON = [
+  'connection',
+  'upgrade',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authorization',
+  'proxy-authenticate',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'content-length',
+  'expect',
+  'http2-settings',
+  'sec-websocket-protocol',
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-real-ip',
+];
+
+/** An `Authorization` that carried the ticket. */
+const TICKET_AUTHORIZATION = /^ticket(?: |$)/i;
+
+/** Servers of the CGI family make one character of `_`, `-` and the like: so does whoever removes a header for them. */
+function canonical(name: string): string {
+  return name.toLowerCase().replaceAll(/[^0-9a-z]/g, '-');
+}
+
+/** The upgrade request for an upstream: the client's, less the ticket and whatever only the gateway may say. */
+export function requestHead({ target, rawHeaders, protocols, identity, forwarded }: RequestHeadOptions): string {
+  const pairs: Array<readonly [string, string]> = [];
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    pairs.push([String(rawHeaders[index]), String(rawHeaders[index + 1])]);
+  }
+  const named = pairs
+    .filter(([name]) => name.toLowerCase() === 'connection')
+    .flatMap(([, value]) => value.split(',').map((option) => canonical(option.trim())));
+  const removed = new Set([...NOT_PASSED_ON, ...named.filter((name) => !ESSENTIAL.has(name))]);
+  const kept = pairs.filter(([sent, value]) => {
+    const name = canonical(sent);
+    if (removed.has(name) || name.startsWith(IDENTITY_PREFIX)) return false;
+    return name !== 'authorization' || !TICKET_AUTHORIZATION.test(value);
+  });
+  const own: Array<readonly [string, string]> = [
+    ['Connection', 'Upgrade'],
+    ['Upgrade', 'websocket'],
+    ...(protocols.length > 0 ? [['Sec-WebSocket-Protocol', protocols.join(', ')] as const] : []),
+    ['X-Forwarded-For', forwarded.for],
+    ['X-Forwarded-Proto', forwarded.proto],
+    ['X-Forwarded-Host', forwarded.host],
+    ...identity,
+  ];
+  const lines = [...kept, ...own].map(([name, value]) => `${name}: ${value}\r\n`);
+  return `GET ${target} HTTP/1.1\r\n${lines.join('')}\r\n`;
+}
+
+/** Without these it is no handshake: a client cannot have them removed by naming them in `Connection`. */
+const ESSENTIAL: ReadonlySet<string> = new Set([
+  'host',
+  'origin',
+  'sec-websocket-key',
+  'sec-websocket-version',
+  'sec-websocket-extensions',
+]);

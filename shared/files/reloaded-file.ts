@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import type { Logger } from '../process/log.ts';
+import type { SettingName } from '../settings/table.ts';
+import type { ParsedFile } from './watched-file.ts';
+
+export interface ReloadedFileOptions<T> {
+  /** The setting that names the file. */
+  readonly setting: SettingName;
+  readonly file: { readonly path: string; readonly content: string };
+  readonly parse: (content: string) => ParsedFile<T>;
+  readonly log: Logger;
+}
+
+/** A file that was read at start, and is read again on SIGHUP. */
+export interface ReloadedFile<T> {
+  /** What is in force. */
+  current(): T;
+  /** Hears no more signals. */
+  end(): void;
+}
+
+/** A bad new file changes nothing, and says so. The one at the start has been checked by a rule of the settings. */
+export function reloadedFile<T>({ setting, file, parse, log }: ReloadedFileOptions<T>): ReloadedFile<T> {
+  const initial = parse(file.content);
+  if (!initial.ok) throw new Error(`${setting} was not checked before the start`);
+  let value = initial.value;
+
+  const reload = (): void => {
+    const parsed = read(file.path, parse);
+    if (parsed.ok) value = parsed.value;
+    const outcome = parsed.ok ? { event: 'file_loaded' } : { event: 'file_refused', faults: parsed.faults };
+    log[parsed.ok ? 'info' : 'error']({ ...outcome, setting });
+  };
+  process.on('SIGHUP', reload);
+  return { current: () => value, end: () => void process.off('SIGHUP', reload) };
+}
+
+function read<T>(path: string, parse: (content: string) => ParsedFile<T>): ParsedFile<T> {
+  try {
+    return parse(readFileSync(path, 'utf8'));
+  } catch {
+    return { ok: false, faults: ['cannot be read'] };
+  }
+}

@@ -1,0 +1,118 @@
+import { pino } from 'pino';
+import { describe, expect, test } from 'vitest';
+import type { Decision } from '../../../../services/gateway/admission/admitter.ts';
+import { createGatewayCore } from '../../../../services/gateway/core.ts';
+import { MemoryStore } from '../../../../shared/store/memory-store.ts';
+import { type Environment, settingsOf, storeTicket } from '../../../support/in-process.ts';
+import { atEnd } from '../../../support/teardown.ts';
+import { until } from '../../../support/wait.ts';
+
+const HEADERS = {
+  Host: 'gateway.example',
+  Upgrade: 'websocket',
+  Connection: 'Upgrade',
+  'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  'Sec-WebSocket-Version': '13',
+};
+
+/** What decides in a gateway, and an upgrade with a good ticket. */
+async function decide(env: Environment = {}, store = new MemoryStore({ retentionMs: 60_000, leaseMs: 60_000 })) {
+  const core = createGatewayCore({ settings: await settingsOf(env), store, log: pino({ level: 'silent' }) });
+  atEnd(() => core.drain());
+  const ticket = await storeTicket(store);
+  const visitor = {
+    method: 'GET',
+    target: `/?ticket=${ticket.value}`,
+    httpVersion: '1.1',
+    rawHeaders: Object.entries(HEADERS).flat(),
+    earlyBytes: 0,
+    pipelined: false,
+    address: '192.0.2.1',
+  };
+  return { core, visitor, record: () => store.read(ticket.id) };
+}
+
+test('an admission that nobody enters by ends as that of a client that has gone', async () => {
+  const { core, visitor, record } = await decide();
+  await core.admitter.decide(visitor, () => {});
+  await core.leave();
+
+  expect(await record()).toMatchObject({ state: 'closed', closeCode: 1006, closeReason: 'client_gone' });
+});
+
+test('an admission that a fault comes in between is not said to be of a client that has gone', async () => {
+  const { core, visitor, record } = await decide();
+  const decided = core.admitter.decide(visitor, () => {
+    throw new Error('a fault of ours');
+  });
+
+  await expect(decided).rejects.toThrow('a fault of ours');
+  await core.leave();
+  expect(await record()).toMatchObject({ state: 'closed', closeCode: 1006, closeReason: 'gateway_fault' });
+});
+
+describe('while refusals of strangers are being noted', () => {
+  /** While it is slow it writes no note down before it is told to. */
+  class SlowStore extends MemoryStore {
+    readonly notes: Array<() => void> = [];
+    slow = true;
+
+    override async note(...request: Parameters<MemoryStore['note']>) {
+      if (this.slow) await new Promise<void>((resolve) => this.notes.push(resolve));
+      return super.note(...request);
+    }
+  }
+
+  async function amongStrangers(env: Environment) {
+    const store = new SlowStore({ retentionMs: 60_000, leaseMs: 60_000 });
+    const { core, visitor } = await decide(env, store);
+    const target = `/?ticket=ogt_${'x'.repeat(22)}.${'x'.repeat(32)}`;
+    const stranger = { ...visitor, target, rawHeaders: [...visitor.rawHeaders, 'Origin', 'http://evil.example'] };
+
+    /** What becomes of a good ticket once so many notes are under way; they are ended afterwards. */
+    async function outcomeAmong(count: number, refused: Array<Promise<unknown>>): Promise<string> {
+      await until(() => store.notes.length === count, { what: 'the notes are under way' });
+      store.slow = false;
+      let decided: Decision | undefined;
+      await core.admitter.decide(visitor, (decision) => {
+        decided = decision;
+        if (decision.kind === 'admitted') decision.entry.gone();
+      });
+      for (const end of store.notes) end();
+      await Promise.all(refused);
+      return decided?.kind === 'refused' ? decided.refusal.code : String(decided?.kind);
+    }
+    return { core, stranger, outcomeAmong };
+  }
+
+  test('they take no place from a good ticket among the connections', async () => {
+    const { core, stranger, outcomeAmong } = await amongStrangers({ MAX_CONNECTIONS: '1' });
+    const refused = [core.admitter.decide(stranger, () => {})];
+
+    expect(await outcomeAmong(1, refused)).toBe('admitted');
+  });
+
+  test('they take no place from a good ticket among the upgrades that are being decided', async () => {
+    const { core, stranger, outcomeAmong } = await amongStrangers({ MAX_PENDING_UPGRADES: '5' });
+    const refused = Array.from({ length: 5 }, () => core.admitter.decide(stranger, () => {}));
+
+    expect(await outcomeAmong(5, refused)).toBe('admitted');
+  });
+
+  test('what is no upgrade takes no place at all', async () => {
+    const { core, stranger, outcomeAmong } = await amongStrangers({ MAX_CONNECTIONS: '1', MAX_PENDING_UPGRADES: '1' });
+    const refused = [core.admitter.refuse(stranger, { code: 'upgrade_required' })];
+
+    expect(await outcomeAmong(1, refused)).toBe('admitted');
+  });
+
+  test('an upgrade that was refused gives its place back once', async () => {
+    const { core, stranger, outcomeAmong } = await amongStrangers({});
+    await outcomeAmong(1, [core.admitter.decide(stranger, () => {})]);
+    const place = core.load.enter();
+
+    expect(core.load.admissible).toBe(1);
+    core.load.leave(place);
+    expect(core.load.admissible).toBe(0);
+  });
+});

@@ -1,0 +1,231 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { createLocalJWKSet, jwtVerify } from 'jose';
+import { describe, expect, test } from 'vitest';
+import { parseHandshake, type UpgradeRequest } from '../../../../services/gateway/admission/handshake.ts';
+import { routesRule, watchRoutes } from '../../../../services/gateway/admission/routes.ts';
+import { identityHeaders } from '../../../../services/gateway/identity/identity.ts';
+import { readSigningKey, signingKeyRule } from '../../../../services/gateway/identity/signing-key.ts';
+import { createLogger } from '../../../../shared/process/log.ts';
+import { loadSettings } from '../../../../shared/settings/load.ts';
+import { CARRIERS } from '../../../../shared/ticket/carriers.ts';
+import { atEnd } from '../../../support/teardown.ts';
+import { temporaryFile } from '../../../support/temporary-file.ts';
+import { until } from '../../../support/wait.ts';
+import { openWebSocket, Refused } from '../../../support/web-socket.ts';
+import { setRelay, startRawUpstream, switching } from '../upstream/stage.ts';
+
+const log = createLogger('silent', {});
+
+function faultsOf(content: string, env: Record<string, string> = {}): readonly string[] {
+  const loaded = loadSettings({ ROUTES_FILE: temporaryFile(content), ...env }, [routesRule]);
+  return loaded.ok ? [] : loaded.faults;
+}
+
+function routesOf(file: string, env: Record<string, string> = {}) {
+  const loaded = loadSettings({ ROUTES_FILE: file, ...env }, [routesRule]);
+  if (!loaded.ok) throw new Error(loaded.faults.join('\n'));
+  const routes = watchRoutes(loaded.settings, log);
+  atEnd(async () => routes.end());
+  return routes;
+}
+
+const json = (...routes: readonly object[]) => JSON.stringify({ routes });
+const upstream = 'ws://127.0.0.1:1';
+
+/** An upgrade to this path that has nothing else wrong with it. */
+function upgradeTo(target: string): UpgradeRequest {
+  const headers = {
+    Host: 'gateway.example',
+    Upgrade: 'websocket',
+    'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  };
+  const rawHeaders = Object.entries(headers).flat();
+  return { method: 'GET', target, httpVersion: '1.1', rawHeaders, earlyBytes: 0, pipelined: false };
+}
+
+describe('a routes file', () => {
+  test('finds the longest prefix, by whole segments', () => {
+    const rows = ['/', '/chat', '/chat/admin'].map((path) => ({ path, upstream }));
+    const { find } = routesOf(temporaryFile(json(...rows)));
+    const prefixOf = (path: string) => find(path)?.prefix;
+
+    expect(['/', '/chats', '/chat', '/chat/', '/chat/7', '/chat/admin', '/chat/administrators'].map(prefixOf)).toEqual([
+      '/',
+      '/',
+      '/chat',
+      '/chat',
+      '/chat',
+      '/chat/admin',
+      '/chat',
+    ]);
+  });
+
+  test('has no route for what fits none', () => {
+    expect(routesOf(temporaryFile(json({ path: '/chat', upstream }))).find('/')).toBeUndefined();
+  });
+
+  test('takes from the settings what a route does not say', () => {
+    const file = temporaryFile(
+      json({ path: '/a', upstream }, { path: '/b', upstream, audience: 'b', idle_seconds: 9 }),
+    );
+    const { find } = routesOf(file, { GATEWAY_AUDIENCE: 'all', UPSTREAM_IDLE_SECONDS: '5', MAX_MESSAGE_BYTES: '77' });
+
+    expect(find('/a')).toMatchObject({ audience: 'all', idleSeconds: 5, maxMessageBytes: 77 });
+    expect(find('/b')).toMatchObject({ audience: 'b', idleSeconds: 9, maxMessageBytes: 77 });
+  });
+
+  test('is told every fault at once, with its place', () => {
+    const rows = [
+      { path: 'chat', upstream: 'http://h' },
+      { path: '/a/', upstream, audience: 'ä', allowed_origins: ['null'], max_message_bytes: 0, colour: 1 },
+    ];
+    const faults = faultsOf(json(...rows), { UPSTREAM_URL: upstream });
+
+    expect(faults.map((fault) => fault.replace(/: (?:must|Too|Unrec|Invalid).*/s, ''))).toEqual([
+      'ROUTES_FILE: routes.0.path',
+      'ROUTES_FILE: routes.0.upstream',
+      'ROUTES_FILE: routes.1.path',
+      'ROUTES_FILE: routes.1.audience',
+      'ROUTES_FILE: routes.1.allowed_origins.0',
+      'ROUTES_FILE: routes.1.max_message_bytes',
+      'ROUTES_FILE: routes.1',
+      'UPSTREAM_URL',
+    ]);
+  });
+
+  test.each([
+    ['no JSON', '{', 'must be JSON'],
+    ['no routes', '{"routes":[]}', 'routes'],
+    ['a path twice', json({ path: '/a', upstream }, { path: '/a', upstream }), 'must not have a path twice'],
+  ])('with %s is refused', (_name, content, fault) => {
+    expect(faultsOf(content).join()).toContain(fault);
+  });
+
+  const id = 'a'.repeat(22);
+
+  test.each([
+    '/a?b',
+    '/a#',
+    '/a\\b',
+    '/a b',
+    '/ä',
+    '//a',
+    '/a/../b',
+    '/./a',
+    '/a/..',
+    '/a/%2E%2e/b',
+    '/a%2f..%5cb',
+    `/~${id}`,
+    `/~${id}/room`,
+  ])('is told that no request comes to %s', (path) => {
+    expect(parseHandshake(upgradeTo(path), CARRIERS)).not.toMatchObject({ ok: true, handshake: { path } });
+    expect(faultsOf(json({ path, upstream }))).toEqual([expect.stringMatching(/^ROUTES_FILE: routes\.0\.path: must /)]);
+  });
+
+  test.each([
+    '/',
+    '/a',
+    '/a.b/..c',
+    '/a/...',
+    '/a%2Fb',
+    '/~',
+    `/~${id}x`,
+    `/a/~${id}`,
+    '/a//b',
+    '/!"$&\'()*+,;=:@[]^`{|}~',
+  ])('may have %s, to which a request comes', (path) => {
+    expect(parseHandshake(upgradeTo(path), CARRIERS)).toMatchObject({ ok: true, handshake: { path } });
+    expect(faultsOf(json({ path, upstream }))).toEqual([]);
+  });
+
+  test('is read again on SIGHUP; a bad one changes nothing', async () => {
+    const file = temporaryFile(json({ path: '/old', upstream }));
+    const { find } = routesOf(file);
+    writeFileSync(file, json({ path: '/new', upstream }));
+    process.emit('SIGHUP');
+    expect(find('/new')?.prefix).toBe('/new');
+    expect(find('/old')).toBeUndefined();
+
+    writeFileSync(file, '{');
+    process.emit('SIGHUP');
+    expect(find('/new')?.prefix).toBe('/new');
+  });
+});
+
+test('a gateway refuses what no route leads to, and notes it, and counts the connections of a route', async () => {
+  const backEnd = await startRawUpstream((socket, accept) => {
+    socket.write(switching(accept));
+    socket.on('end', () => socket.end());
+  });
+  const address = `ws://127.0.0.1:${backEnd.port}`;
+  const file = temporaryFile(json({ path: '/one', upstream: `${address}/base`, max_connections: 1 }));
+  // The file takes the place of the one upstream that setRelay() names.
+  const { gateway, issue } = await setRelay(backEnd.port, { UPSTREAM_URL: '', ROUTES_FILE: file });
+  const open = async (path: string) => {
+    const { id, value } = await issue();
+    const opened = await openWebSocket(`ws://127.0.0.1:${gateway.port}${path}?ticket=${value}`).catch((error) => error);
+    return { opened, record: await gateway.store.read(id) };
+  };
+
+  const nowhere = await open('/two');
+  expect(nowhere.opened).toMatchObject({ status: 404, code: 'not_found' });
+  expect(nowhere.record).toMatchObject({ state: 'issued', lastAttempt: { outcome: 'not_found' } });
+
+  const first = await open('/one/a');
+  expect(first.opened).not.toBeInstanceOf(Refused);
+  expect(backEnd.received(0).toString()).toMatch(/^GET \/base\/one\/a HTTP\/1\.1\r\n/);
+  expect((await open('/one')).opened).toMatchObject({ status: 429, code: 'connection_limit' });
+  first.opened.socket.terminate();
+  await until(async () => (await gateway.metric('oncegate_connections_open')) === 0);
+  expect((await open('/one')).opened).not.toBeInstanceOf(Refused);
+});
+
+describe('a signed identity', () => {
+  const identity = { ticketId: 'the-ticket', subject: 'josé %', audience: 'chat', claims: '{"role":"admin"}' };
+  const keys: ReadonlyArray<readonly [string, () => ReturnType<typeof generateKeyPairSync>]> = [
+    ['Ed25519', () => generateKeyPairSync('ed25519')],
+    ['EC P-256', () => generateKeyPairSync('ec', { namedCurve: 'P-256' })],
+    ['RSA', () => generateKeyPairSync('rsa', { modulusLength: 2048 })],
+  ];
+  const pem = (make: () => ReturnType<typeof generateKeyPairSync>) =>
+    String(make().privateKey.export({ type: 'pkcs8', format: 'pem' }));
+
+  test.each(keys)('is verified with the published key: %s', async (_name, make) => {
+    const loaded = loadSettings({ IDENTITY_JWT_KEY_FILE: temporaryFile(pem(make)) }, [signingKeyRule]);
+    if (!loaded.ok) throw new Error(loaded.faults.join());
+    const signing = await readSigningKey(loaded.settings);
+    if (signing === undefined) throw new Error('no key');
+    const headers = Object.fromEntries(await identityHeaders(identity, signing));
+    const keySet = createLocalJWKSet({ keys: [...signing.keySet.keys] });
+    const { payload } = await jwtVerify(String(headers['Oncegate-Identity']), keySet, {
+      issuer: 'oncegate',
+      audience: 'chat',
+      typ: 'oncegate-identity+jwt',
+    });
+
+    expect(payload).toMatchObject({ sub: 'josé %', jti: 'the-ticket', claims: { role: 'admin' } });
+    expect(Number(payload.exp) - Number(payload.iat)).toBe(30);
+    expect(JSON.stringify(signing.keySet)).not.toContain('"d"');
+  });
+
+  test('is empty without a key, and the subject is percent-encoded', async () => {
+    expect(await identityHeaders(identity, undefined)).toEqual([
+      ['Oncegate-Subject', 'jos%C3%A9%20%25'],
+      ['Oncegate-Ticket-Id', 'the-ticket'],
+      ['Oncegate-Claims', 'eyJyb2xlIjoiYWRtaW4ifQ'],
+      ['Oncegate-Identity', ''],
+    ]);
+  });
+
+  test.each([
+    'nonsense',
+    pem(() => generateKeyPairSync('rsa', { modulusLength: 1024 })),
+    pem(() => generateKeyPairSync('ec', { namedCurve: 'secp256k1' })),
+  ])('needs a key that is fit for it', (content) => {
+    const loaded = loadSettings({ IDENTITY_JWT_KEY_FILE: temporaryFile(content) }, [signingKeyRule]);
+
+    expect(loaded.ok ? [] : loaded.faults.join()).toContain('IDENTITY_JWT_KEY_FILE: must be a PEM private key');
+  });
+});
