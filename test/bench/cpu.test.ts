@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
-import { atEnd } from '../support/teardown.ts';
+import { atEnd } from '../support/machine/teardown.ts';
 
 const CPU = join(import.meta.dirname, '..', '..', 'bench', 'lib', 'machine', 'cpu.mjs');
 const { startMeter } = (await import(pathToFileURL(CPU).href)) as {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { temporaryFile } from '../support/temporary-file.ts';
+import { temporaryFile } from '../support/machine/temporary-file.ts';
 
 interface Judged {
   outcome: 'met' | 'missed' | 'full' | 'unknown';

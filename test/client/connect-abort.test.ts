@@ -4,7 +4,7 @@ import type { WebSocket } from 'ws';
 import { connect } from '../../client/connect.ts';
 import type { ConnectOptions } from '../../client/options.ts';
 import { OncegateSocket } from '../../client/socket.ts';
-import { freePort } from '../support/free-port.ts';
+import { freePort } from '../support/machine/free-port.ts';
 import { problem, type Stage, setStage, startSilentServer } from './connect-stage.ts';
 
 interface Moment {

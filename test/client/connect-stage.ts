@@ -5,10 +5,16 @@ import { connect } from '../../client/connect.ts';
 import type { ConnectOptions } from '../../client/options.ts';
 import { ConnectRefused } from '../../client/refused.ts';
 import { createStore } from '../../shared/store/create-store.ts';
-import { type Gate, startGate } from '../support/gate.ts';
-import { type Environment, type InProcess, runGateway, runTicketService, settingsOf } from '../support/in-process.ts';
-import { bearer } from '../support/services.ts';
-import { atEnd } from '../support/teardown.ts';
+import { atEnd } from '../support/machine/teardown.ts';
+import { type Gate, startGate } from '../support/services/gate.ts';
+import {
+  type Environment,
+  type InProcess,
+  runGateway,
+  runTicketService,
+  settingsOf,
+} from '../support/services/in-process.ts';
+import { bearer } from '../support/services/services.ts';
 
 /** Both services on one store, and what a client of theirs needs. */
 export interface Stage {

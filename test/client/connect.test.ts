@@ -2,8 +2,8 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { connect } from '../../client/connect.ts';
 import { ConnectRefused } from '../../client/refused.ts';
-import { freePort } from '../support/free-port.ts';
-import { bearer } from '../support/services.ts';
+import { freePort } from '../support/machine/free-port.ts';
+import { bearer } from '../support/services/services.ts';
 import { nextMessage, open, refusalOf, SOON, setStage, startSilentServer } from './connect-stage.ts';
 
 /** As a browser's class for `ws:` on a page of `https:`. */

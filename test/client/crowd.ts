@@ -1,7 +1,7 @@
 import type { StateChange } from '../../client/events.ts';
 import { OncegateSocket } from '../../client/socket.ts';
-import { bearer, type Fleet } from '../support/services.ts';
-import { atEnd } from '../support/teardown.ts';
+import { atEnd } from '../support/machine/teardown.ts';
+import { bearer, type Fleet } from '../support/services/services.ts';
 import { NodeSocket } from './node-socket.ts';
 
 /** An `OncegateSocket` of a user of its own, and all that it has told. */

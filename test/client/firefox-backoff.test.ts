@@ -4,13 +4,19 @@ import { pino } from 'pino';
 import type { Page } from 'puppeteer-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createStore } from '../../shared/store/create-store.ts';
-import { startFirefox } from '../support/firefox.ts';
-import { isMissing } from '../support/fleet.ts';
-import { type InProcess, runGateway, runTicketService, settingsOf, storeTicket } from '../support/in-process.ts';
-import { startPageServer } from '../support/page-server.ts';
-import { bearer } from '../support/services.ts';
-import { until } from '../support/wait.ts';
-import { openWithTicket } from '../support/web-socket.ts';
+import { startFirefox } from '../support/browsers/firefox.ts';
+import { startPageServer } from '../support/browsers/page-server.ts';
+import { until } from '../support/machine/wait.ts';
+import { isMissing } from '../support/services/fleet.ts';
+import {
+  type InProcess,
+  runGateway,
+  runTicketService,
+  settingsOf,
+  storeTicket,
+} from '../support/services/in-process.ts';
+import { bearer } from '../support/services/services.ts';
+import { openWithTicket } from '../support/sockets/web-socket.ts';
 
 /** What a page tells of one attempt. Times in milliseconds. */
 interface Attempt {

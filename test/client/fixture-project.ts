@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { atEnd } from '../support/teardown.ts';
+import { atEnd } from '../support/machine/teardown.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { ConnectionEnded } from '../../client/ended.ts';
 import { ConnectRefused } from '../../client/refused.ts';
-import { faultsOfService, isMissing, recordInRedis } from '../support/fleet.ts';
-import { freePort } from '../support/free-port.ts';
-import { drawn, histogram } from '../support/histogram.ts';
-import { startRedis } from '../support/redis.ts';
-import { type Fleet, metric, type ServiceProcess, startFleet, startService } from '../support/services.ts';
-import { until } from '../support/wait.ts';
+import { freePort } from '../support/machine/free-port.ts';
+import { until } from '../support/machine/wait.ts';
+import { drawn, histogram } from '../support/numbers/histogram.ts';
+import { startRedis } from '../support/redis/redis.ts';
+import { faultsOfService, isMissing, recordInRedis } from '../support/services/fleet.ts';
+import { type Fleet, metric, type ServiceProcess, startFleet, startService } from '../support/services/services.ts';
 import { type Member, openCrowd } from './crowd.ts';
 
 const CLIENTS = 500;

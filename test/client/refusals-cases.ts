@@ -1,16 +1,16 @@
 import { createServer } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ConnectCode } from '../../client/refused.ts';
-import { APPLICATION_TOKEN, SIGNED_IN, startApplication } from '../support/application.ts';
-import { freePort } from '../support/free-port.ts';
-import { startHoldingRelay } from '../support/holding-relay.ts';
-import { type StoredTicket, storeTicket } from '../support/in-process.ts';
-import { startPlainProxy } from '../support/plain-proxy.ts';
-import { exchange, openRaw, upgradeRequest } from '../support/raw-socket.ts';
-import { bearer } from '../support/services.ts';
-import { atEnd } from '../support/teardown.ts';
-import { until } from '../support/wait.ts';
-import { openWebSocket, openWithTicket } from '../support/web-socket.ts';
+import { freePort } from '../support/machine/free-port.ts';
+import { atEnd } from '../support/machine/teardown.ts';
+import { until } from '../support/machine/wait.ts';
+import { startHoldingRelay } from '../support/proxies/holding-relay.ts';
+import { startPlainProxy } from '../support/proxies/plain-proxy.ts';
+import { APPLICATION_TOKEN, SIGNED_IN, startApplication } from '../support/services/application.ts';
+import { type StoredTicket, storeTicket } from '../support/services/in-process.ts';
+import { bearer } from '../support/services/services.ts';
+import { exchange, openRaw, upgradeRequest } from '../support/sockets/raw-socket.ts';
+import { openWebSocket, openWithTicket } from '../support/sockets/web-socket.ts';
 import type { Issued, RefusalCase, Stage } from './refusals-stage.ts';
 
 /** The page asks by itself, as ada, with this body. */

@@ -1,7 +1,7 @@
 import { WebSocket } from 'ws';
-import { startChromium } from '../support/chromium.ts';
-import { startFirefox } from '../support/firefox.ts';
-import { CLIENT_BUNDLE } from '../support/page-server.ts';
+import { startChromium } from '../support/browsers/chromium.ts';
+import { startFirefox } from '../support/browsers/firefox.ts';
+import { CLIENT_BUNDLE } from '../support/browsers/page-server.ts';
 
 /** One call of `connect()`. It is handed to a page, so all of it is JSON. */
 export interface Job {

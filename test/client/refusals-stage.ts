@@ -1,12 +1,12 @@
 import type { ConnectCode } from '../../client/refused.ts';
-import { type Gate, startGate } from '../support/gate.ts';
-import type { HoldingRelay } from '../support/holding-relay.ts';
-import { type Environment, type InProcess, runGateway, runTicketService } from '../support/in-process.ts';
-import { type PageServer, SANDBOXED } from '../support/page-server.ts';
-import type { RedisServer } from '../support/redis.ts';
-import { bearer } from '../support/services.ts';
-import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
-import { ask } from '../support/ticket-client.ts';
+import { type PageServer, SANDBOXED } from '../support/browsers/page-server.ts';
+import type { HoldingRelay } from '../support/proxies/holding-relay.ts';
+import { startTcpProxy, type TcpProxy } from '../support/proxies/tcp-proxy.ts';
+import type { RedisServer } from '../support/redis/redis.ts';
+import { type Gate, startGate } from '../support/services/gate.ts';
+import { type Environment, type InProcess, runGateway, runTicketService } from '../support/services/in-process.ts';
+import { bearer } from '../support/services/services.ts';
+import { ask } from '../support/services/ticket-client.ts';
 import type { Job, Runtime, Told } from './refusals-runtimes.ts';
 
 /** What is there before the services are. */

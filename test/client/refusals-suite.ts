@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type PageServer, startPageServer } from '../support/page-server.ts';
-import { type RedisServer, startRedis } from '../support/redis.ts';
+import { type PageServer, startPageServer } from '../support/browsers/page-server.ts';
+import { type RedisServer, startRedis } from '../support/redis/redis.ts';
 import { refusalCases } from './refusals-cases.ts';
 import type { Runtime } from './refusals-runtimes.ts';
 import { play } from './refusals-stage.ts';

@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connect } from '../../client/connect.ts';
 import { OncegateSocket, type OncegateSocketOptions } from '../../client/socket.ts';
-import { isMissing, recordInRedis } from '../support/fleet.ts';
-import { type InProcess, runGateway, runTicketService } from '../support/in-process.ts';
-import { type RedisServer, startRedis } from '../support/redis.ts';
-import { bearer } from '../support/services.ts';
-import { until } from '../support/wait.ts';
+import { until } from '../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../support/redis/redis.ts';
+import { isMissing, recordInRedis } from '../support/services/fleet.ts';
+import { type InProcess, runGateway, runTicketService } from '../support/services/in-process.ts';
+import { bearer } from '../support/services/services.ts';
 import { NodeSocket } from './node-socket.ts';
 
 /** Renewal is due this long before the end of the first session, which lasts for 3 to 4 s: JWTs have whole seconds. */

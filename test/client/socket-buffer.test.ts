@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { OncegateSocket, type OncegateSocketOptions } from '../../client/socket.ts';
-import { until } from '../support/wait.ts';
+import { until } from '../support/machine/wait.ts';
 import { SOON, setStage } from './connect-stage.ts';
 
 async function make(options: Partial<OncegateSocketOptions> = {}) {

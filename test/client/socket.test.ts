@@ -5,9 +5,9 @@ import { ConnectionEnded } from '../../client/ended.ts';
 import type { StateChange } from '../../client/events.ts';
 import { ConnectRefused } from '../../client/refused.ts';
 import { OncegateSocket, type OncegateSocketOptions } from '../../client/socket.ts';
-import { freePort } from '../support/free-port.ts';
-import { ask } from '../support/ticket-client.ts';
-import { until } from '../support/wait.ts';
+import { freePort } from '../support/machine/free-port.ts';
+import { until } from '../support/machine/wait.ts';
+import { ask } from '../support/services/ticket-client.ts';
 import { SOON, type Stage, setStage } from './connect-stage.ts';
 
 interface Watched {

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { type Command, startCommand } from '../support/command-line.ts';
-import { freePort } from '../support/free-port.ts';
-import { quickHash } from '../support/passwords.ts';
-import { startRedis } from '../support/redis.ts';
-import { type IssuedTicket, type ServiceProcess, startService } from '../support/services.ts';
-import { temporaryFile } from '../support/temporary-file.ts';
-import { until } from '../support/wait.ts';
+import { quickHash } from '../support/logins/passwords.ts';
+import { freePort } from '../support/machine/free-port.ts';
+import { temporaryFile } from '../support/machine/temporary-file.ts';
+import { until } from '../support/machine/wait.ts';
+import { startRedis } from '../support/redis/redis.ts';
+import { type Command, startCommand } from '../support/services/command-line.ts';
+import { type IssuedTicket, type ServiceProcess, startService } from '../support/services/services.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const CREDENTIALS = 'ada:secret';

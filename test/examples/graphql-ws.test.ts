@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
-import { until } from '../support/wait.ts';
-import { openWebSocket } from '../support/web-socket.ts';
+import { until } from '../support/machine/wait.ts';
+import { openWebSocket } from '../support/sockets/web-socket.ts';
 import { type EmbeddedExample, startEmbedded } from './embedded.ts';
 
 let example: EmbeddedExample;

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { startCommand } from '../support/command-line.ts';
-import { isMissing } from '../support/fleet.ts';
-import { startRedis } from '../support/redis.ts';
-import { startService } from '../support/services.ts';
-import { until } from '../support/wait.ts';
+import { until } from '../support/machine/wait.ts';
+import { startRedis } from '../support/redis/redis.ts';
+import { startCommand } from '../support/services/command-line.ts';
+import { isMissing } from '../support/services/fleet.ts';
+import { startService } from '../support/services/services.ts';
 import { startTicketDesk } from './embedded.ts';
 
 const root = join(import.meta.dirname, '..', '..');

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { startChromium } from '../support/chromium.ts';
-import { type Command, startCommand } from '../support/command-line.ts';
-import { isMissing } from '../support/fleet.ts';
-import { type HttpReply, type HttpRequestOptions, httpRequest } from '../support/http-request.ts';
-import { type RedisServer, startRedis } from '../support/redis.ts';
-import { type ServiceProcess, startService } from '../support/services.ts';
-import { until } from '../support/wait.ts';
-import { openWebSocket, Refused } from '../support/web-socket.ts';
+import { startChromium } from '../support/browsers/chromium.ts';
+import { type HttpReply, type HttpRequestOptions, httpRequest } from '../support/http/http-request.ts';
+import { until } from '../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../support/redis/redis.ts';
+import { type Command, startCommand } from '../support/services/command-line.ts';
+import { isMissing } from '../support/services/fleet.ts';
+import { type ServiceProcess, startService } from '../support/services/services.ts';
+import { openWebSocket, Refused } from '../support/sockets/web-socket.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const JSON_TYPE = { 'Content-Type': 'application/json' };

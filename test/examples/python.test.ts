@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Command, oncegate, startCommand } from '../support/command-line.ts';
-import { isMissing } from '../support/fleet.ts';
-import { startRedis } from '../support/redis.ts';
-import { type ServiceProcess, startService } from '../support/services.ts';
-import { until } from '../support/wait.ts';
-import { openWebSocket } from '../support/web-socket.ts';
+import { until } from '../support/machine/wait.ts';
+import { startRedis } from '../support/redis/redis.ts';
+import { type Command, oncegate, startCommand } from '../support/services/command-line.ts';
+import { isMissing } from '../support/services/fleet.ts';
+import { type ServiceProcess, startService } from '../support/services/services.ts';
+import { openWebSocket } from '../support/sockets/web-socket.ts';
 import { startTicketDesk, type TicketDesk } from './embedded.ts';
 
 const root = join(import.meta.dirname, '..', '..');

@@ -1,11 +1,11 @@
 import type { Browser, Page } from 'playwright-core';
 import { expect } from 'vitest';
-import { freePort } from '../support/free-port.ts';
-import { quickHash } from '../support/passwords.ts';
-import { startRedis } from '../support/redis.ts';
-import { type Fleet, type ServiceProcess, startFleet, startService } from '../support/services.ts';
-import { atEnd } from '../support/teardown.ts';
-import { temporaryFile } from '../support/temporary-file.ts';
+import { quickHash } from '../support/logins/passwords.ts';
+import { freePort } from '../support/machine/free-port.ts';
+import { atEnd } from '../support/machine/teardown.ts';
+import { temporaryFile } from '../support/machine/temporary-file.ts';
+import { startRedis } from '../support/redis/redis.ts';
+import { type Fleet, type ServiceProcess, startFleet, startService } from '../support/services/services.ts';
 
 export const PASSWORD = 'a password of the tests';
 

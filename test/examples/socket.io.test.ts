@@ -1,7 +1,7 @@
 import { io, type Socket } from 'socket.io-client';
 import { beforeAll, expect, test } from 'vitest';
-import { atEnd } from '../support/teardown.ts';
-import { openWebSocket } from '../support/web-socket.ts';
+import { atEnd } from '../support/machine/teardown.ts';
+import { openWebSocket } from '../support/sockets/web-socket.ts';
 import { type EmbeddedExample, startEmbedded } from './embedded.ts';
 
 let example: EmbeddedExample;

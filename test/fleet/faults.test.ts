@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { faultsOf, isMissing, recordInRedis } from '../support/fleet.ts';
-import { type RedisServer, startRedis } from '../support/redis.ts';
-import { type Fleet, issueTicket, type ServiceProcess, startFleet } from '../support/services.ts';
-import { type Sample, startSteadyLoad } from '../support/steady-load.ts';
-import { until } from '../support/wait.ts';
+import { until } from '../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../support/redis/redis.ts';
+import { faultsOf, isMissing, recordInRedis } from '../support/services/fleet.ts';
+import { type Fleet, issueTicket, type ServiceProcess, startFleet } from '../support/services/services.ts';
+import { type Sample, startSteadyLoad } from '../support/services/steady-load.ts';
 
 /** What the project promises: a refusal within this time while Redis is away, and work within that after it is back. */
 const ANSWER_MS = 1_000;

@@ -1,15 +1,15 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type RefusalCode, rowOf } from '../../shared/refusals.ts';
-import { faultsOf, handshakesByOutcome, isMissing, recordInRedis } from '../support/fleet.ts';
-import { type Answer, problemOf } from '../support/http-answer.ts';
-import { certainKinds, type MalformedUpgrade, malformedUpgrade } from '../support/malformed-upgrades.ts';
-import { seedOfRun } from '../support/random.ts';
-import { type Outcome, RawClient, upgradeLines, upgradeRequest } from '../support/raw-upgrade.ts';
-import { type RedisServer, startRedis } from '../support/redis.ts';
-import { scaled } from '../support/scale.ts';
-import { type Fleet, issueTicket, type ServiceProcess, startFleet } from '../support/services.ts';
-import { acceptedSockets } from '../support/sockets.ts';
-import { until } from '../support/wait.ts';
+import { certainKinds, type MalformedUpgrade, malformedUpgrade } from '../support/hostile/malformed-upgrades.ts';
+import { type Answer, problemOf } from '../support/http/http-answer.ts';
+import { scaled } from '../support/machine/scale.ts';
+import { until } from '../support/machine/wait.ts';
+import { seedOfRun } from '../support/numbers/random.ts';
+import { type RedisServer, startRedis } from '../support/redis/redis.ts';
+import { faultsOf, handshakesByOutcome, isMissing, recordInRedis } from '../support/services/fleet.ts';
+import { type Fleet, issueTicket, type ServiceProcess, startFleet } from '../support/services/services.ts';
+import { type Outcome, RawClient, upgradeLines, upgradeRequest } from '../support/sockets/raw-upgrade.ts';
+import { acceptedSockets } from '../support/sockets/sockets.ts';
 
 const REQUESTS = scaled(20_000, 500_000);
 const AT_ONCE = 100;

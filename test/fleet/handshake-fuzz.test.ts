@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseHandshake, type UpgradeRequest } from '../../services/gateway/admission/handshake.ts';
-import { malformedUpgrade } from '../support/malformed-upgrades.ts';
-import { seedOfRun } from '../support/random.ts';
-import { scaled } from '../support/scale.ts';
+import { malformedUpgrade } from '../support/hostile/malformed-upgrades.ts';
+import { scaled } from '../support/machine/scale.ts';
+import { seedOfRun } from '../support/numbers/random.ts';
 
 const seed = seedOfRun();
 const seeds = fc.integer({ min: 0, max: 2 ** 31 });

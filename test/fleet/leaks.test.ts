@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { hashPassword } from '../../shared/logins/password.ts';
-import { handshakesByOutcome, isMissing } from '../support/fleet.ts';
-import { startRedis } from '../support/redis.ts';
-import { dumpRedis, watchCommands } from '../support/redis-dump.ts';
-import { type Fleet, issueTicket, type ServiceProcess, startFleet } from '../support/services.ts';
-import { until } from '../support/wait.ts';
+import { until } from '../support/machine/wait.ts';
+import { startRedis } from '../support/redis/redis.ts';
+import { dumpRedis, watchCommands } from '../support/redis/redis-dump.ts';
+import { handshakesByOutcome, isMissing } from '../support/services/fleet.ts';
+import { type Fleet, issueTicket, type ServiceProcess, startFleet } from '../support/services/services.ts';
 import { BusyRun, PASSWORD } from './busy-run.ts';
 
 const REDIS_PASSWORD = 'tr0ub4dor-of-redis';

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { isMissing, recordInRedis } from '../support/fleet.ts';
-import { problemOf } from '../support/http-answer.ts';
-import { RawClient, upgradeRequest } from '../support/raw-upgrade.ts';
-import { type RedisServer, startRedis } from '../support/redis.ts';
-import { bearer, type Fleet, type IssuedTicket, issueTicket, startFleet } from '../support/services.ts';
-import { issueRequest } from '../support/steady-load.ts';
-import { until } from '../support/wait.ts';
+import { problemOf } from '../support/http/http-answer.ts';
+import { until } from '../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../support/redis/redis.ts';
+import { isMissing, recordInRedis } from '../support/services/fleet.ts';
+import { bearer, type Fleet, type IssuedTicket, issueTicket, startFleet } from '../support/services/services.ts';
+import { issueRequest } from '../support/services/steady-load.ts';
+import { RawClient, upgradeRequest } from '../support/sockets/raw-upgrade.ts';
 
 const LEASE_MS = 2_000;
 const SUBJECTS = Array.from({ length: 20 }, (_, index) => `subject-${index}`);

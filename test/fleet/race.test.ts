@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { refusals } from '../../shared/refusals.ts';
-import { faultsOf, handshakesByOutcome, isMissing, metricSum, recordInRedis } from '../support/fleet.ts';
-import { problemOf } from '../support/http-answer.ts';
-import { type CarrierName, type Outcome, RawClient, upgradeRequest } from '../support/raw-upgrade.ts';
-import { type RedisServer, startRedis } from '../support/redis.ts';
-import { type Fleet, type IssuedTicket, issueTicket, startFleet } from '../support/services.ts';
-import { until } from '../support/wait.ts';
+import { problemOf } from '../support/http/http-answer.ts';
+import { until } from '../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../support/redis/redis.ts';
+import { faultsOf, handshakesByOutcome, isMissing, metricSum, recordInRedis } from '../support/services/fleet.ts';
+import { type Fleet, type IssuedTicket, issueTicket, startFleet } from '../support/services/services.ts';
+import { type CarrierName, type Outcome, RawClient, upgradeRequest } from '../support/sockets/raw-upgrade.ts';
 
 const SUBJECTS = 25;
 const TICKETS_EACH = 40;

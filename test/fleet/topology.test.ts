@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { handshakesByOutcome, isMissing, metricSum, recordInRedis } from '../support/fleet.ts';
-import { type Nginx, startNginx } from '../support/nginx.ts';
-import { RawClient, upgradeRequest } from '../support/raw-upgrade.ts';
-import { type RedisServer, startRedis } from '../support/redis.ts';
-import { bearer, type Fleet, type IssuedTicket, startFleet } from '../support/services.ts';
-import { until } from '../support/wait.ts';
+import { until } from '../support/machine/wait.ts';
+import { type Nginx, startNginx } from '../support/proxies/nginx.ts';
+import { type RedisServer, startRedis } from '../support/redis/redis.ts';
+import { handshakesByOutcome, isMissing, metricSum, recordInRedis } from '../support/services/fleet.ts';
+import { bearer, type Fleet, type IssuedTicket, startFleet } from '../support/services/services.ts';
+import { RawClient, upgradeRequest } from '../support/sockets/raw-upgrade.ts';
 
 const PASSWORD = 'the password of Redis in this test';
 

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
-import { atEnd } from '../support/teardown.ts';
+import { atEnd } from '../support/machine/teardown.ts';
 
 /** An upgrade as it reached the back end. */
 export interface Arrival {

@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { metricSum, recordInRedis } from '../support/fleet.ts';
-import { httpRequest } from '../support/http-request.ts';
-import { startProxy } from '../support/proxy-process.ts';
-import type { IssuedTicket, ServiceProcess } from '../support/services.ts';
-import { until } from '../support/wait.ts';
-import { openWebSocket, Refused } from '../support/web-socket.ts';
+import { httpRequest } from '../support/http/http-request.ts';
+import { until } from '../support/machine/wait.ts';
+import { startProxy } from '../support/proxies/proxy-process.ts';
+import { metricSum, recordInRedis } from '../support/services/fleet.ts';
+import type { IssuedTicket, ServiceProcess } from '../support/services/services.ts';
+import { openWebSocket, Refused } from '../support/sockets/web-socket.ts';
 import { modesHere } from './modes.ts';
 import { type Site, startSite } from './site.ts';
 

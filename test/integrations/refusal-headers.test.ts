@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { httpRequest } from '../support/http-request.ts';
+import { httpRequest } from '../support/http/http-request.ts';
 import { type Mode, modesHere } from './modes.ts';
 import { type Site, startSite } from './site.ts';
 

@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import type { ProxyProcess } from '../support/proxy-process.ts';
-import { type RedisServer, startRedis } from '../support/redis.ts';
-import { type Fleet, type IssuedTicket, issueTicket, type ServiceProcess, startFleet } from '../support/services.ts';
+import type { ProxyProcess } from '../support/proxies/proxy-process.ts';
+import { type RedisServer, startRedis } from '../support/redis/redis.ts';
+import {
+  type Fleet,
+  type IssuedTicket,
+  issueTicket,
+  type ServiceProcess,
+  startFleet,
+} from '../support/services/services.ts';
 import { type BackEnd, startBackEnd } from './back-end.ts';
 import { type Mode, modesHere } from './modes.ts';
 

@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isMissing } from '../support/fleet.ts';
-import { httpRequest } from '../support/http-request.ts';
-import { until } from '../support/wait.ts';
-import { openWebSocket, Refused } from '../support/web-socket.ts';
+import { httpRequest } from '../support/http/http-request.ts';
+import { until } from '../support/machine/wait.ts';
+import { isMissing } from '../support/services/fleet.ts';
+import { openWebSocket, Refused } from '../support/sockets/web-socket.ts';
 import { NO_SUCH_ROOM } from './back-end.ts';
 import { type Mode, modes, modesHere } from './modes.ts';
 import { type Site, startSite } from './site.ts';

@@ -5,14 +5,20 @@ import { pino } from 'pino';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createStore } from '../../shared/store/create-store.ts';
-import { SIGNED_IN, startApplication } from '../support/application.ts';
-import { startChromium } from '../support/chromium.ts';
-import { isMissing } from '../support/fleet.ts';
-import { type Environment, type InProcess, runGateway, runTicketService, settingsOf } from '../support/in-process.ts';
-import { bearer, type ServiceProcess, startService } from '../support/services.ts';
-import { startSigningProxy, USER_HEADER } from '../support/signing-proxy.ts';
-import { atEnd } from '../support/teardown.ts';
-import { until } from '../support/wait.ts';
+import { startChromium } from '../support/browsers/chromium.ts';
+import { atEnd } from '../support/machine/teardown.ts';
+import { until } from '../support/machine/wait.ts';
+import { startSigningProxy, USER_HEADER } from '../support/proxies/signing-proxy.ts';
+import { SIGNED_IN, startApplication } from '../support/services/application.ts';
+import { isMissing } from '../support/services/fleet.ts';
+import {
+  type Environment,
+  type InProcess,
+  runGateway,
+  runTicketService,
+  settingsOf,
+} from '../support/services/in-process.ts';
+import { bearer, type ServiceProcess, startService } from '../support/services/services.ts';
 
 const artefacts = join(import.meta.dirname, '../artefacts');
 

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { hashPassword } from '../../shared/logins/password.ts';
-import { isMissing } from '../support/fleet.ts';
-import { type InProcess, runGateway, runTicketService } from '../support/in-process.ts';
-import { type RedisServer, startRedis } from '../support/redis.ts';
-import { bearer, type IssuedTicket, JWT_SECRET, type LogLine } from '../support/services.ts';
-import { atEnd } from '../support/teardown.ts';
-import { until } from '../support/wait.ts';
-import { openWebSocket } from '../support/web-socket.ts';
+import { atEnd } from '../support/machine/teardown.ts';
+import { until } from '../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../support/redis/redis.ts';
+import { isMissing } from '../support/services/fleet.ts';
+import { type InProcess, runGateway, runTicketService } from '../support/services/in-process.ts';
+import { bearer, type IssuedTicket, JWT_SECRET, type LogLine } from '../support/services/services.ts';
+import { openWebSocket } from '../support/sockets/web-socket.ts';
 
 const PASSWORD = 'correct horse: battery';
 

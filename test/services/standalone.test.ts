@@ -1,15 +1,21 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { startCommand } from '../support/command-line.ts';
-import { isMissing } from '../support/fleet.ts';
-import { basic } from '../support/passwords.ts';
-import { startRedis } from '../support/redis.ts';
-import { bearer, type IssuedTicket, JWT_SECRET, type ServiceProcess, startService } from '../support/services.ts';
-import { atEnd } from '../support/teardown.ts';
-import { ask } from '../support/ticket-client.ts';
-import { until } from '../support/wait.ts';
-import { openWebSocket } from '../support/web-socket.ts';
+import { basic } from '../support/logins/passwords.ts';
+import { atEnd } from '../support/machine/teardown.ts';
+import { until } from '../support/machine/wait.ts';
+import { startRedis } from '../support/redis/redis.ts';
+import { startCommand } from '../support/services/command-line.ts';
+import { isMissing } from '../support/services/fleet.ts';
+import {
+  bearer,
+  type IssuedTicket,
+  JWT_SECRET,
+  type ServiceProcess,
+  startService,
+} from '../support/services/services.ts';
+import { ask } from '../support/services/ticket-client.ts';
+import { openWebSocket } from '../support/sockets/web-socket.ts';
 
 const root = join(import.meta.dirname, '../..');
 

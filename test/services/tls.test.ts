@@ -3,17 +3,23 @@ import { connect, type TLSSocket } from 'node:tls';
 import { pino } from 'pino';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createStore } from '../../shared/store/create-store.ts';
-import { type Authority, createAuthority, type KeyPair } from '../support/certificates.ts';
-import { isMissing } from '../support/fleet.ts';
-import { parseAnswers, problemOf } from '../support/http-answer.ts';
-import { type Environment, runGateway, runTicketService, settingsOf, storeTicket } from '../support/in-process.ts';
-import { openRaw } from '../support/raw-socket.ts';
-import { upgradeRequest } from '../support/raw-upgrade.ts';
-import { bearer } from '../support/services.ts';
-import { atEnd } from '../support/teardown.ts';
-import { until } from '../support/wait.ts';
-import { openWebSocket } from '../support/web-socket.ts';
-import { startBackEnd } from '../support/ws-back-end.ts';
+import { parseAnswers, problemOf } from '../support/http/http-answer.ts';
+import { type Authority, createAuthority, type KeyPair } from '../support/machine/certificates.ts';
+import { atEnd } from '../support/machine/teardown.ts';
+import { until } from '../support/machine/wait.ts';
+import { isMissing } from '../support/services/fleet.ts';
+import {
+  type Environment,
+  runGateway,
+  runTicketService,
+  settingsOf,
+  storeTicket,
+} from '../support/services/in-process.ts';
+import { bearer } from '../support/services/services.ts';
+import { openRaw } from '../support/sockets/raw-socket.ts';
+import { upgradeRequest } from '../support/sockets/raw-upgrade.ts';
+import { openWebSocket } from '../support/sockets/web-socket.ts';
+import { startBackEnd } from '../support/sockets/ws-back-end.ts';
 
 describe.skipIf(isMissing('openssl'))('with TLS_CERT_FILE and TLS_KEY_FILE', () => {
   let authority: Authority;

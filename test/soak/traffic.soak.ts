@@ -1,14 +1,14 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { faultsOf, isMissing } from '../support/fleet.ts';
-import { malformedUpgrade } from '../support/malformed-upgrades.ts';
-import { seedOfRun } from '../support/random.ts';
-import { RawClient, upgradeRequest } from '../support/raw-upgrade.ts';
-import { type RedisServer, startRedis } from '../support/redis.ts';
-import { type Fleet, issueTicket, metric, type ServiceProcess, startFleet } from '../support/services.ts';
-import { acceptedSockets } from '../support/sockets.ts';
-import { type Sample, type SteadyLoad, startSteadyLoad } from '../support/steady-load.ts';
-import { until } from '../support/wait.ts';
+import { malformedUpgrade } from '../support/hostile/malformed-upgrades.ts';
+import { until } from '../support/machine/wait.ts';
+import { seedOfRun } from '../support/numbers/random.ts';
+import { type RedisServer, startRedis } from '../support/redis/redis.ts';
+import { faultsOf, isMissing } from '../support/services/fleet.ts';
+import { type Fleet, issueTicket, metric, type ServiceProcess, startFleet } from '../support/services/services.ts';
+import { type Sample, type SteadyLoad, startSteadyLoad } from '../support/services/steady-load.ts';
+import { RawClient, upgradeRequest } from '../support/sockets/raw-upgrade.ts';
+import { acceptedSockets } from '../support/sockets/sockets.ts';
 
 const MINUTES = Number(process.env.ONCEGATE_SOAK_MINUTES ?? 10);
 const OUTAGE_EVERY_MS = 30_000;

@@ -1,13 +1,13 @@
 import type { IssueRequest } from '../../../shared/store/store.ts';
-import { type Gate, startGate } from '../../support/gate.ts';
+import type { RedisServer } from '../../support/redis/redis.ts';
+import { type Gate, startGate } from '../../support/services/gate.ts';
 import {
   type Environment,
   type InProcess,
   runGateway,
   type StoredTicket,
   storeTicket,
-} from '../../support/in-process.ts';
-import type { RedisServer } from '../../support/redis.ts';
+} from '../../support/services/in-process.ts';
 
 /** A gateway on a Redis that can be cut off, and a ticket. */
 export interface Stage {

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { settingNames, settingRow } from '../../../shared/settings/table.ts';
-import { oncegate } from '../../support/command-line.ts';
-import { freePort } from '../../support/free-port.ts';
-import { type Loopback, startLoopback } from '../../support/loopback.ts';
-import { type RedisServer, startRedis } from '../../support/redis.ts';
-import { JWT_SECRET } from '../../support/services.ts';
-import { atEnd } from '../../support/teardown.ts';
-import { temporaryFile } from '../../support/temporary-file.ts';
+import { type Loopback, startLoopback } from '../../support/browsers/loopback.ts';
+import { freePort } from '../../support/machine/free-port.ts';
+import { atEnd } from '../../support/machine/teardown.ts';
+import { temporaryFile } from '../../support/machine/temporary-file.ts';
+import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
+import { oncegate } from '../../support/services/command-line.ts';
+import { JWT_SECRET } from '../../support/services/services.ts';
 
 const PASSWORD = 'a-password-of-redis';
 /** Counterparts that never answer are given up soon enough. */

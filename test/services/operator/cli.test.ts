@@ -3,17 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { settingNames } from '../../../shared/settings/table.ts';
-import { oncegate, startOncegate } from '../../support/command-line.ts';
+import { basic, quickHash } from '../../support/logins/passwords.ts';
+import { until } from '../../support/machine/wait.ts';
+import { oncegate, startOncegate } from '../../support/services/command-line.ts';
 import {
   type InProcess,
   runGateway,
   runTicketService,
   type StoredTicket,
   storeTicket,
-} from '../../support/in-process.ts';
-import { basic, quickHash } from '../../support/passwords.ts';
-import { ask } from '../../support/ticket-client.ts';
-import { until } from '../../support/wait.ts';
+} from '../../support/services/in-process.ts';
+import { ask } from '../../support/services/ticket-client.ts';
 
 let directory: string;
 let file: string;

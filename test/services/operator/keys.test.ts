@@ -12,9 +12,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { mintApiKey } from '../../../shared/logins/api-keys.ts';
-import { oncegate } from '../../support/command-line.ts';
-import { type InProcess, runTicketService } from '../../support/in-process.ts';
-import { type Answer, ask } from '../../support/ticket-client.ts';
+import { oncegate } from '../../support/services/command-line.ts';
+import { type InProcess, runTicketService } from '../../support/services/in-process.ts';
+import { type Answer, ask } from '../../support/services/ticket-client.ts';
 
 const VALUE = /^ogk_[A-Za-z0-9_][A-Za-z0-9_-]{11}\.[A-Za-z0-9_-]{32}\n$/;
 

@@ -6,12 +6,12 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { hashPassword } from '../../../shared/logins/password.ts';
 import { createKeys } from '../../../shared/store/keys.ts';
 import { subjectDigest } from '../../../shared/ticket/ticket.ts';
-import { type HttpReply, httpRequest } from '../../support/http-request.ts';
-import { basic, quickHash } from '../../support/passwords.ts';
-import { type RedisServer, startRedis } from '../../support/redis.ts';
-import { type ServiceProcess, startService } from '../../support/services.ts';
-import { atEnd } from '../../support/teardown.ts';
-import { until } from '../../support/wait.ts';
+import { type HttpReply, httpRequest } from '../../support/http/http-request.ts';
+import { basic, quickHash } from '../../support/logins/passwords.ts';
+import { atEnd } from '../../support/machine/teardown.ts';
+import { until } from '../../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
+import { type ServiceProcess, startService } from '../../support/services/services.ts';
 
 const ATTACKER = '127.0.0.2';
 const HOME = '127.0.0.1';

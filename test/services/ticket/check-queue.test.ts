@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CheckQueue } from '../../../services/ticket/authenticators/check-queue.ts';
-import { until } from '../../support/wait.ts';
+import { until } from '../../support/machine/wait.ts';
 
 /** Checks that end when they are told to, in the order in which they began. */
 function checks() {

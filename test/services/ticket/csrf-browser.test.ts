@@ -6,12 +6,12 @@ import session from 'express-session';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { createClient } from 'redis';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { startChromium } from '../../support/chromium.ts';
-import { isMissing } from '../../support/fleet.ts';
-import { type RedisServer, startRedis } from '../../support/redis.ts';
-import { metric, type ServiceProcess, startService } from '../../support/services.ts';
-import { atEnd } from '../../support/teardown.ts';
-import { until } from '../../support/wait.ts';
+import { startChromium } from '../../support/browsers/chromium.ts';
+import { atEnd } from '../../support/machine/teardown.ts';
+import { until } from '../../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
+import { isMissing } from '../../support/services/fleet.ts';
+import { metric, type ServiceProcess, startService } from '../../support/services/services.ts';
 
 const SECRET = 'signs the session cookie of the application';
 

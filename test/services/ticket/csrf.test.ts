@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { mintApiKey } from '../../../shared/logins/api-keys.ts';
-import { type HttpReply, httpRequest } from '../../support/http-request.ts';
-import { type InProcess, runTicketService, storeTicket } from '../../support/in-process.ts';
-import { startLoopback } from '../../support/loopback.ts';
-import { basic, quickHash } from '../../support/passwords.ts';
-import { bearer } from '../../support/services.ts';
-import { temporaryFile } from '../../support/temporary-file.ts';
+import { startLoopback } from '../../support/browsers/loopback.ts';
+import { type HttpReply, httpRequest } from '../../support/http/http-request.ts';
+import { basic, quickHash } from '../../support/logins/passwords.ts';
+import { temporaryFile } from '../../support/machine/temporary-file.ts';
+import { type InProcess, runTicketService, storeTicket } from '../../support/services/in-process.ts';
+import { bearer } from '../../support/services/services.ts';
 
 const HOST = 'tickets.example';
 const OWN = 'https://tickets.example';

@@ -4,12 +4,12 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { type EmbeddedTicketRouter, type TicketRouterOptions, ticketRouter } from '../../../services/ticket/express.ts';
-import { type HttpReply, type HttpRequestOptions, httpRequest } from '../../support/http-request.ts';
-import { startRedis } from '../../support/redis.ts';
-import type { LogLine } from '../../support/services.ts';
-import { atEnd } from '../../support/teardown.ts';
-import { temporaryFile } from '../../support/temporary-file.ts';
-import { until } from '../../support/wait.ts';
+import { type HttpReply, type HttpRequestOptions, httpRequest } from '../../support/http/http-request.ts';
+import { atEnd } from '../../support/machine/teardown.ts';
+import { temporaryFile } from '../../support/machine/temporary-file.ts';
+import { until } from '../../support/machine/wait.ts';
+import { startRedis } from '../../support/redis/redis.ts';
+import type { LogLine } from '../../support/services/services.ts';
 
 interface Embedded {
   readonly router: EmbeddedTicketRouter;

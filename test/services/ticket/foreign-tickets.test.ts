@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { recordInRedis } from '../../support/fleet.ts';
-import { type InProcess, runGateway, runTicketService, storeTicket } from '../../support/in-process.ts';
-import { openRaw } from '../../support/raw-socket.ts';
-import { type RedisServer, startRedis } from '../../support/redis.ts';
-import { bearer } from '../../support/services.ts';
-import { openWithTicket } from '../../support/web-socket.ts';
+import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
+import { recordInRedis } from '../../support/services/fleet.ts';
+import { type InProcess, runGateway, runTicketService, storeTicket } from '../../support/services/in-process.ts';
+import { bearer } from '../../support/services/services.ts';
+import { openRaw } from '../../support/sockets/raw-socket.ts';
+import { openWithTicket } from '../../support/sockets/web-socket.ts';
 
 let redis: RedisServer;
 

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type InProcess, runTicketService } from '../../support/in-process.ts';
-import { exchange, type RawResponse } from '../../support/raw-socket.ts';
-import { bearer } from '../../support/services.ts';
+import { type InProcess, runTicketService } from '../../support/services/in-process.ts';
+import { bearer } from '../../support/services/services.ts';
+import { exchange, type RawResponse } from '../../support/sockets/raw-socket.ts';
 
 let service: InProcess;
 let authorization: string;

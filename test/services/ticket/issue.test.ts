@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { type InProcess, runTicketService } from '../../support/in-process.ts';
-import { bearer } from '../../support/services.ts';
-import { type Answer, type Ask, ask } from '../../support/ticket-client.ts';
+import { type InProcess, runTicketService } from '../../support/services/in-process.ts';
+import { bearer } from '../../support/services/services.ts';
+import { type Answer, type Ask, ask } from '../../support/services/ticket-client.ts';
 
 const issue = (service: InProcess, body?: unknown, options: Ask = {}): Promise<Answer> =>
   ask(service, '/tickets', { method: 'POST', ...(body !== undefined && { body }), ...options });

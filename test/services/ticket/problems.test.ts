@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { refusalCodes, refusals } from '../../../shared/refusals.ts';
-import { runTicketService } from '../../support/in-process.ts';
-import { ask } from '../../support/ticket-client.ts';
+import { runTicketService } from '../../support/services/in-process.ts';
+import { ask } from '../../support/services/ticket-client.ts';
 
 const HTML = { Accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.8' };
 const anonymous = { credentials: null };

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { refusals } from '../../../shared/refusals.ts';
-import { runTicketService } from '../../support/in-process.ts';
-import { openRaw, parseResponses, valuesOf } from '../../support/raw-socket.ts';
-import { bearer } from '../../support/services.ts';
+import { runTicketService } from '../../support/services/in-process.ts';
+import { bearer } from '../../support/services/services.ts';
+import { openRaw, parseResponses, valuesOf } from '../../support/sockets/raw-socket.ts';
 import { type TicketRefusalCase, ticketRefusals } from './refusal-cases.ts';
 
 /** Status line and retry of each code, written out once more. */

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { replaceFile } from '../../../shared/files/replace-file.ts';
-import { temporaryFile } from '../../support/temporary-file.ts';
+import { temporaryFile } from '../../support/machine/temporary-file.ts';
 
 test('a file is replaced by another that only its owner may read', () => {
   const path = temporaryFile('old');

@@ -2,7 +2,7 @@ import { renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } 
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type ParsedFile, WatchedFile } from '../../../shared/files/watched-file.ts';
-import { temporaryFile } from '../../support/temporary-file.ts';
+import { temporaryFile } from '../../support/machine/temporary-file.ts';
 
 let path: string;
 let faults: Array<readonly string[]>;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { startCommand } from '../../support/command-line.ts';
+import { startCommand } from '../../support/services/command-line.ts';
 
 const LOG = pathToFileURL(join(import.meta.dirname, '../../../dist/shared/process/log.js')).href;
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Environment, loadSettings, readEnvironment, redisIsNeeded } from '../../../shared/settings/load.ts';
 import { settingNames } from '../../../shared/settings/table.ts';
-import { runToEnd } from '../../support/services.ts';
+import { runToEnd } from '../../support/services/services.ts';
 
 /** Every setting, each out of its bounds by as little as can be, with the fault that has to be reported. */
 const OUT_OF_BOUNDS: ReadonlyArray<readonly [name: string, value: string, fault: string]> = [

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { GatewayCommand } from '../../../shared/store/store.ts';
-import { until } from '../../support/wait.ts';
+import { until } from '../../support/machine/wait.ts';
 import type { Harness } from './harness.ts';
 import { mint } from './requests.ts';
 

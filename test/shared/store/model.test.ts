@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MemoryStore } from '../../../shared/store/memory-store.ts';
 import { subjectDigest } from '../../../shared/ticket/ticket.ts';
-import { startRedis } from '../../support/redis.ts';
+import { startRedis } from '../../support/redis/redis.ts';
 import { Model } from './model.ts';
 import { commands, type Real } from './model-commands.ts';
 import { createRedisHarness } from './redis-harness.ts';

@@ -5,7 +5,7 @@ import { type RedisAddress, RedisLink, type RedisLinkOptions, type Reply } from 
 import { RedisStore } from '../../../shared/store/redis-store.ts';
 import type { ScriptName } from '../../../shared/store/scripts.ts';
 import type { StoreOptions } from '../../../shared/store/store.ts';
-import { until } from '../../support/wait.ts';
+import { until } from '../../support/machine/wait.ts';
 import { DEFAULTS, type Harness } from './harness.ts';
 import { outcomeOf } from './lua-header.ts';
 

@@ -3,8 +3,8 @@ import { createKeys } from '../../../shared/store/keys.ts';
 import { RedisLink } from '../../../shared/store/redis-link.ts';
 import { RedisStore } from '../../../shared/store/redis-store.ts';
 import type { GatewayCommand } from '../../../shared/store/store.ts';
-import { type RedisSentinel, startSentinel } from '../../support/redis.ts';
-import { until } from '../../support/wait.ts';
+import { until } from '../../support/machine/wait.ts';
+import { type RedisSentinel, startSentinel } from '../../support/redis/redis.ts';
 import { DEFAULTS } from './harness.ts';
 import { consumeOf, issued, mint, opened } from './requests.ts';
 

@@ -4,7 +4,7 @@ import { closeCodes, closeReasons } from '../../../shared/close-codes.ts';
 import { refusalCodes, refusals } from '../../../shared/refusals.ts';
 import { createKeys } from '../../../shared/store/keys.ts';
 import { type ScriptName, scriptNames, scriptSource } from '../../../shared/store/scripts.ts';
-import { type RedisServer, startRedis } from '../../support/redis.ts';
+import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
 import { parseScript, unnamedOutcomes } from './lua-header.ts';
 import { mint, WRONG_SECRET } from './requests.ts';
 

@@ -1,16 +1,16 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { IssueRequest } from '../../../../shared/store/store.ts';
-import { type Environment, runGateway, type StoredTicket, storeTicket } from '../../../support/in-process.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { type Environment, runGateway, type StoredTicket, storeTicket } from '../../../support/services/in-process.ts';
 import {
   openRaw,
   splitHead,
   type UpgradeRequestOptions,
   upgradeRequest,
   valuesOf,
-} from '../../../support/raw-socket.ts';
-import { type RedisServer, startRedis } from '../../../support/redis.ts';
-import { until } from '../../../support/wait.ts';
-import { openWithTicket, Refused } from '../../../support/web-socket.ts';
+} from '../../../support/sockets/raw-socket.ts';
+import { openWithTicket, Refused } from '../../../support/sockets/web-socket.ts';
 
 let redis: RedisServer;
 

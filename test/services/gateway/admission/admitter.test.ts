@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import type { Decision } from '../../../../services/gateway/admission/admitter.ts';
 import { createGatewayCore } from '../../../../services/gateway/core.ts';
 import { MemoryStore } from '../../../../shared/store/memory-store.ts';
-import { type Environment, settingsOf, storeTicket } from '../../../support/in-process.ts';
-import { atEnd } from '../../../support/teardown.ts';
-import { until } from '../../../support/wait.ts';
+import { atEnd } from '../../../support/machine/teardown.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { type Environment, settingsOf, storeTicket } from '../../../support/services/in-process.ts';
 
 const HEADERS = {
   Host: 'gateway.example',

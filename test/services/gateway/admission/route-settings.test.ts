@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { IssueRequest } from '../../../../shared/store/store.ts';
-import { type Environment, runGateway, storeTicket } from '../../../support/in-process.ts';
-import { RawClient, upgradeRequest } from '../../../support/raw-upgrade.ts';
-import { temporaryFile } from '../../../support/temporary-file.ts';
-import { until } from '../../../support/wait.ts';
-import { openWebSocket } from '../../../support/web-socket.ts';
-import { startBackEnd } from '../../../support/ws-back-end.ts';
+import { temporaryFile } from '../../../support/machine/temporary-file.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { type Environment, runGateway, storeTicket } from '../../../support/services/in-process.ts';
+import { RawClient, upgradeRequest } from '../../../support/sockets/raw-upgrade.ts';
+import { openWebSocket } from '../../../support/sockets/web-socket.ts';
+import { startBackEnd } from '../../../support/sockets/ws-back-end.ts';
 import { startRawUpstream } from '../upstream/stage.ts';
 
 /** A row of the routes file; it leads to a back end that answers, unless it says otherwise. */

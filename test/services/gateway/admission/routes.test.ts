@@ -9,10 +9,10 @@ import { readSigningKey, signingKeyRule } from '../../../../services/gateway/ide
 import { createLogger } from '../../../../shared/process/log.ts';
 import { loadSettings } from '../../../../shared/settings/load.ts';
 import { CARRIERS } from '../../../../shared/ticket/carriers.ts';
-import { atEnd } from '../../../support/teardown.ts';
-import { temporaryFile } from '../../../support/temporary-file.ts';
-import { until } from '../../../support/wait.ts';
-import { openWebSocket, Refused } from '../../../support/web-socket.ts';
+import { atEnd } from '../../../support/machine/teardown.ts';
+import { temporaryFile } from '../../../support/machine/temporary-file.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { openWebSocket, Refused } from '../../../support/sockets/web-socket.ts';
 import { setRelay, startRawUpstream, switching } from '../upstream/stage.ts';
 
 const log = createLogger('silent', {});

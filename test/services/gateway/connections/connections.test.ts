@@ -1,17 +1,17 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { startGate } from '../../../support/gate.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { startGate } from '../../../support/services/gate.ts';
 import {
   type Environment,
   type InProcess,
   runGateway,
   runTicketService,
   storeTicket,
-} from '../../../support/in-process.ts';
-import { openRaw, upgradeRequest } from '../../../support/raw-socket.ts';
-import { type RedisServer, startRedis } from '../../../support/redis.ts';
-import { bearer, startService } from '../../../support/services.ts';
-import { until } from '../../../support/wait.ts';
-import { openWithTicket, Refused } from '../../../support/web-socket.ts';
+} from '../../../support/services/in-process.ts';
+import { bearer, startService } from '../../../support/services/services.ts';
+import { openRaw, upgradeRequest } from '../../../support/sockets/raw-socket.ts';
+import { openWithTicket, Refused } from '../../../support/sockets/web-socket.ts';
 
 /** So long that nothing in a test comes from it. */
 const NEVER = '3600';

@@ -5,7 +5,7 @@ import { Connections } from '../../../../services/gateway/connections/connection
 import { drainConnections } from '../../../../services/gateway/connections/drain.ts';
 import { createMetrics } from '../../../../shared/metrics.ts';
 import { MemoryStore } from '../../../../shared/store/memory-store.ts';
-import { until } from '../../../support/wait.ts';
+import { until } from '../../../support/machine/wait.ts';
 
 interface Told {
   readonly id: string;

@@ -5,8 +5,8 @@ import { createMetrics } from '../../../../shared/metrics.ts';
 import { MemoryStore } from '../../../../shared/store/memory-store.ts';
 import type { LeaseOutcome, LeaseRequest } from '../../../../shared/store/store.ts';
 import { hashSecret } from '../../../../shared/ticket/ticket.ts';
-import { storeTicket } from '../../../support/in-process.ts';
-import { until } from '../../../support/wait.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { storeTicket } from '../../../support/services/in-process.ts';
 
 const LEASE_MS = 150;
 

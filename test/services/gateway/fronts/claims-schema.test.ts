@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { embedGate } from '../../../support/embedded-gate.ts';
-import { type InProcess, runTicketService, storeTicket } from '../../../support/in-process.ts';
-import { exchange, openRaw, upgradeRequest, valuesOf } from '../../../support/raw-socket.ts';
-import { type RedisServer, startRedis } from '../../../support/redis.ts';
-import { ask } from '../../../support/ticket-client.ts';
-import { until } from '../../../support/wait.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { embedGate } from '../../../support/services/embedded-gate.ts';
+import { type InProcess, runTicketService, storeTicket } from '../../../support/services/in-process.ts';
+import { ask } from '../../../support/services/ticket-client.ts';
+import { exchange, openRaw, upgradeRequest, valuesOf } from '../../../support/sockets/raw-socket.ts';
 
 let redis: RedisServer;
 let tickets: InProcess;

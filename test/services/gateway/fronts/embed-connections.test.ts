@@ -2,14 +2,25 @@ import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { WebSocket } from 'ws';
 import type { IssueRequest } from '../../../../shared/store/store.ts';
-import { type EmbeddedGate, embedGate } from '../../../support/embedded-gate.ts';
-import { type InProcess, runTicketService, type StoredTicket, storeTicket } from '../../../support/in-process.ts';
-import { clientFrame, openRaw, type RawClient, splitHead, upgradeRequest } from '../../../support/raw-socket.ts';
-import { type RedisServer, startRedis } from '../../../support/redis.ts';
-import { closeOf, type ServerFrame, strictFrames } from '../../../support/server-frames.ts';
-import { ask } from '../../../support/ticket-client.ts';
-import { until } from '../../../support/wait.ts';
-import { openWebSocket } from '../../../support/web-socket.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { type EmbeddedGate, embedGate } from '../../../support/services/embedded-gate.ts';
+import {
+  type InProcess,
+  runTicketService,
+  type StoredTicket,
+  storeTicket,
+} from '../../../support/services/in-process.ts';
+import { ask } from '../../../support/services/ticket-client.ts';
+import {
+  clientFrame,
+  openRaw,
+  type RawClient,
+  splitHead,
+  upgradeRequest,
+} from '../../../support/sockets/raw-socket.ts';
+import { closeOf, type ServerFrame, strictFrames } from '../../../support/sockets/server-frames.ts';
+import { openWebSocket } from '../../../support/sockets/web-socket.ts';
 
 let redis: RedisServer;
 let tickets: InProcess;

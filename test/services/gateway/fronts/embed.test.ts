@@ -2,19 +2,19 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { admitUpgrade } from '../../../../services/gateway/fronts/embed.ts';
 import type { IssueRequest } from '../../../../shared/store/store.ts';
-import { embedGate } from '../../../support/embedded-gate.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { embedGate } from '../../../support/services/embedded-gate.ts';
 import {
   type InProcess,
   runGateway,
   runTicketService,
   type StoredTicket,
   storeTicket,
-} from '../../../support/in-process.ts';
-import { clientFrame, exchange, openRaw, parseResponses, upgradeRequest } from '../../../support/raw-socket.ts';
-import { type RedisServer, startRedis } from '../../../support/redis.ts';
-import { ask } from '../../../support/ticket-client.ts';
-import { until } from '../../../support/wait.ts';
-import { openWebSocket, openWithTicket, Refused } from '../../../support/web-socket.ts';
+} from '../../../support/services/in-process.ts';
+import { ask } from '../../../support/services/ticket-client.ts';
+import { clientFrame, exchange, openRaw, parseResponses, upgradeRequest } from '../../../support/sockets/raw-socket.ts';
+import { openWebSocket, openWithTicket, Refused } from '../../../support/sockets/web-socket.ts';
 
 let redis: RedisServer;
 let tickets: InProcess;

@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { formatTicket } from '../../../../shared/ticket/ticket.ts';
-import { recordInRedis } from '../../../support/fleet.ts';
-import { type StoredTicket, storeTicket } from '../../../support/in-process.ts';
-import { clientFrame, exchange, openRaw, parseResponses, upgradeRequest } from '../../../support/raw-socket.ts';
-import { type RedisServer, startRedis } from '../../../support/redis.ts';
-import { until } from '../../../support/wait.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { recordInRedis } from '../../../support/services/fleet.ts';
+import { type StoredTicket, storeTicket } from '../../../support/services/in-process.ts';
+import { clientFrame, exchange, openRaw, parseResponses, upgradeRequest } from '../../../support/sockets/raw-socket.ts';
 import { type Stage, setStage, turn } from '../stage.ts';
 import { gatewayRefusals } from './refusal-cases.ts';
 

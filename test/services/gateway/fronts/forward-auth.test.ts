@@ -1,13 +1,13 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type HttpReply, httpRequest } from '../../../support/http-request.ts';
-import { type InProcess, runGateway, type StoredTicket, storeTicket } from '../../../support/in-process.ts';
-import { openRaw } from '../../../support/raw-socket.ts';
-import { startRedis } from '../../../support/redis.ts';
-import { temporaryFile } from '../../../support/temporary-file.ts';
-import { until } from '../../../support/wait.ts';
-import { openWithTicket } from '../../../support/web-socket.ts';
+import { type HttpReply, httpRequest } from '../../../support/http/http-request.ts';
+import { temporaryFile } from '../../../support/machine/temporary-file.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { startRedis } from '../../../support/redis/redis.ts';
+import { type InProcess, runGateway, type StoredTicket, storeTicket } from '../../../support/services/in-process.ts';
+import { openRaw } from '../../../support/sockets/raw-socket.ts';
+import { openWithTicket } from '../../../support/sockets/web-socket.ts';
 import { askingProxies, handshakeHeaders, UPGRADE } from './asking-proxies.ts';
 
 const CLIENT = '203.0.113.7';

@@ -2,15 +2,20 @@ import { randomUUID } from 'node:crypto';
 import type { RefusalCode } from '../../../../shared/refusals.ts';
 import type { IssueRequest } from '../../../../shared/store/store.ts';
 import { hashSecret } from '../../../../shared/ticket/ticket.ts';
-import { type Environment, type InProcess, type StoredTicket, storeTicket } from '../../../support/in-process.ts';
+import { until } from '../../../support/machine/wait.ts';
+import {
+  type Environment,
+  type InProcess,
+  type StoredTicket,
+  storeTicket,
+} from '../../../support/services/in-process.ts';
 import {
   clientFrame,
   exchange,
   openRaw,
   type UpgradeRequestOptions,
   upgradeRequest,
-} from '../../../support/raw-socket.ts';
-import { until } from '../../../support/wait.ts';
+} from '../../../support/sockets/raw-socket.ts';
 import { type Stage, turn } from '../stage.ts';
 
 export interface RefusalCase {

@@ -1,7 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type RefusalCode, refusalCodes } from '../../../../shared/refusals.ts';
-import { recordInRedis } from '../../../support/fleet.ts';
-import type { InProcess, StoredTicket } from '../../../support/in-process.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { recordInRedis } from '../../../support/services/fleet.ts';
+import type { InProcess, StoredTicket } from '../../../support/services/in-process.ts';
 import {
   exchange,
   openRaw,
@@ -9,9 +11,7 @@ import {
   type RawResponse,
   upgradeRequest,
   valuesOf,
-} from '../../../support/raw-socket.ts';
-import { type RedisServer, startRedis } from '../../../support/redis.ts';
-import { until } from '../../../support/wait.ts';
+} from '../../../support/sockets/raw-socket.ts';
 import { ticketRefusals } from '../../ticket/refusal-cases.ts';
 import { setStage } from '../stage.ts';
 import { gatewayRefusals, type RefusalCase } from './refusal-cases.ts';

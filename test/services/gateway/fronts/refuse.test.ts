@@ -2,8 +2,8 @@ import { createServer, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { refuseUpgrade } from '../../../../services/gateway/fronts/refuse.ts';
 import type { Refusal } from '../../../../shared/refusals.ts';
-import { openRaw, parseResponses } from '../../../support/raw-socket.ts';
-import { until } from '../../../support/wait.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { openRaw, parseResponses } from '../../../support/sockets/raw-socket.ts';
 
 interface Refusing {
   readonly port: number;

@@ -1,10 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { createRemoteJWKSet, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
-import { storeTicket } from '../../../support/in-process.ts';
-import { temporaryFile } from '../../../support/temporary-file.ts';
-import { openWebSocket } from '../../../support/web-socket.ts';
-import { startBackEnd } from '../../../support/ws-back-end.ts';
+import { temporaryFile } from '../../../support/machine/temporary-file.ts';
+import { storeTicket } from '../../../support/services/in-process.ts';
+import { openWebSocket } from '../../../support/sockets/web-socket.ts';
+import { startBackEnd } from '../../../support/sockets/ws-back-end.ts';
 import { setRelay } from '../upstream/stage.ts';
 
 /** Where docs/relay.md sends back ends. */

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { clientFrame } from '../../../support/raw-socket.ts';
-import { RawClient, upgradeRequest } from '../../../support/raw-upgrade.ts';
-import { closeOf, strictFrames } from '../../../support/server-frames.ts';
-import { until } from '../../../support/wait.ts';
-import { openWebSocket } from '../../../support/web-socket.ts';
-import { type BackEnd, startBackEnd } from '../../../support/ws-back-end.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { clientFrame } from '../../../support/sockets/raw-socket.ts';
+import { RawClient, upgradeRequest } from '../../../support/sockets/raw-upgrade.ts';
+import { closeOf, strictFrames } from '../../../support/sockets/server-frames.ts';
+import { openWebSocket } from '../../../support/sockets/web-socket.ts';
+import { type BackEnd, startBackEnd } from '../../../support/sockets/ws-back-end.ts';
 import { type RelayStage, serverFrame, setRelay, startRawUpstream, switching } from './stage.ts';
 
 /** A client of ws, through the gateway, at the back end. */

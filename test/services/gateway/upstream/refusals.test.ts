@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { freePort } from '../../../support/free-port.ts';
-import { problemOf } from '../../../support/http-answer.ts';
-import { RawClient, upgradeRequest } from '../../../support/raw-upgrade.ts';
-import { until } from '../../../support/wait.ts';
+import { problemOf } from '../../../support/http/http-answer.ts';
+import { freePort } from '../../../support/machine/free-port.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { RawClient, upgradeRequest } from '../../../support/sockets/raw-upgrade.ts';
 import { serverFrame, setRelay, startRawUpstream, switching } from './stage.ts';
 
 /** What a client is answered that presents a ticket and sends a frame ahead of time. */

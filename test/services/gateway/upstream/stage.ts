@@ -2,15 +2,15 @@ import { createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { acceptOf } from '../../../../services/gateway/upstream/answer-head.ts';
 import type { TicketRecord } from '../../../../shared/store/store.ts';
+import { atEnd } from '../../../support/machine/teardown.ts';
+import { until } from '../../../support/machine/wait.ts';
 import {
   type Environment,
   type InProcess,
   runGateway,
   type StoredTicket,
   storeTicket,
-} from '../../../support/in-process.ts';
-import { atEnd } from '../../../support/teardown.ts';
-import { until } from '../../../support/wait.ts';
+} from '../../../support/services/in-process.ts';
 
 /** An upstream that answers with the bytes it is told to. Over TLS, what is received and sent is what TLS protects. */
 export interface RawUpstream {

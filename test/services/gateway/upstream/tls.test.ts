@@ -1,14 +1,14 @@
 import { createServer } from 'node:https';
 import { describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { type Authority, createAuthority, type KeyPair } from '../../../support/certificates.ts';
-import { isMissing } from '../../../support/fleet.ts';
-import { problemOf } from '../../../support/http-answer.ts';
-import { RawClient, upgradeRequest } from '../../../support/raw-upgrade.ts';
-import { closeOf, strictFrames } from '../../../support/server-frames.ts';
-import { atEnd } from '../../../support/teardown.ts';
-import { until } from '../../../support/wait.ts';
-import { openWebSocket } from '../../../support/web-socket.ts';
+import { problemOf } from '../../../support/http/http-answer.ts';
+import { type Authority, createAuthority, type KeyPair } from '../../../support/machine/certificates.ts';
+import { atEnd } from '../../../support/machine/teardown.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { isMissing } from '../../../support/services/fleet.ts';
+import { RawClient, upgradeRequest } from '../../../support/sockets/raw-upgrade.ts';
+import { closeOf, strictFrames } from '../../../support/sockets/server-frames.ts';
+import { openWebSocket } from '../../../support/sockets/web-socket.ts';
 import { serverFrame, setRelay, startRawUpstream, switching } from './stage.ts';
 
 /** A back end made with ws behind TLS, that sends every message back. */

@@ -2,10 +2,10 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Wire } from '../../../../services/gateway/connections/connection.ts';
 import { Echo } from '../../../../services/gateway/wires/echo.ts';
-import { runGateway, storeTicket } from '../../../support/in-process.ts';
-import { clientFrame, openRaw, splitHead, upgradeRequest } from '../../../support/raw-socket.ts';
-import { until } from '../../../support/wait.ts';
-import { openWebSocket, openWithTicket } from '../../../support/web-socket.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { runGateway, storeTicket } from '../../../support/services/in-process.ts';
+import { clientFrame, openRaw, splitHead, upgradeRequest } from '../../../support/sockets/raw-socket.ts';
+import { openWebSocket, openWithTicket } from '../../../support/sockets/web-socket.ts';
 
 const MIB = 1_048_576;
 

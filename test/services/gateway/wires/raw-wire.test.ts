@@ -2,10 +2,10 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { array, assert, asyncProperty, boolean, constantFrom, integer, nat, oneof, record } from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import { RawWire } from '../../../../services/gateway/wires/raw-wire.ts';
-import { openRaw, splitHead } from '../../../support/raw-socket.ts';
-import { closeOf, type ServerFrame, strictFrames } from '../../../support/server-frames.ts';
-import { atEnd } from '../../../support/teardown.ts';
-import { until } from '../../../support/wait.ts';
+import { atEnd } from '../../../support/machine/teardown.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { openRaw, splitHead } from '../../../support/sockets/raw-socket.ts';
+import { closeOf, type ServerFrame, strictFrames } from '../../../support/sockets/server-frames.ts';
 
 const HEAD = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n';
 

@@ -3,11 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Connection, type Wire } from '../../../../services/gateway/connections/connection.ts';
 import { Splice } from '../../../../services/gateway/wires/splice.ts';
-import { Random } from '../../../support/random.ts';
-import { clientFrame } from '../../../support/raw-socket.ts';
-import { closeOf, type ServerFrame, strictFrames } from '../../../support/server-frames.ts';
-import { atEnd } from '../../../support/teardown.ts';
-import { until } from '../../../support/wait.ts';
+import { atEnd } from '../../../support/machine/teardown.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { Random } from '../../../support/numbers/random.ts';
+import { clientFrame } from '../../../support/sockets/raw-socket.ts';
+import { closeOf, type ServerFrame, strictFrames } from '../../../support/sockets/server-frames.ts';
 import { serverFrame } from '../upstream/stage.ts';
 
 const CLOSE = 8;

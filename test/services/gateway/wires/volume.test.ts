@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { clientFrame } from '../../../support/raw-socket.ts';
-import { RawClient, upgradeRequest } from '../../../support/raw-upgrade.ts';
-import { until } from '../../../support/wait.ts';
-import { openWebSocket } from '../../../support/web-socket.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { clientFrame } from '../../../support/sockets/raw-socket.ts';
+import { RawClient, upgradeRequest } from '../../../support/sockets/raw-upgrade.ts';
+import { openWebSocket } from '../../../support/sockets/web-socket.ts';
 import { serverFrame, setRelay, startRawUpstream, switching } from '../upstream/stage.ts';
 
 const MIB = 1_048_576;

@@ -1,12 +1,24 @@
 import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type ApiKey, formatApiKeys, mintApiKey } from '../../../../shared/logins/api-keys.ts';
-import { type Environment, type InProcess, runTicketService, storeTicket } from '../../../support/in-process.ts';
-import { startLoopback } from '../../../support/loopback.ts';
-import { quickHash } from '../../../support/passwords.ts';
-import { bearer } from '../../../support/services.ts';
-import { CHALLENGE, type Expected, expectAnswer, NO_SECRET, recordOf, signIn } from '../../../support/sign-in.ts';
-import { temporaryFile } from '../../../support/temporary-file.ts';
+import { startLoopback } from '../../../support/browsers/loopback.ts';
+import { quickHash } from '../../../support/logins/passwords.ts';
+import {
+  CHALLENGE,
+  type Expected,
+  expectAnswer,
+  NO_SECRET,
+  recordOf,
+  signIn,
+} from '../../../support/logins/sign-in.ts';
+import { temporaryFile } from '../../../support/machine/temporary-file.ts';
+import {
+  type Environment,
+  type InProcess,
+  runTicketService,
+  storeTicket,
+} from '../../../support/services/in-process.ts';
+import { bearer } from '../../../support/services/services.ts';
 
 const CHALLENGES = [CHALLENGE.basic, CHALLENGE.bearer];
 const MISSING: Expected = { status: 401, code: 'credentials_missing', challenges: CHALLENGES };

@@ -7,11 +7,18 @@ import type { AuthenticationContext } from '../../../../services/ticket/authenti
 import { NameThrottle } from '../../../../services/ticket/authenticators/name-throttle.ts';
 import { createMetrics } from '../../../../shared/metrics.ts';
 import { MemoryStore } from '../../../../shared/store/memory-store.ts';
-import { type InProcess, runTicketService } from '../../../support/in-process.ts';
-import { basic, quickHash } from '../../../support/passwords.ts';
-import { CHALLENGE, type Expected, expectAnswer, NO_SECRET, recordOf, signIn } from '../../../support/sign-in.ts';
-import { temporaryFile } from '../../../support/temporary-file.ts';
-import { type Answer, ask } from '../../../support/ticket-client.ts';
+import { basic, quickHash } from '../../../support/logins/passwords.ts';
+import {
+  CHALLENGE,
+  type Expected,
+  expectAnswer,
+  NO_SECRET,
+  recordOf,
+  signIn,
+} from '../../../support/logins/sign-in.ts';
+import { temporaryFile } from '../../../support/machine/temporary-file.ts';
+import { type InProcess, runTicketService } from '../../../support/services/in-process.ts';
+import { type Answer, ask } from '../../../support/services/ticket-client.ts';
 
 const USERS: ReadonlyArray<readonly [name: string, password: string]> = [
   ['ada', 'right'],

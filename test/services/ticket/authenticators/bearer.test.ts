@@ -8,8 +8,8 @@ import {
   parsePublicKeys,
 } from '../../../../services/ticket/authenticators/tokens/public-keys.ts';
 import { createSharedSecretVerifier } from '../../../../services/ticket/authenticators/tokens/shared-secret.ts';
-import { runTicketService } from '../../../support/in-process.ts';
-import { ask } from '../../../support/ticket-client.ts';
+import { runTicketService } from '../../../support/services/in-process.ts';
+import { ask } from '../../../support/services/ticket-client.ts';
 
 const SECRET = 'a secret of this test, long enough for HS256';
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2_048 });

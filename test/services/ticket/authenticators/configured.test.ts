@@ -9,11 +9,11 @@ import { createMetrics } from '../../../../shared/metrics.ts';
 import { createLogger } from '../../../../shared/process/log.ts';
 import { loadSettings } from '../../../../shared/settings/load.ts';
 import { MemoryStore } from '../../../../shared/store/memory-store.ts';
-import { runTicketService, settingsOf } from '../../../support/in-process.ts';
-import { basic, quickHash } from '../../../support/passwords.ts';
-import { exchange, valuesOf } from '../../../support/raw-socket.ts';
-import { bearer, JWT_SECRET } from '../../../support/services.ts';
-import { ask } from '../../../support/ticket-client.ts';
+import { basic, quickHash } from '../../../support/logins/passwords.ts';
+import { runTicketService, settingsOf } from '../../../support/services/in-process.ts';
+import { bearer, JWT_SECRET } from '../../../support/services/services.ts';
+import { ask } from '../../../support/services/ticket-client.ts';
+import { exchange, valuesOf } from '../../../support/sockets/raw-socket.ts';
 
 function fileOf(content: string): string {
   const directory = mkdtempSync(join(tmpdir(), 'oncegate-auth-'));

@@ -1,6 +1,17 @@
 import { gzipSync } from 'node:zlib';
 import type { Response } from 'express';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { startLoopback } from '../../../support/browsers/loopback.ts';
+import { quickHash } from '../../../support/logins/passwords.ts';
+import {
+  CHALLENGE,
+  type Expected,
+  expectAnswer,
+  NO_SECRET,
+  recordOf,
+  signIn,
+} from '../../../support/logins/sign-in.ts';
+import { temporaryFile } from '../../../support/machine/temporary-file.ts';
 import {
   ADA,
   APPLICATION_CHALLENGE,
@@ -8,12 +19,8 @@ import {
   type Application,
   SIGNED_IN,
   startApplication,
-} from '../../../support/application.ts';
-import { type Environment, runTicketService } from '../../../support/in-process.ts';
-import { startLoopback } from '../../../support/loopback.ts';
-import { quickHash } from '../../../support/passwords.ts';
-import { CHALLENGE, type Expected, expectAnswer, NO_SECRET, recordOf, signIn } from '../../../support/sign-in.ts';
-import { temporaryFile } from '../../../support/temporary-file.ts';
+} from '../../../support/services/application.ts';
+import { type Environment, runTicketService } from '../../../support/services/in-process.ts';
 
 const OWN = [CHALLENGE.basic, CHALLENGE.application];
 const MISSING: Expected = { status: 401, code: 'credentials_missing', challenges: OWN };

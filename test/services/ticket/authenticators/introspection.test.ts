@@ -3,12 +3,19 @@ import {
   createIntrospectionVerifier,
   type IntrospectionOptions,
 } from '../../../../services/ticket/authenticators/tokens/introspection.ts';
-import { type Environment, runTicketService } from '../../../support/in-process.ts';
-import { type Loopback, startLoopback } from '../../../support/loopback.ts';
-import { INTROSPECTION_CLIENT, type OidcProvider, startOidcProvider } from '../../../support/oidc-provider.ts';
-import { quickHash } from '../../../support/passwords.ts';
-import { CHALLENGE, type Expected, expectAnswer, NO_SECRET, recordOf, signIn } from '../../../support/sign-in.ts';
-import { temporaryFile } from '../../../support/temporary-file.ts';
+import { type Loopback, startLoopback } from '../../../support/browsers/loopback.ts';
+import { INTROSPECTION_CLIENT, type OidcProvider, startOidcProvider } from '../../../support/logins/oidc-provider.ts';
+import { quickHash } from '../../../support/logins/passwords.ts';
+import {
+  CHALLENGE,
+  type Expected,
+  expectAnswer,
+  NO_SECRET,
+  recordOf,
+  signIn,
+} from '../../../support/logins/sign-in.ts';
+import { temporaryFile } from '../../../support/machine/temporary-file.ts';
+import { type Environment, runTicketService } from '../../../support/services/in-process.ts';
 
 const MISSING: Expected = {
   status: 401,

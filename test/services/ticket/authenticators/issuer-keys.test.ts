@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Environment, type InProcess, runTicketService } from '../../../support/in-process.ts';
-import { startLoopback } from '../../../support/loopback.ts';
-import { type OidcProvider, startOidcProvider } from '../../../support/oidc-provider.ts';
-import { CHALLENGE, type Expected, expectAnswer, NO_SECRET, signIn } from '../../../support/sign-in.ts';
+import { startLoopback } from '../../../support/browsers/loopback.ts';
+import { type OidcProvider, startOidcProvider } from '../../../support/logins/oidc-provider.ts';
+import { CHALLENGE, type Expected, expectAnswer, NO_SECRET, signIn } from '../../../support/logins/sign-in.ts';
+import { type Environment, type InProcess, runTicketService } from '../../../support/services/in-process.ts';
 
 const ADA: Expected = { subject: 'ada' };
 const INVALID: Expected = { status: 401, code: 'credentials_invalid', challenges: [CHALLENGE.invalidToken] };

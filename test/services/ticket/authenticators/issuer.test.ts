@@ -1,10 +1,17 @@
 import { generateKeyPair, SignJWT } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Environment, runTicketService } from '../../../support/in-process.ts';
-import { type OidcProvider, startOidcProvider } from '../../../support/oidc-provider.ts';
-import { quickHash } from '../../../support/passwords.ts';
-import { CHALLENGE, type Expected, expectAnswer, NO_SECRET, recordOf, signIn } from '../../../support/sign-in.ts';
-import { temporaryFile } from '../../../support/temporary-file.ts';
+import { type OidcProvider, startOidcProvider } from '../../../support/logins/oidc-provider.ts';
+import { quickHash } from '../../../support/logins/passwords.ts';
+import {
+  CHALLENGE,
+  type Expected,
+  expectAnswer,
+  NO_SECRET,
+  recordOf,
+  signIn,
+} from '../../../support/logins/sign-in.ts';
+import { temporaryFile } from '../../../support/machine/temporary-file.ts';
+import { type Environment, runTicketService } from '../../../support/services/in-process.ts';
 
 const MISSING: Expected = {
   status: 401,

@@ -1,10 +1,10 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { beforeAll, describe, expect, it, test } from 'vitest';
-import { encode, forge, hmac, type Signer, signature, unsigned } from '../../../support/forged-jwt.ts';
-import { type Environment, runTicketService } from '../../../support/in-process.ts';
-import { type Loopback, startLoopback } from '../../../support/loopback.ts';
-import { CHALLENGE, expectAnswer, JWT_SECRET, NO_SECRET, signIn } from '../../../support/sign-in.ts';
-import { temporaryFile } from '../../../support/temporary-file.ts';
+import { type Loopback, startLoopback } from '../../../support/browsers/loopback.ts';
+import { encode, forge, hmac, type Signer, signature, unsigned } from '../../../support/logins/forged-jwt.ts';
+import { CHALLENGE, expectAnswer, JWT_SECRET, NO_SECRET, signIn } from '../../../support/logins/sign-in.ts';
+import { temporaryFile } from '../../../support/machine/temporary-file.ts';
+import { type Environment, runTicketService } from '../../../support/services/in-process.ts';
 
 const ec = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2_048 });

@@ -1,16 +1,22 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { formatApiKeys, mintApiKey } from '../../../../shared/logins/api-keys.ts';
-import { ADA, APPLICATION_TOKEN, type Application, SIGNED_IN, startApplication } from '../../../support/application.ts';
-import { isMissing } from '../../../support/fleet.ts';
-import { type InProcess, runTicketService } from '../../../support/in-process.ts';
-import { INTROSPECTION_CLIENT, type OidcProvider, startOidcProvider } from '../../../support/oidc-provider.ts';
-import { basic, quickHash } from '../../../support/passwords.ts';
-import { type RedisServer, startRedis } from '../../../support/redis.ts';
-import { bearer } from '../../../support/services.ts';
-import { SESSION_SECRET, type SessionApp, startSessionApp } from '../../../support/session-app.ts';
-import { CHALLENGE, JWT_SECRET, recordOf, signIn } from '../../../support/sign-in.ts';
-import { temporaryFile } from '../../../support/temporary-file.ts';
-import { until } from '../../../support/wait.ts';
+import { INTROSPECTION_CLIENT, type OidcProvider, startOidcProvider } from '../../../support/logins/oidc-provider.ts';
+import { basic, quickHash } from '../../../support/logins/passwords.ts';
+import { SESSION_SECRET, type SessionApp, startSessionApp } from '../../../support/logins/session-app.ts';
+import { CHALLENGE, JWT_SECRET, recordOf, signIn } from '../../../support/logins/sign-in.ts';
+import { temporaryFile } from '../../../support/machine/temporary-file.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import {
+  ADA,
+  APPLICATION_TOKEN,
+  type Application,
+  SIGNED_IN,
+  startApplication,
+} from '../../../support/services/application.ts';
+import { isMissing } from '../../../support/services/fleet.ts';
+import { type InProcess, runTicketService } from '../../../support/services/in-process.ts';
+import { bearer } from '../../../support/services/services.ts';
 
 const key = mintApiKey('key', {}, new Date());
 

@@ -1,7 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Environment, runTicketService } from '../../../support/in-process.ts';
-import { basic, quickHash } from '../../../support/passwords.ts';
-import { bearer } from '../../../support/services.ts';
+import { basic, quickHash } from '../../../support/logins/passwords.ts';
 import {
   CHALLENGE,
   type Expected,
@@ -10,8 +8,10 @@ import {
   NO_SECRET,
   recordOf,
   signIn,
-} from '../../../support/sign-in.ts';
-import { temporaryFile } from '../../../support/temporary-file.ts';
+} from '../../../support/logins/sign-in.ts';
+import { temporaryFile } from '../../../support/machine/temporary-file.ts';
+import { type Environment, runTicketService } from '../../../support/services/in-process.ts';
+import { bearer } from '../../../support/services/services.ts';
 
 const CHALLENGES = [CHALLENGE.proxy, CHALLENGE.basic];
 const MISSING: Expected = { status: 401, code: 'credentials_missing', challenges: CHALLENGES };

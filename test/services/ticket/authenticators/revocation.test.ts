@@ -1,15 +1,15 @@
 import { chownSync, readFileSync, statSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
-import { oncegate } from '../../../support/command-line.ts';
-import { isMissing } from '../../../support/fleet.ts';
-import { startHoldingRelay } from '../../../support/holding-relay.ts';
-import { type Environment, type InProcess, runTicketService } from '../../../support/in-process.ts';
-import { quickHash } from '../../../support/passwords.ts';
-import { openRaw, parseResponses, valuesOf } from '../../../support/raw-socket.ts';
-import { type RedisServer, startRedis } from '../../../support/redis.ts';
-import { CHALLENGE, NO_SECRET, type SignInAnswer, signIn } from '../../../support/sign-in.ts';
-import { temporaryFile } from '../../../support/temporary-file.ts';
-import { until } from '../../../support/wait.ts';
+import { quickHash } from '../../../support/logins/passwords.ts';
+import { CHALLENGE, NO_SECRET, type SignInAnswer, signIn } from '../../../support/logins/sign-in.ts';
+import { temporaryFile } from '../../../support/machine/temporary-file.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { startHoldingRelay } from '../../../support/proxies/holding-relay.ts';
+import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { oncegate } from '../../../support/services/command-line.ts';
+import { isMissing } from '../../../support/services/fleet.ts';
+import { type Environment, type InProcess, runTicketService } from '../../../support/services/in-process.ts';
+import { openRaw, parseResponses, valuesOf } from '../../../support/sockets/raw-socket.ts';
 
 const CHALLENGES = [CHALLENGE.basic, CHALLENGE.invalidToken];
 

@@ -1,13 +1,20 @@
 import { sign } from 'cookie-signature';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { isMissing } from '../../../support/fleet.ts';
-import { type Environment, type InProcess, runTicketService } from '../../../support/in-process.ts';
-import { quickHash } from '../../../support/passwords.ts';
-import { type RedisServer, startRedis } from '../../../support/redis.ts';
-import { SESSION_SECRET, type SessionApp, startSessionApp } from '../../../support/session-app.ts';
-import { CHALLENGE, type Expected, expectAnswer, NO_SECRET, recordOf, signIn } from '../../../support/sign-in.ts';
-import { temporaryFile } from '../../../support/temporary-file.ts';
-import { until } from '../../../support/wait.ts';
+import { quickHash } from '../../../support/logins/passwords.ts';
+import { SESSION_SECRET, type SessionApp, startSessionApp } from '../../../support/logins/session-app.ts';
+import {
+  CHALLENGE,
+  type Expected,
+  expectAnswer,
+  NO_SECRET,
+  recordOf,
+  signIn,
+} from '../../../support/logins/sign-in.ts';
+import { temporaryFile } from '../../../support/machine/temporary-file.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { isMissing } from '../../../support/services/fleet.ts';
+import { type Environment, type InProcess, runTicketService } from '../../../support/services/in-process.ts';
 
 const CHALLENGES = [CHALLENGE.basic, CHALLENGE.cookie];
 const MISSING: Expected = { status: 401, code: 'credentials_missing', challenges: CHALLENGES };

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type JwtRules, verifyJwt } from '../../../../services/ticket/authenticators/tokens/jwt.ts';
 import { createSharedSecretVerifier } from '../../../../services/ticket/authenticators/tokens/shared-secret.ts';
-import { forge, hmac } from '../../../support/forged-jwt.ts';
+import { forge, hmac } from '../../../support/logins/forged-jwt.ts';
 
 const NOW = 1_800_000_000;
 const SECRET = 'a secret of thirty-two characters';

@@ -1,9 +1,16 @@
 import { SignJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { type Environment, runTicketService } from '../../../support/in-process.ts';
-import { quickHash } from '../../../support/passwords.ts';
-import { CHALLENGE, type Expected, expectAnswer, JWT_SECRET, recordOf, signIn } from '../../../support/sign-in.ts';
-import { temporaryFile } from '../../../support/temporary-file.ts';
+import { quickHash } from '../../../support/logins/passwords.ts';
+import {
+  CHALLENGE,
+  type Expected,
+  expectAnswer,
+  JWT_SECRET,
+  recordOf,
+  signIn,
+} from '../../../support/logins/sign-in.ts';
+import { temporaryFile } from '../../../support/machine/temporary-file.ts';
+import { type Environment, runTicketService } from '../../../support/services/in-process.ts';
 
 const MISSING: Expected = {
   status: 401,

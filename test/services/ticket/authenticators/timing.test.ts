@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, it, test } from 'vitest';
 import { type Authenticator, credentialsOf } from '../../../../services/ticket/authenticators/authenticator.ts';
 import { decoyHash, hashPassword, parsePasswordHash, passwordMatches } from '../../../../shared/logins/password.ts';
-import { type InProcess, runTicketService } from '../../../support/in-process.ts';
-import { basic } from '../../../support/passwords.ts';
-import { Random, seedOfRun } from '../../../support/random.ts';
-import { rankDistance } from '../../../support/rank-test.ts';
-import { signIn } from '../../../support/sign-in.ts';
-import { temporaryFile } from '../../../support/temporary-file.ts';
+import { basic } from '../../../support/logins/passwords.ts';
+import { signIn } from '../../../support/logins/sign-in.ts';
+import { temporaryFile } from '../../../support/machine/temporary-file.ts';
+import { Random, seedOfRun } from '../../../support/numbers/random.ts';
+import { rankDistance } from '../../../support/numbers/rank-test.ts';
+import { type InProcess, runTicketService } from '../../../support/services/in-process.ts';
 
 /**
  * How it is measured: whole requests with wrong passwords, from sending to the end of the answer, one

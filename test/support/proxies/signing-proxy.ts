@@ -1,0 +1,19 @@
+import express from 'express';
+import { type Loopback, startLoopback } from '../browsers/loopback.ts';
+import { SIGNED_IN } from '../services/application.ts';
+import { passOn } from './pass-on.ts';
+
+/** The header in which the proxy says who is there: `AUTH_PROXY_HEADER`. */
+export const USER_HEADER = 'X-User';
+
+/** A proxy that lets in who has its cookie, as `ada`, and sends everybody else to its login, as oauth2-proxy does. */
+export async function startSigningProxy({ port }: { readonly port: number }): Promise<Loopback> {
+  const app = express();
+  app.get('/login', (_request, response) => void response.send('<h1>Sign in first</h1>'));
+  app.use((request, response) => {
+    const { headers } = request;
+    if (!headers.cookie?.split('; ').includes(SIGNED_IN)) return response.redirect('/login');
+    passOn(request, response, { port, headers: { ...headers, [USER_HEADER]: 'ada' } });
+  });
+  return startLoopback(app);
+}

@@ -1,0 +1,71 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { pino } from 'pino';
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import {
+  type Admittance,
+  type AdmitUpgradeOptions,
+  admitUpgrade,
+  type UpgradeGate,
+} from '../../../services/gateway/fronts/embed.ts';
+import { atEnd } from '../machine/teardown.ts';
+import { until } from '../machine/wait.ts';
+import type { LogLine } from './services.ts';
+
+/** An application with WebSockets of its own, and a gate in front of them. */
+export interface EmbeddedGate<Claims> {
+  readonly port: number;
+  readonly server: Server;
+  readonly gate: UpgradeGate<Claims>;
+  readonly log: readonly LogLine[];
+  /** What the gate has let in, in turn. */
+  readonly admitted: ReadonlyArray<{ readonly request: IncomingMessage; readonly admittance: Admittance<Claims> }>;
+  /** The sockets of those that `ws` has opened. */
+  readonly sockets: readonly WebSocket[];
+}
+
+interface Options<Claims> extends AdmitUpgradeOptions<Claims> {
+  readonly ws?: ServerOptions;
+  /** Instead of a handshake by `ws`. */
+  readonly answer?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void | Promise<void>;
+  /** Speaks on an open WebSocket. By default nobody does. */
+  readonly speak?: (socket: WebSocket, request: IncomingMessage) => void;
+}
+
+/** Starts one; it is closed with the test. */
+export async function embedGate<Claims>(options: Options<Claims>): Promise<EmbeddedGate<Claims>> {
+  const { ws = {}, answer, speak, settings = {}, ...rest } = options;
+  const log: LogLine[] = [];
+  const gate = admitUpgrade<Claims>({
+    settings: { GATEWAY_ID: 'embedded', DRAIN_SECONDS: '0', REDIS_TIMEOUT_MS: '5000', ...settings },
+    log: pino({ base: {} }, { write: (line: string) => void log.push(JSON.parse(line) as LogLine) }), // one object a line
+    ...rest,
+  });
+  const wss = new WebSocketServer({ noServer: true, ...ws });
+  const admitted: Array<{ request: IncomingMessage; admittance: Admittance<Claims> }> = [];
+  const sockets: WebSocket[] = [];
+  const open: NonNullable<Options<Claims>['answer']> = (request, socket, head) =>
+    wss.handleUpgrade(request, socket, head, (webSocket) => {
+      sockets.push(webSocket);
+      webSocket.on('error', () => {});
+      speak?.(webSocket, request);
+    });
+  const server = createServer((_request, response) => response.end('plain'));
+  server.on('upgrade', async (request, socket, head) => {
+    const admittance = await gate(request, socket, head);
+    if (admittance === null) return;
+    admitted.push({ request, admittance });
+    await (answer ?? open)(request, socket, head);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  atEnd(async () => {
+    for (const socket of sockets) socket.terminate();
+    await gate.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  await until(() => gate.ready(), { what: 'the store is ready' });
+  const { port } = server.address() as AddressInfo; // a TCP server that listens has one
+  return { port, server, gate, log, admitted, sockets };
+}

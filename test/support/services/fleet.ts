@@ -1,0 +1,59 @@
+import { createKeys } from '../../../shared/store/keys.ts';
+import type { RecordHash } from '../../../shared/store/record.ts';
+import type { RedisServer } from '../redis/redis.ts';
+import { type Fleet, metric, type ServiceProcess } from './services.ts';
+
+const keys = createKeys('oncegate:');
+
+/** Programs that this machine lacks, by the word of whoever runs the tests. */
+export function isMissing(
+  program:
+    | 'redis'
+    | 'nginx'
+    | 'caddy'
+    | 'haproxy'
+    | 'curl'
+    | 'openssl'
+    | 'chromium'
+    | 'firefox'
+    | 'docker-compose'
+    | 'python3-websockets'
+    | 'java'
+    | 'cc',
+): boolean {
+  return (process.env.ONCEGATE_MISSING ?? '').split(',').includes(program);
+}
+
+/** The record of a ticket as it lies in Redis; without fields where there is none. */
+export function recordInRedis(redis: RedisServer, id: string): Promise<RecordHash> {
+  return redis.client.hgetall(keys.ticket(id));
+}
+
+/** The sum of one series over several services. */
+export async function metricSum(services: readonly ServiceProcess[], series: string): Promise<number> {
+  const values = await Promise.all(services.map((service) => metric(service, series)));
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
+/** Handshakes of a fleet by outcome, those with none left out. */
+export async function handshakesByOutcome(services: readonly ServiceProcess[]): Promise<Record<string, number>> {
+  const sums: Record<string, number> = {};
+  for (const service of services) {
+    const text = await (await fetch(`http://127.0.0.1:${service.adminPort}/metrics`)).text();
+    for (const [, outcome = '', count] of text.matchAll(/^oncegate_handshakes_total\{outcome="(\w+)"\} (\d+)$/gm)) {
+      if (count !== '0') sums[outcome] = (sums[outcome] ?? 0) + Number(count);
+    }
+  }
+  return sums;
+}
+
+/** What every process of a fleet must never have written: faults of ours and anything at all on stderr. */
+export function faultsOf({ ticket, gateways }: Fleet): string[] {
+  return [ticket, ...gateways].flatMap((service) => faultsOfService(service));
+}
+
+/** The lines of a service's output that are no JSON (it has only stderr for those), and its `fault` lines. */
+export function faultsOfService(service: ServiceProcess): string[] {
+  const lines = service.output().split('\n');
+  return lines.filter((line) => line !== '' && (!line.startsWith('{') || line.includes('"event":"fault"')));
+}

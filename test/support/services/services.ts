@@ -1,0 +1,176 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { SignJWT } from 'jose';
+import { atEnd } from '../machine/teardown.ts';
+
+const root = join(import.meta.dirname, '..', '..', '..');
+
+export type LogLine = Readonly<Record<string, unknown>>;
+
+/** A service of ours, running as a process of its own from `dist/`. */
+export interface ServiceProcess {
+  readonly pid: number;
+  readonly port: number;
+  readonly adminPort: number;
+  /** Every JSON line that it has written so far. */
+  readonly log: LogLine[];
+  /** Everything that it has written so far, to both streams. */
+  output(): string;
+  signal(signal: NodeJS.Signals): void;
+  /** Resolves with the exit code, or the signal that ended it. */
+  readonly exited: Promise<number | NodeJS.Signals>;
+  /** SIGKILL, unless it has ended. */
+  stop(): Promise<void>;
+}
+
+type Environment = Readonly<Record<string, string>>;
+
+/** HS256 key that the ticket services of the tests accept. */
+export const JWT_SECRET = 'a secret of the tests, long enough for HS256';
+
+/** A Bearer token for a subject, good for five minutes unless said otherwise. */
+export async function bearer(subject: string, expiresIn = '5m'): Promise<string> {
+  const token = await new SignJWT({})
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject(subject)
+    .setIssuedAt()
+    .setExpirationTime(expiresIn)
+    .sign(new TextEncoder().encode(JWT_SECRET));
+  return `Bearer ${token}`;
+}
+
+/** Starts `dist/services/<name>/main.js` on ports of the system's choice; it is stopped with the test file. */
+export async function startService(
+  name: 'ticket' | 'gateway' | 'standalone',
+  env: Environment,
+): Promise<ServiceProcess> {
+  const { child, output, exited } = launch(name, {
+    TICKET_PORT: '0',
+    TICKET_ADMIN_PORT: '0',
+    GATEWAY_PORT: '0',
+    GATEWAY_ADMIN_PORT: '0',
+    ...env,
+  });
+  const log: LogLine[] = [];
+  const listening = new Promise<LogLine>((resolve, reject) => {
+    createInterface({ input: child.stdout ?? process.stdin }).on('line', (line) => {
+      if (!line.startsWith('{')) return;
+      const parsed = JSON.parse(line) as LogLine;
+      log.push(parsed);
+      if (parsed.event === 'listening') resolve(parsed);
+    });
+    exited.then((code) => reject(new Error(`${name} ended with ${code} before it listened: ${output()}`)));
+  });
+  const stop = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await exited;
+  };
+  atEnd(stop);
+  const { port, admin_port: adminPort } = await listening;
+  return {
+    pid: Number(child.pid),
+    port: Number(port),
+    adminPort: Number(adminPort),
+    log,
+    output,
+    exited,
+    stop,
+    signal: (signal) => void child.kill(signal),
+  };
+}
+
+/** Runs a service that is expected to end by itself: its exit code and what it wrote. */
+export async function runToEnd(
+  name: 'ticket' | 'gateway' | 'standalone',
+  env: Environment,
+  args: readonly string[] = [],
+): Promise<{ code: number | NodeJS.Signals; stdout: string; stderr: string }> {
+  const { exited, stdout, stderr } = launch(name, env, args);
+  return { code: await exited, stdout: stdout(), stderr: stderr() };
+}
+
+function launch(name: string, env: Environment, args: readonly string[] = []) {
+  // Nothing of the environment that the tests run in may configure what they start.
+  const clean = { PATH: process.env.PATH ?? '', ...env };
+  const child: ChildProcess = spawn(process.execPath, [join(root, `dist/services/${name}/main.js`), ...args], {
+    cwd: import.meta.dirname,
+    env: clean,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const exited = new Promise<number | NodeJS.Signals>((resolve) => {
+    child.on('close', (code, signal) => resolve(code ?? signal ?? 'SIGKILL'));
+  });
+  return { child, exited, stdout: () => stdout, stderr: () => stderr, output: () => stdout + stderr };
+}
+
+/** A ticket service and some gateways on one Redis. */
+export interface Fleet {
+  readonly ticket: ServiceProcess;
+  readonly gateways: readonly ServiceProcess[];
+}
+
+export async function startFleet(options: {
+  readonly redisUrl: string;
+  readonly gateways?: number;
+  /** For all of them. */
+  readonly env?: Environment;
+}): Promise<Fleet> {
+  const { redisUrl, gateways = 1, env = {} } = options;
+  const common = { REDIS_URL: redisUrl, AUTH_JWT_SECRET: JWT_SECRET, ...env };
+  const started = await Promise.all(
+    Array.from({ length: gateways }, (_, index) =>
+      startService('gateway', { GATEWAY_ID: `gateway-${index + 1}`, ...common }),
+    ),
+  );
+  const ticket = await startService('ticket', { GATEWAY_URL: `ws://localhost:${started[0]?.port ?? 8081}`, ...common });
+  await Promise.all([ticket, ...started].map(untilReady));
+  return { ticket, gateways: started };
+}
+
+async function untilReady({ adminPort }: ServiceProcess): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const { status } = await fetch(`http://127.0.0.1:${adminPort}/readyz`);
+    if (status === 200) return;
+    if (Date.now() > deadline) throw new Error('the service is not ready');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** What `POST /tickets` answers. */
+export interface IssuedTicket {
+  readonly id: string;
+  readonly ticket: string;
+  readonly expires_in: number;
+  readonly expires_at: string;
+  readonly url: string;
+  readonly connect_url: string;
+  readonly protocols: readonly string[];
+}
+
+/** Issues a ticket over HTTP, as an application would. */
+export async function issueTicket(service: ServiceProcess, subject: string, wish: object = {}): Promise<IssuedTicket> {
+  const response = await fetch(`http://127.0.0.1:${service.port}/tickets`, {
+    method: 'POST',
+    headers: { Authorization: await bearer(subject), 'Content-Type': 'application/json' },
+    body: JSON.stringify(wish),
+  });
+  if (response.status !== 201) throw new Error(`issue answered ${response.status}: ${await response.text()}`);
+  return (await response.json()) as IssuedTicket;
+}
+
+/** The value of one series of a service's `/metrics`, 0 where there is none. */
+export async function metric(service: ServiceProcess, series: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${service.adminPort}/metrics`)).text();
+  const line = text.split('\n').find((candidate) => candidate.startsWith(`${series} `));
+  return Number(line?.slice(series.length + 1) ?? 0);
+}

@@ -1,0 +1,93 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Answer, problemOf } from '../http/http-answer.ts';
+import { RawClient, upgradeRequest } from '../sockets/raw-upgrade.ts';
+import { bearer, type Fleet, type IssuedTicket } from './services.ts';
+
+/** One request of a load and its answer. Moments are those of `performance.now()`. */
+export interface Sample {
+  readonly kind: 'issue' | 'upgrade';
+  /** The port that was asked. */
+  readonly port: number;
+  readonly sentAt: number;
+  readonly answeredAt: number;
+  readonly status: number;
+  /** The code of a refusal. */
+  readonly code: string | undefined;
+  readonly retryAfter: string | undefined;
+  /** Whether the ticket was fresh; a spare one may have been spent, or lost, in an earlier round. */
+  readonly fresh: boolean;
+}
+
+export interface SteadyLoad {
+  readonly samples: readonly Sample[];
+  /** Stops it; fails if a loop of it has failed. */
+  stop(): Promise<void>;
+}
+
+/** Between two rounds of a loop: it sets the rate, nothing waits for it. */
+const PACE_MS = 10;
+
+/** How many loops there are for each gateway. */
+const LOOPS_EACH = 3;
+
+/**
+ * Loops that ask for a ticket, open a connection with it and close it, without end. A loop that gets no
+ * ticket presents a spare one, so that the gateways are asked all the time.
+ */
+export async function startSteadyLoad({ ticket, gateways }: Fleet): Promise<SteadyLoad> {
+  const samples: Sample[] = [];
+  let stopped = false;
+
+  async function ask(kind: Sample['kind'], port: number, request: Buffer | string, fresh = true): Promise<Answer> {
+    const client = await RawClient.connect(port);
+    const sentAt = performance.now();
+    client.socket.write(request);
+    const outcome = await client.outcome;
+    const answeredAt = performance.now();
+    await client.destroy();
+    if (outcome.kind === 'reset') throw new Error(`${kind}: the connection was broken`);
+    const [answer, ...more] = outcome.kind === 'open' ? [outcome.answer] : outcome.answers;
+    if (answer === undefined || more.length > 0) throw new Error(`${kind}: not one answer`);
+    const code = answer.status >= 400 ? problemOf(answer).code : undefined;
+    const retryAfter = answer.header('retry-after');
+    samples.push({ kind, port, sentAt, answeredAt, status: answer.status, code, retryAfter, fresh });
+    return answer;
+  }
+
+  async function issue(authorization: string): Promise<IssuedTicket | undefined> {
+    const answer = await ask('issue', ticket.port, issueRequest(authorization));
+    return answer.status === 201 ? (JSON.parse(answer.body) as IssuedTicket) : undefined; // what the service answers with
+  }
+
+  async function loop(subject: string, port: number): Promise<void> {
+    const authorization = await bearer(subject, '12h');
+    let spare = '';
+    while (!stopped) {
+      const issued = await issue(authorization);
+      await ask('upgrade', port, upgradeRequest({ ticket: issued?.ticket ?? spare }), issued !== undefined);
+      spare = issued?.ticket ?? spare;
+      await pause(PACE_MS);
+    }
+  }
+
+  const loops = gateways.flatMap(({ port }) =>
+    Array.from({ length: LOOPS_EACH }, (_, index) => loop(`load-${port}-${index}`, port)),
+  );
+  const all = Promise.all(loops);
+  all.catch(() => {
+    stopped = true; // stop() tells
+  });
+  return {
+    samples,
+    async stop() {
+      stopped = true;
+      await all;
+    },
+  };
+}
+
+/** `POST /tickets` with an empty body. */
+export function issueRequest(authorization: string): string {
+  const lines = ['POST /tickets HTTP/1.1', 'Host: localhost', `Authorization: ${authorization}`, 'Content-Length: 0'];
+  return `${[...lines, 'Connection: close'].join('\r\n')}\r\n\r\n`;
+}
