@@ -4,9 +4,9 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync }
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { isMissing } from '../support/machine/programs.ts';
 import { temporaryDirectory, temporaryFile } from '../support/machine/temporary-file.ts';
 import { until } from '../support/machine/wait.ts';
-import { isMissing } from '../support/services/fleet.ts';
 
 /** As bench/README.md describes it. */
 interface Result {

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
+import { isMissing } from '../support/machine/programs.ts';
 import { atEnd } from '../support/machine/teardown.ts';
 import { until } from '../support/machine/wait.ts';
-import { isMissing } from '../support/services/fleet.ts';
 
 interface Exchange {
   readonly request: string;

@@ -6,8 +6,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { createStore } from '../../shared/store/create-store.ts';
 import { startFirefox } from '../support/browsers/firefox.ts';
 import { startPageServer } from '../support/browsers/page-server.ts';
+import { isMissing } from '../support/machine/programs.ts';
 import { until } from '../support/machine/wait.ts';
-import { isMissing } from '../support/services/fleet.ts';
 import {
   type InProcess,
   runGateway,

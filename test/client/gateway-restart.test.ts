@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { ConnectionEnded } from '../../client/ended.ts';
 import { ConnectRefused } from '../../client/refused.ts';
 import { freePort } from '../support/machine/free-port.ts';
+import { isMissing } from '../support/machine/programs.ts';
 import { until } from '../support/machine/wait.ts';
 import { drawn, histogram } from '../support/numbers/histogram.ts';
 import { startRedis } from '../support/redis/redis.ts';
-import { faultsOfService, isMissing, recordInRedis } from '../support/services/fleet.ts';
+import { faultsOfService, recordInRedis } from '../support/services/fleet.ts';
 import { type Fleet, metric, type ServiceProcess, startFleet, startService } from '../support/services/services.ts';
 import { type Member, openCrowd } from './crowd.ts';
 

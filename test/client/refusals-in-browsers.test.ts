@@ -1,5 +1,5 @@
 import { describe } from 'vitest';
-import { isMissing } from '../support/services/fleet.ts';
+import { isMissing } from '../support/machine/programs.ts';
 import { chromium, firefox } from './refusals-runtimes.ts';
 import { describeRefusals } from './refusals-suite.ts';
 

@@ -1,9 +1,10 @@
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connect } from '../../client/connect.ts';
 import { OncegateSocket, type OncegateSocketOptions } from '../../client/socket.ts';
+import { isMissing } from '../support/machine/programs.ts';
 import { until } from '../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../support/redis/redis.ts';
-import { isMissing, recordInRedis } from '../support/services/fleet.ts';
+import { recordInRedis } from '../support/services/fleet.ts';
 import { type InProcess, runGateway, runTicketService } from '../support/services/in-process.ts';
 import { bearer } from '../support/services/services.ts';
 import { NodeSocket } from './node-socket.ts';

@@ -2,7 +2,7 @@ import type { Page as BrowserPage } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startChromium } from '../support/browsers/chromium.ts';
 import { startPageServer } from '../support/browsers/page-server.ts';
-import { isMissing } from '../support/services/fleet.ts';
+import { isMissing } from '../support/machine/programs.ts';
 import { bearer } from '../support/services/services.ts';
 import { setStage } from './connect-stage.ts';
 import { type Check, checks, type Page } from './web-platform-checks.ts';

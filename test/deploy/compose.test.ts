@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { isMissing } from '../support/services/fleet.ts';
+import { isMissing } from '../support/machine/programs.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const SECRETS = {

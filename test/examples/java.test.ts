@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { isMissing } from '../support/machine/programs.ts';
 import { until } from '../support/machine/wait.ts';
 import { startRedis } from '../support/redis/redis.ts';
 import { startCommand } from '../support/services/command-line.ts';
-import { isMissing } from '../support/services/fleet.ts';
 import { startService } from '../support/services/services.ts';
 import { startTicketDesk } from './embedded.ts';
 

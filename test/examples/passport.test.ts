@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startChromium } from '../support/browsers/chromium.ts';
 import { type HttpReply, type HttpRequestOptions, httpRequest } from '../support/http/http-request.ts';
+import { isMissing } from '../support/machine/programs.ts';
 import { until } from '../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../support/redis/redis.ts';
 import { type Command, startCommand } from '../support/services/command-line.ts';
-import { isMissing } from '../support/services/fleet.ts';
 import { type ServiceProcess, startService } from '../support/services/services.ts';
 import { openWebSocket, Refused } from '../support/sockets/web-socket.ts';
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { isMissing } from '../support/machine/programs.ts';
 import { until } from '../support/machine/wait.ts';
 import { startRedis } from '../support/redis/redis.ts';
 import { type Command, oncegate, startCommand } from '../support/services/command-line.ts';
-import { isMissing } from '../support/services/fleet.ts';
 import { type ServiceProcess, startService } from '../support/services/services.ts';
 import { openWebSocket } from '../support/sockets/web-socket.ts';
 import { startTicketDesk, type TicketDesk } from './embedded.ts';

@@ -3,9 +3,9 @@ import type { Browser, Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startChromium } from '../support/browsers/chromium.ts';
 import { freePort } from '../support/machine/free-port.ts';
+import { isMissing } from '../support/machine/programs.ts';
 import { until } from '../support/machine/wait.ts';
 import { type Command, startCommand } from '../support/services/command-line.ts';
-import { isMissing } from '../support/services/fleet.ts';
 import { connectionsOf, openPage, type Site, say, signIn, startSite, stateIs } from './site.ts';
 
 const root = join(import.meta.dirname, '..', '..');

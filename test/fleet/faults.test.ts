@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { isMissing } from '../support/machine/programs.ts';
 import { until } from '../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../support/redis/redis.ts';
-import { faultsOf, isMissing, recordInRedis } from '../support/services/fleet.ts';
+import { faultsOf, recordInRedis } from '../support/services/fleet.ts';
 import { type Fleet, issueTicket, type ServiceProcess, startFleet } from '../support/services/services.ts';
 import { type Sample, startSteadyLoad } from '../support/services/steady-load.ts';
 

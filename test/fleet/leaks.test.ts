@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { hashPassword } from '../../shared/logins/password.ts';
+import { isMissing } from '../support/machine/programs.ts';
 import { until } from '../support/machine/wait.ts';
 import { startRedis } from '../support/redis/redis.ts';
 import { dumpRedis, watchCommands } from '../support/redis/redis-dump.ts';
-import { handshakesByOutcome, isMissing } from '../support/services/fleet.ts';
+import { handshakesByOutcome } from '../support/services/fleet.ts';
 import { type Fleet, issueTicket, type ServiceProcess, startFleet } from '../support/services/services.ts';
 import { BusyRun, PASSWORD } from './busy-run.ts';
 

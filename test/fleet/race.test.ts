@@ -1,9 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { refusals } from '../../shared/refusals.ts';
 import { problemOf } from '../support/http/http-answer.ts';
+import { isMissing } from '../support/machine/programs.ts';
 import { until } from '../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../support/redis/redis.ts';
-import { faultsOf, handshakesByOutcome, isMissing, metricSum, recordInRedis } from '../support/services/fleet.ts';
+import { faultsOf, handshakesByOutcome, metricSum, recordInRedis } from '../support/services/fleet.ts';
 import { type Fleet, type IssuedTicket, issueTicket, startFleet } from '../support/services/services.ts';
 import { type CarrierName, type Outcome, RawClient, upgradeRequest } from '../support/sockets/raw-upgrade.ts';
 

@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { isMissing } from '../support/machine/programs.ts';
 import { until } from '../support/machine/wait.ts';
 import { type Nginx, startNginx } from '../support/proxies/nginx.ts';
 import { type RedisServer, startRedis } from '../support/redis/redis.ts';
-import { handshakesByOutcome, isMissing, metricSum, recordInRedis } from '../support/services/fleet.ts';
+import { handshakesByOutcome, metricSum, recordInRedis } from '../support/services/fleet.ts';
 import { bearer, type Fleet, type IssuedTicket, startFleet } from '../support/services/services.ts';
 import { RawClient, upgradeRequest } from '../support/sockets/raw-upgrade.ts';
 

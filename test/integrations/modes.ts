@@ -1,5 +1,5 @@
+import { isMissing } from '../support/machine/programs.ts';
 import { type ProxyProcess, startProxy } from '../support/proxies/proxy-process.ts';
-import { isMissing } from '../support/services/fleet.ts';
 
 /** What a proxy has behind it. */
 export interface Behind {

@@ -6,11 +6,11 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createStore } from '../../shared/store/create-store.ts';
 import { startChromium } from '../support/browsers/chromium.ts';
+import { isMissing } from '../support/machine/programs.ts';
 import { atEnd } from '../support/machine/teardown.ts';
 import { until } from '../support/machine/wait.ts';
 import { startSigningProxy, USER_HEADER } from '../support/proxies/signing-proxy.ts';
 import { SIGNED_IN, startApplication } from '../support/services/application.ts';
-import { isMissing } from '../support/services/fleet.ts';
 import {
   type Environment,
   type InProcess,

@@ -2,11 +2,11 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { basic } from '../support/logins/passwords.ts';
+import { isMissing } from '../support/machine/programs.ts';
 import { atEnd } from '../support/machine/teardown.ts';
 import { until } from '../support/machine/wait.ts';
 import { startRedis } from '../support/redis/redis.ts';
 import { startCommand } from '../support/services/command-line.ts';
-import { isMissing } from '../support/services/fleet.ts';
 import {
   bearer,
   type IssuedTicket,

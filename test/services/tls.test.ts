@@ -5,9 +5,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { createStore } from '../../shared/store/create-store.ts';
 import { parseAnswers, problemOf } from '../support/http/http-answer.ts';
 import { type Authority, createAuthority, type KeyPair } from '../support/machine/certificates.ts';
+import { isMissing } from '../support/machine/programs.ts';
 import { atEnd } from '../support/machine/teardown.ts';
 import { until } from '../support/machine/wait.ts';
-import { isMissing } from '../support/services/fleet.ts';
 import {
   type Environment,
   runGateway,

@@ -1,10 +1,11 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { malformedUpgrade } from '../support/hostile/malformed-upgrades.ts';
+import { isMissing } from '../support/machine/programs.ts';
 import { until } from '../support/machine/wait.ts';
 import { seedOfRun } from '../support/numbers/random.ts';
 import { type RedisServer, startRedis } from '../support/redis/redis.ts';
-import { faultsOf, isMissing } from '../support/services/fleet.ts';
+import { faultsOf } from '../support/services/fleet.ts';
 import { type Fleet, issueTicket, metric, type ServiceProcess, startFleet } from '../support/services/services.ts';
 import { type Sample, type SteadyLoad, startSteadyLoad } from '../support/services/steady-load.ts';
 import { RawClient, upgradeRequest } from '../support/sockets/raw-upgrade.ts';

@@ -7,10 +7,10 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { createClient } from 'redis';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startChromium } from '../../support/browsers/chromium.ts';
+import { isMissing } from '../../support/machine/programs.ts';
 import { atEnd } from '../../support/machine/teardown.ts';
 import { until } from '../../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
-import { isMissing } from '../../support/services/fleet.ts';
 import { metric, type ServiceProcess, startService } from '../../support/services/services.ts';
 
 const SECRET = 'signs the session cookie of the application';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { loadSettings } from '../../../shared/settings/load.ts';
 import { createAuthority } from '../../support/machine/certificates.ts';
+import { isMissing } from '../../support/machine/programs.ts';
 import { temporaryFile } from '../../support/machine/temporary-file.ts';
-import { isMissing } from '../../support/services/fleet.ts';
 
 describe.skipIf(isMissing('openssl'))('UPSTREAM_CA_FILE', () => {
   test('is taken with one certificate or several, and with what people write between them', () => {

@@ -1,5 +1,5 @@
 import { type Browser, chromium } from 'playwright-core';
-import { executableOf } from '../machine/executable.ts';
+import { executableOf } from '../machine/programs.ts';
 import { atEnd } from '../machine/teardown.ts';
 
 /** A real Chromium with a profile of its own that knows no host but this machine. It ends with the test file. */

@@ -1,5 +1,5 @@
 import { type Browser, launch } from 'puppeteer-core';
-import { executableOf } from '../machine/executable.ts';
+import { executableOf } from '../machine/programs.ts';
 import { atEnd } from '../machine/teardown.ts';
 
 /** A proxy that nobody is: what is not for this machine ends there. Firefox asks none for localhost. */

@@ -5,25 +5,6 @@ import { type Fleet, metric, type ServiceProcess } from './services.ts';
 
 const keys = createKeys('oncegate:');
 
-/** Programs that this machine lacks, by the word of whoever runs the tests. */
-export function isMissing(
-  program:
-    | 'redis'
-    | 'nginx'
-    | 'caddy'
-    | 'haproxy'
-    | 'curl'
-    | 'openssl'
-    | 'chromium'
-    | 'firefox'
-    | 'docker-compose'
-    | 'python3-websockets'
-    | 'java'
-    | 'cc',
-): boolean {
-  return (process.env.ONCEGATE_MISSING ?? '').split(',').includes(program);
-}
-
 /** The record of a ticket as it lies in Redis; without fields where there is none. */
 export function recordInRedis(redis: RedisServer, id: string): Promise<RecordHash> {
   return redis.client.hgetall(keys.ticket(id));

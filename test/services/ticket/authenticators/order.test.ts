@@ -4,6 +4,7 @@ import { INTROSPECTION_CLIENT, type OidcProvider, startOidcProvider } from '../.
 import { basic, quickHash } from '../../../support/logins/passwords.ts';
 import { SESSION_SECRET, type SessionApp, startSessionApp } from '../../../support/logins/session-app.ts';
 import { CHALLENGE, JWT_SECRET, recordOf, signIn } from '../../../support/logins/sign-in.ts';
+import { isMissing } from '../../../support/machine/programs.ts';
 import { temporaryFile } from '../../../support/machine/temporary-file.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
@@ -14,7 +15,6 @@ import {
   SIGNED_IN,
   startApplication,
 } from '../../../support/services/application.ts';
-import { isMissing } from '../../../support/services/fleet.ts';
 import { type InProcess, runTicketService } from '../../../support/services/in-process.ts';
 import { bearer } from '../../../support/services/services.ts';
 

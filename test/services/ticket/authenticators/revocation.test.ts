@@ -2,12 +2,12 @@ import { chownSync, readFileSync, statSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { quickHash } from '../../../support/logins/passwords.ts';
 import { CHALLENGE, NO_SECRET, type SignInAnswer, signIn } from '../../../support/logins/sign-in.ts';
+import { isMissing } from '../../../support/machine/programs.ts';
 import { temporaryFile } from '../../../support/machine/temporary-file.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { startHoldingRelay } from '../../../support/proxies/holding-relay.ts';
 import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
 import { oncegate } from '../../../support/services/command-line.ts';
-import { isMissing } from '../../../support/services/fleet.ts';
 import { type Environment, type InProcess, runTicketService } from '../../../support/services/in-process.ts';
 import { openRaw, parseResponses, valuesOf } from '../../../support/sockets/raw-socket.ts';
 

@@ -10,10 +10,10 @@ import {
   recordOf,
   signIn,
 } from '../../../support/logins/sign-in.ts';
+import { isMissing } from '../../../support/machine/programs.ts';
 import { temporaryFile } from '../../../support/machine/temporary-file.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
-import { isMissing } from '../../../support/services/fleet.ts';
 import { type Environment, type InProcess, runTicketService } from '../../../support/services/in-process.ts';
 
 const CHALLENGES = [CHALLENGE.basic, CHALLENGE.cookie];
