@@ -1,6 +1,6 @@
-import type { Backoff } from './backoff.ts';
-import type { ConnectRefused } from './refused.ts';
-import { unlessAborted } from './unless-aborted.ts';
+import type { ConnectRefused } from './errors/connect-refused.ts';
+import type { Backoff } from './waiting/backoff.ts';
+import { unlessAborted } from './waiting/unless-aborted.ts';
 
 /** A value, or a function that is asked for it anew with every attempt. */
 export type Provider<T> = T | (() => T | Promise<T>);

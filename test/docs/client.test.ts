@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { ConnectionEnded } from '../../client/ended.ts';
-import { clientCodes } from '../../client/refused.ts';
+import { clientCodes } from '../../client/errors/connect-refused.ts';
+import { ConnectionEnded } from '../../client/errors/connection-ended.ts';
 import { codeOf, readText, tableRows } from './pages.ts';
 
 const page = readText('docs/client.md');
@@ -29,7 +29,7 @@ function statesOf(path: string, type: string): string[] {
 describe('the page of the client', () => {
   const options = new Map([
     ...propertiesOf('client/options.ts', 'ConnectOptions'),
-    ...propertiesOf('client/socket.ts', 'OncegateSocketOptions'),
+    ...propertiesOf('client/socket/socket.ts', 'OncegateSocketOptions'),
   ]);
   const documented = rowsBelow('Options');
 
@@ -49,7 +49,7 @@ describe('the page of the client', () => {
   });
 
   test('has each bound of the backoff, with its default', () => {
-    const bounds = [...propertiesOf('client/backoff.ts', 'Backoff')];
+    const bounds = [...propertiesOf('client/waiting/backoff.ts', 'Backoff')];
     const inUnderscores = (text: string): string => text.replaceAll(',', '_');
     expect(documented.get('backoff')?.slice(1, 3)).toEqual([
       `\`{ ${bounds.map(([name]) => name).join(', ')} }\``,
@@ -65,8 +65,8 @@ describe('the page of the client', () => {
   });
 
   test.each([
-    ['Why there is no connection', 'client/refused.ts', 'ConnectRefused', ['cause']],
-    ['Why a connection ended', 'client/ended.ts', 'ConnectionEnded', []],
+    ['Why there is no connection', 'client/errors/connect-refused.ts', 'ConnectRefused', ['cause']],
+    ['Why a connection ended', 'client/errors/connection-ended.ts', 'ConnectionEnded', []],
   ])('has every property under "%s", and no other', (heading, path, declaration, inherited) => {
     const properties = [...rowsBelow(heading)].filter(([, cells]) => cells.length === 2).map(([name]) => name);
     expect(properties).toEqual([...propertiesOf(path, declaration).keys(), ...inherited]);
@@ -74,8 +74,8 @@ describe('the page of the client', () => {
 
   test('has every state, and no other', () => {
     const states = [
-      ...statesOf('client/connector.ts', 'ConnectorState'),
-      ...statesOf('client/socket.ts', 'SocketState'),
+      ...statesOf('client/connect/connector.ts', 'ConnectorState'),
+      ...statesOf('client/socket/socket.ts', 'SocketState'),
     ];
     expect([...rowsBelow('A socket that comes back').keys()].sort()).toEqual(states.sort());
   });

@@ -25,7 +25,7 @@ export function pages() {
     'docs/scripts.md': scriptsPage(),
     'docs/metrics.md': metricsPage(),
     ...schemaFiles(),
-    'client/generated.ts': clientTables(),
+    'client/errors/generated.ts': clientTables(),
   };
 }
 
@@ -207,7 +207,7 @@ function clientTables() {
   const rows = refusalCodes.map((name) => [name, rowOf(name)]);
   const expected = (name, status) => (status > 428 ? 'backoff' : name.startsWith('ticket_') ? 'reissue' : 'never');
   return [
-    "// Generated from shared/refusals.ts and shared/close-codes.ts by `npm run docs`: not to be edited.\n\nimport type { Retry } from '../shared/refusals.ts';\n",
+    "// Generated from shared/refusals.ts and shared/close-codes.ts by `npm run docs`: not to be edited.\n\nimport type { Retry } from '../../shared/refusals.ts';\n",
     map(
       'After which refusals how many seconds to wait at least.',
       'retryAfterSeconds: Readonly<Record<string, number>>',

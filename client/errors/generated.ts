@@ -1,0 +1,33 @@
+// Generated from shared/refusals.ts and shared/close-codes.ts by `npm run docs`: not to be edited.
+
+import type { Retry } from '../../shared/refusals.ts';
+
+/** After which refusals how many seconds to wait at least. */
+export const retryAfterSeconds: Readonly<Record<string, number>> = {
+  rate_limited: 10,
+  pending_limit: 5,
+  connection_limit: 5,
+  draining: 2,
+  overloaded: 5,
+  store_unavailable: 2,
+  authentication_unavailable: 2,
+};
+
+/** Refusals that are not what the client expects: `backoff` from 429 on, below it `reissue` of a ticket, `never` of all else. */
+export const unexpectedRetry: Readonly<Record<string, Retry>> = {
+  upstream_refused: 'never',
+};
+
+/** Whether to come back, by the reason for which a gateway closed a connection. */
+export const closeRetry: Readonly<Record<string, Retry>> = {
+  going_away: 'reissue',
+  slow_consumer: 'backoff',
+  message_rate: 'backoff',
+  message_too_big: 'never',
+  draining: 'reissue',
+  upstream_lost: 'backoff',
+  session_expired: 'never',
+  revoked: 'never',
+  replaced: 'never',
+  heartbeat_missed: 'reissue',
+};

@@ -1,0 +1,301 @@
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { connect } from '../../../client/connect/connect.ts';
+import { ConnectRefused } from '../../../client/errors/connect-refused.ts';
+import { freePort } from '../../support/machine/free-port.ts';
+import { bearer } from '../../support/services/services.ts';
+import { nextMessage, open, refusalOf, SOON, setStage, startSilentServer } from '../stage.ts';
+
+/** As a browser's class for `ws:` on a page of `https:`. */
+class Refusing {
+  constructor() {
+    throw new DOMException('An insecure WebSocket', 'SecurityError');
+  }
+}
+
+describe('connect', () => {
+  test('resolves with an open socket, before its first message', async () => {
+    const { options, issued } = await setStage();
+    const socket = await open(options);
+    expect(socket.readyState).toBe(socket.OPEN);
+    expect(JSON.parse(await nextMessage(socket))).toMatchObject({
+      type: 'hello',
+      ticket_id: issued()[0],
+      subject: 'ada',
+    });
+    socket.send('and back');
+    expect(await nextMessage(socket)).toBe('and back');
+  });
+
+  test('has the id of the ticket in the path, the ticket in the subprotocol, and the rest as the application has it', async () => {
+    const stage = await setStage();
+    const socket = await open({
+      ...stage.options,
+      path: async () => '/room/7?seat=3',
+      claims: () => ({ role: 'guest' }),
+      protocols: 'chat.v1',
+    });
+    expect(socket.url).toBe(`ws://127.0.0.1:${stage.gate.port}/~${stage.issued()[0]}/room/7?seat=3`);
+    expect(socket.protocol).toBe('chat.v1');
+    expect(JSON.parse(await nextMessage(socket))).toMatchObject({ claims: { role: 'guest' } });
+  });
+
+  test('is told the reason of a refusal, and makes one attempt', async () => {
+    const { options, issued, gateway } = await setStage({ gateway: { GATEWAY_AUDIENCE: 'chat' } });
+    const refused = await refusalOf({ ...options, audience: 'news' });
+    expect(refused).toMatchObject({ code: 'audience_refused', status: 403, retry: 'never', ticketId: issued()[0] });
+    expect(issued()).toHaveLength(1);
+    expect(await gateway.metric('oncegate_handshakes_total{outcome="audience_refused"}')).toBe(1);
+  });
+
+  test('takes a fresh ticket, and asks its providers, for every attempt that it may make', async () => {
+    const { options, issued } = await setStage({ tickets: { GATEWAY_URL: `ws://127.0.0.1:${await freePort()}` } });
+    const paths: string[] = [];
+    const path = () => {
+      paths.push(`/${paths.length}`);
+      return `/${paths.length}`;
+    };
+    expect(await refusalOf({ ...options, ...SOON, path, attempts: 3 })).toMatchObject({
+      code: 'not_seen',
+      ticketId: issued()[2],
+    });
+    expect(new Set(issued()).size).toBe(3);
+    expect(paths).toHaveLength(3);
+  });
+
+  test('stops at the first refusal that is final, whatever the number of attempts', async () => {
+    const { options, issued } = await setStage({ gateway: { GATEWAY_AUDIENCE: 'chat' } });
+    await refusalOf({ ...options, ...SOON, audience: 'news', attempts: 5 });
+    expect(issued()).toHaveLength(1);
+  });
+
+  test('comes through when what was in its way is gone', async () => {
+    const stage = await setStage();
+    let asked = 0;
+    stage.gate.cut();
+    const socket = await open({
+      ...stage.options,
+      ...SOON,
+      attempts: 5,
+      path: () => {
+        asked += 1;
+        if (asked === 3) stage.gate.restore();
+        return '/';
+      },
+    });
+    expect(socket.readyState).toBe(socket.OPEN);
+    expect(stage.issued()).toHaveLength(3);
+  });
+
+  test('waits before it asks for a ticket, as long as Retry-After says', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    let asked = 0;
+    const refused = connect({
+      tickets: async () => {
+        asked += 1;
+        throw new ConnectRefused('rate_limited', { status: 429, retryAfter: 40 });
+      },
+      backoff: { baseMs: 0 },
+      attempts: 2,
+    }).catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(39_999);
+    expect(asked).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(asked).toBe(2);
+    expect(await refused).toMatchObject({ code: 'rate_limited', retryAfter: 40 });
+  });
+
+  test('gives up on a socket that does not open in time, and closes it', async () => {
+    const silent = await startSilentServer();
+    const { options } = await setStage({ tickets: { GATEWAY_URL: `ws://127.0.0.1:${silent.port}` } });
+    expect(await refusalOf({ ...options, timeoutMs: 300 })).toMatchObject({ code: 'not_seen' });
+    await vi.waitFor(() => expect(silent.connections()).toBe(0));
+  });
+
+  test('says what is missing where there is no WebSocket', async () => {
+    const { options } = await setStage();
+    vi.stubGlobal('WebSocket', undefined);
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const { WebSocket: _, ...rest } = options;
+    await expect(connect(rest)).rejects.toThrow(new TypeError('Pass a WebSocket class'));
+  });
+
+  test.each([
+    ['its class throws', Refusing as never, '/', 'SecurityError'],
+    ['its address has a fragment', WebSocket, '/room?seat=3#7', 'SyntaxError'],
+  ] as const)('says for good why there can be no WebSocket where %s', async (_, Class, path, name) => {
+    const { options, issued } = await setStage();
+    const refused = await refusalOf({ ...options, ...SOON, WebSocket: Class, path, attempts: 3 });
+    expect(refused).toMatchObject({ code: 'not_seen', status: undefined, retry: 'never', ticketId: issued()[0] });
+    expect(refused.cause).toMatchObject({ name });
+    expect(refused.message).toBe(`not_seen: ${refused.cause}`);
+    expect(issued()).toHaveLength(1);
+  });
+
+  test.each(['/x?ticket=12', '/x?a=1&ticket', '/?b=?&%74icket=', '/x??ticket=1'])(
+    'refuses the path %s, which carries a ticket of its own, before it asks for one',
+    async (path) => {
+      const { options, issued, gateway } = await setStage();
+      const refused = new TypeError('path: no `ticket` in its query');
+      await expect(connect({ ...options, path, attempts: 3 })).rejects.toThrow(refused);
+      await expect(connect({ ...options, path: async () => path })).rejects.toThrow(refused);
+      expect(issued()).toEqual([]);
+      expect(gateway.log.filter(({ event }) => event === 'refuse')).toEqual([]);
+    },
+  );
+
+  test.each(['/ticket=1', '/x?tickets=1&my.ticket=2&Ticket=3', '/a&ticket=1', '/x?a=?ticket=1', '/x?'])(
+    'takes the path %s, which carries none',
+    async (path) => {
+      const { options } = await setStage();
+      expect((await open({ ...options, path })).readyState).toBe(1);
+    },
+  );
+
+  test('waits while the browser is offline', async () => {
+    const { options, issued } = await setStage();
+    const browser = { onLine: false };
+    vi.stubGlobal('navigator', browser);
+    onTestFinished(() => void vi.unstubAllGlobals());
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const opening = open(options);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(issued()).toEqual([]);
+    browser.onLine = true;
+    await vi.advanceTimersByTimeAsync(500);
+    vi.useRealTimers();
+    expect((await opening).readyState).toBe(1);
+  });
+});
+
+describe('a user who is not signed in', () => {
+  test('is asked to sign in once, and the attempt goes on with the new credentials', async () => {
+    const { options, issued } = await setStage();
+    const asked: string[] = [];
+    let authorization = 'Bearer none';
+    const socket = await open({
+      ...options,
+      headers: async () => ({ Authorization: authorization }),
+      onUnauthenticated: async ({ code }) => {
+        asked.push(code);
+        authorization = await bearer('ada');
+      },
+    });
+    expect(socket.readyState).toBe(socket.OPEN);
+    expect(asked).toEqual(['credentials_invalid']);
+    expect(issued()).toHaveLength(1);
+  });
+
+  test('who then has no better credentials is refused for good', async () => {
+    const { options } = await setStage();
+    const asked: string[] = [];
+    const refused = await refusalOf({
+      ...options,
+      attempts: 5,
+      headers: {},
+      onUnauthenticated: ({ code }) => void asked.push(code),
+    });
+    expect(refused).toMatchObject({ code: 'credentials_missing', status: 401, retry: 'never' });
+    expect(asked).toEqual(['credentials_missing']);
+  });
+
+  test('is asked again after a request has succeeded in between', async () => {
+    const stage = await setStage({ tickets: { GATEWAY_URL: `ws://127.0.0.1:${await freePort()}` } });
+    const good = await bearer('ada');
+    let asked = 0;
+    let attempts = 0;
+    let authorization = 'Bearer none';
+    await refusalOf({
+      ...stage.options,
+      ...SOON,
+      attempts: 2,
+      headers: () => ({ Authorization: authorization }),
+      path: () => {
+        attempts += 1;
+        // The first, the same again after the login, and the second.
+        if (attempts === 3) authorization = 'Bearer expired';
+        return '/';
+      },
+      onUnauthenticated: () => {
+        asked += 1;
+        authorization = good;
+      },
+    });
+    expect(asked).toBe(2);
+    expect(stage.issued()).toHaveLength(2);
+  });
+
+  describe('any more when it is asked why an attempt has failed', () => {
+    /** A gateway that cannot be reached, and a user whose credentials last for one request. */
+    async function signedOut() {
+      const stage = await setStage();
+      stage.gate.cut();
+      const good = await bearer('ada');
+      let requests = 0;
+      const headers = () => {
+        requests += 1;
+        return { Authorization: requests === 2 ? 'Bearer expired' : good };
+      };
+      return { ...stage, options: { ...stage.options, ...SOON, headers } };
+    }
+
+    test('is asked to sign in once, and the next attempt is made', async () => {
+      const { options, issued, gate } = await signedOut();
+      const asked: string[] = [];
+      const socket = await open({
+        ...options,
+        attempts: 2,
+        onUnauthenticated: ({ code }) => {
+          asked.push(code);
+          gate.restore();
+        },
+      });
+      expect(socket.readyState).toBe(socket.OPEN);
+      expect(asked).toEqual(['credentials_invalid']);
+      expect(issued()).toHaveLength(2);
+    });
+
+    test('is asked to sign in, and told what is known, where no attempt is left', async () => {
+      const { options, issued } = await signedOut();
+      const asked: string[] = [];
+      const refused = await refusalOf({ ...options, onUnauthenticated: ({ code }) => void asked.push(code) });
+      expect(refused).toMatchObject({ code: 'unexplained', retry: 'backoff', ticketId: issued()[0] });
+      expect(refused.cause).toMatchObject({ code: 'credentials_invalid', status: 401 });
+      expect(asked).toEqual(['credentials_invalid']);
+      expect(issued()).toHaveLength(1);
+    });
+
+    test('is not asked again and again where the application gets the tickets by itself', async () => {
+      const { options, issued } = await signedOut();
+      const { tickets, ...rest } = options;
+      const headers = { Authorization: await bearer('ada'), 'Content-Type': 'application/json' };
+      const own = (wish: object) => fetch(`${tickets}`, { method: 'POST', headers, body: JSON.stringify(wish) });
+      const asked: string[] = [];
+      const refused = await refusalOf({
+        ...rest,
+        attempts: 3,
+        tickets: own,
+        records: `${tickets}`,
+        headers: { Authorization: 'Bearer expired' },
+        onUnauthenticated: ({ code }) => void asked.push(code),
+      });
+      expect(refused).toMatchObject({ code: 'unexplained' });
+      expect(issued()).toHaveLength(3);
+      expect(asked).toEqual([]);
+    });
+  });
+
+  test('and does not want to be ends it with the reason of the application', async () => {
+    const { options } = await setStage();
+    const cancelled = new Error('cancelled');
+    const onUnauthenticated = () => Promise.reject(cancelled);
+    await expect(connect({ ...options, headers: {}, onUnauthenticated })).rejects.toBe(cancelled);
+  });
+
+  test('is refused at once where the application has no login', async () => {
+    const { options } = await setStage();
+    expect(await refusalOf({ ...options, headers: {} })).toMatchObject({ code: 'credentials_missing', status: 401 });
+  });
+});

@@ -1,0 +1,43 @@
+import { describe, expect, test } from 'vitest';
+import { ConnectionEnded } from '../../../client/errors/connection-ended.ts';
+
+describe('the end of a connection', () => {
+  test('has the reason of the gateway', () => {
+    expect(new ConnectionEnded(3003, 'replaced')).toMatchObject({
+      name: 'ConnectionEnded',
+      message: 'The connection ended: 3003 replaced',
+      code: 'replaced',
+      closeCode: 3003,
+      retry: 'never',
+      spreadSeconds: undefined,
+    });
+  });
+
+  test.each([
+    ['draining;spread_seconds=30', 30],
+    ['draining;spread_seconds=0', undefined],
+    ['draining;spread_seconds=soon', undefined],
+    ['draining', undefined],
+  ])('of %s is to come back from within %s s', (reason, spreadSeconds) => {
+    expect(new ConnectionEnded(1012, reason)).toMatchObject({ code: 'draining', retry: 'reissue', spreadSeconds });
+  });
+
+  test.each([1001, 1005, 1006, 1011, 1012, 1013, 1014])('with %i and no reason is to come back from', (closeCode) => {
+    expect(new ConnectionEnded(closeCode, '')).toMatchObject({ code: 'closed', closeCode, retry: 'backoff' });
+  });
+
+  test.each([1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 4000, 4999])('with %i and no reason is final', (code) => {
+    expect(new ConnectionEnded(code, '')).toMatchObject({ code: 'closed', retry: 'never' });
+  });
+
+  test.each(['constructor', 'toString', '__proto__', 'bye'])('by a back end that says "%s" has no reason', (reason) => {
+    expect(new ConnectionEnded(1006, reason)).toMatchObject({ code: 'closed', retry: 'backoff' });
+    expect(new ConnectionEnded(1000, reason)).toMatchObject({ code: 'closed', retry: 'never' });
+  });
+
+  test('is an error that can be told from others', () => {
+    const ended = new ConnectionEnded(1006, '');
+    expect(ended).toBeInstanceOf(Error);
+    expect(ended).toBeInstanceOf(ConnectionEnded);
+  });
+});

@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest';
+import { ConnectRefused, clientCodes } from '../../../client/errors/connect-refused.ts';
+import { ConnectionEnded } from '../../../client/errors/connection-ended.ts';
+import { closeRetry, retryAfterSeconds, unexpectedRetry } from '../../../client/errors/generated.ts';
+import { closeCodes, closeReasons } from '../../../shared/close-codes.ts';
+import { refusalCodes, rowOf } from '../../../shared/refusals.ts';
+
+describe('a refusal of the table', () => {
+  test.each(refusalCodes)('%s is what its row says', (code) => {
+    const { status, retry, retryAfterSeconds } = rowOf(code);
+    expect(new ConnectRefused(code, { status })).toMatchObject({ code, status, retry, retryAfter: retryAfterSeconds });
+  });
+
+  test('that the upstream decided about is final with every status of its own', () => {
+    for (const status of [400, 401, 429, 502]) {
+      expect(new ConnectRefused('upstream_refused', { status }).retry).toBe('never');
+    }
+  });
+
+  test.each(['constructor', 'toString', '__proto__'])('that nobody knows has no row by chance: %s', (code) => {
+    // What a service that is not ours might send.
+    expect(new ConnectRefused(code as 'draining', { status: 403 }).message).toBe(`${code}: refused`);
+  });
+
+  test('is what the client knows of, and nothing else', () => {
+    expect(refusalCodes).toEqual(expect.arrayContaining(Object.keys({ ...retryAfterSeconds, ...unexpectedRetry })));
+  });
+});
+
+describe('a refusal that the client finds out by itself', () => {
+  test.each(Object.entries(clientCodes))('%s is what its row says', (code, [retry, advice]) => {
+    const refused = new ConnectRefused(code as keyof typeof clientCodes); // a key of that object
+    expect(refused).toMatchObject({ code, status: undefined, retry, retryAfter: undefined, ticketId: undefined });
+    expect(refused.message).toBe(`${code}: ${advice}`);
+  });
+
+  test('has a name that no row of the table has', () => {
+    expect(refusalCodes.filter((code) => code in clientCodes)).toEqual([]);
+  });
+});
+
+test('what the service says of one refusal stands above the table', () => {
+  const details = { status: 503, retry: 'never', retryAfter: 77, message: 'closed for the day' } as const;
+  expect(new ConnectRefused('draining', details)).toMatchObject({
+    retry: 'never',
+    retryAfter: 77,
+    message: 'draining: closed for the day',
+  });
+});
+
+describe('an end of the table', () => {
+  test.each(closeReasons)('%s is what its row says', (reason) => {
+    const { code, retry } = closeCodes[reason];
+    expect(new ConnectionEnded(code, reason)).toMatchObject({ code: reason, closeCode: code, retry });
+  });
+
+  test('is known to the client, and no other', () => {
+    expect(Object.keys(closeRetry)).toEqual(closeReasons);
+  });
+});

@@ -1,0 +1,57 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { atEnd } from '../../support/machine/teardown.ts';
+
+const root = join(import.meta.dirname, '..', '..', '..');
+
+/** A project of somebody else's, in a folder of its own, which has this package among its dependencies. */
+export interface FixtureProject {
+  /** What the compiler says: nothing where it is content. One diagnostic a line. */
+  compile(files: Readonly<Record<string, string>>): Promise<string[]>;
+  /** What a module writes that Node runs there. */
+  run(module: string): Promise<string>;
+}
+
+export function createFixtureProject(): FixtureProject {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'oncegate-client-')));
+  atEnd(async () => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, 'node_modules', '@types'), { recursive: true });
+  symlinkSync(root, join(folder, 'node_modules', 'oncegate'));
+  for (const name of ['ws', '@types/ws', '@types/node', 'undici-types']) {
+    symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
+  }
+  writeFileSync(join(folder, 'package.json'), '{"type":"module","private":true}');
+  const compilerOptions = {
+    target: 'ES2022',
+    module: 'nodenext',
+    lib: ['ES2023', 'DOM', 'DOM.Iterable'],
+    types: ['node'],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noEmit: true,
+  };
+  return {
+    async compile(files) {
+      for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+      writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: Object.keys(files) }));
+      const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+      const { stdout } = await runNode(folder, [tsc, '-p', folder, '--pretty', 'false']);
+      return stdout.split('\n').filter((line) => line !== '' && !line.startsWith(' '));
+    },
+    async run(module) {
+      const { stdout, stderr, failed } = await runNode(folder, ['--input-type=module', '--eval', module]);
+      if (failed) throw new Error(stderr);
+      return stdout;
+    },
+  };
+}
+
+function runNode(cwd: string, args: string[]): Promise<{ stdout: string; stderr: string; failed: boolean }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, { cwd }, (error, stdout, stderr) =>
+      resolve({ stdout, stderr, failed: error !== null }),
+    );
+  });
+}

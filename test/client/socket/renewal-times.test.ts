@@ -1,0 +1,67 @@
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { createConnector } from '../../../client/connect/connector.ts';
+import { ConnectRefused } from '../../../client/errors/connect-refused.ts';
+import { keepRenewed } from '../../../client/socket/renewal.ts';
+
+const OPENED_AT = Date.parse('2026-11-22T07:40:00.000Z');
+
+/** A ticket service whose clock is an hour ahead; the session of its ticket ends by its credentials. */
+function serve(sessionMs: () => number) {
+  vi.useFakeTimers({ now: OPENED_AT });
+  onTestFinished(() => void vi.useRealTimers());
+  const renewedAfterMs: number[] = [];
+  const serviceTime = (ms: number) => new Date(OPENED_AT + 3_600_000 + ms).toISOString();
+  vi.stubGlobal('fetch', async (address: string) => {
+    if (address.endsWith('/renew')) renewedAfterMs.push(Date.now() - OPENED_AT);
+    return Response.json({ id: 'an-id', opened_at: serviceTime(0), session_expires_at: serviceTime(sessionMs()) });
+  });
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const { signal } = new AbortController();
+  const connector = createConnector({}, signal);
+  const done = (renewBefore: number) => keepRenewed(connector, 'an-id', renewBefore, signal);
+  return { renewedAfterMs, done };
+}
+
+test('a session is renewed so long before each of its ends, whatever the clock of the service says', async () => {
+  const { renewedAfterMs, done } = serve(() => Date.now() - OPENED_AT + 100_000);
+  void done(10);
+  await vi.advanceTimersByTimeAsync(300_000);
+  expect(renewedAfterMs).toEqual([90_000, 180_000, 270_000]);
+});
+
+test('a session that no renewal makes longer is asked for less and less often, and let go', async () => {
+  const { renewedAfterMs, done } = serve(() => 64_000);
+  const over = done(32);
+  await vi.advanceTimersByTimeAsync(120_000);
+  await over;
+  expect(renewedAfterMs.slice(0, 4)).toEqual([32_000, 48_000, 56_000, 60_000]);
+  expect(renewedAfterMs.length).toBeLessThan(9);
+});
+
+test('a session that is no longer than the time before its end is renewed at half of it', async () => {
+  const { renewedAfterMs, done } = serve(() => Date.now() - OPENED_AT + 20_000);
+  void done(60);
+  await vi.advanceTimersByTimeAsync(45_000);
+  expect(renewedAfterMs).toEqual([10_000, 20_000, 30_000, 40_000]);
+});
+
+test('who needs the user to sign in while he does it already waits with the first', async () => {
+  const asked: ConnectRefused[] = [];
+  let signedIn = () => {};
+  const onUnauthenticated = (refused: ConnectRefused) => {
+    asked.push(refused);
+    return new Promise<void>((resolve) => {
+      signedIn = resolve;
+    });
+  };
+  const connector = createConnector({ onUnauthenticated }, new AbortController().signal);
+  const refused = new ConnectRefused('credentials_invalid', { status: 401 });
+  const both = [
+    connector.signIn(refused),
+    connector.signIn(new ConnectRefused('credentials_missing', { status: 401 })),
+  ];
+  signedIn();
+  expect(await Promise.all(both)).toEqual([true, true]);
+  expect(asked).toEqual([refused]);
+  expect(await connector.signIn(refused)).toBe(false);
+});

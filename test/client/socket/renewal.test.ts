@@ -1,0 +1,169 @@
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { connect } from '../../../client/connect/connect.ts';
+import { OncegateSocket, type OncegateSocketOptions } from '../../../client/socket/socket.ts';
+import { isMissing } from '../../support/machine/programs.ts';
+import { until } from '../../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
+import { recordInRedis } from '../../support/services/fleet.ts';
+import { type InProcess, runGateway, runTicketService } from '../../support/services/in-process.ts';
+import { bearer } from '../../support/services/services.ts';
+import { NodeSocket } from './node-socket.ts';
+
+/** Renewal is due this long before the end of the first session, which lasts for 3 to 4 s: JWTs have whole seconds. */
+const RENEW_BEFORE_SECONDS = 2;
+const FIRST_TOKEN = '4s';
+
+let redis: RedisServer;
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+
+interface Stage {
+  readonly service: InProcess;
+  readonly gateway: InProcess;
+  /** Options of a client that renews, with these headers. */
+  options(authorization: () => string): OncegateSocketOptions;
+}
+
+async function setStage(): Promise<Stage> {
+  const gateway = await runGateway({ REDIS_URL: redis.url });
+  const service = await runTicketService({ REDIS_URL: redis.url, GATEWAY_URL: `ws://127.0.0.1:${gateway.port}` });
+  return {
+    service,
+    gateway,
+    options: (authorization) => ({
+      tickets: `http://127.0.0.1:${service.port}/tickets`,
+      headers: async () => ({ Authorization: authorization() }),
+      renewBefore: RENEW_BEFORE_SECONDS,
+      WebSocket: NodeSocket,
+    }),
+  };
+}
+
+/** The credentials of one request after another: to issue, to read the record, to renew. The last ones stay. */
+function inTurn(...credentials: readonly string[]): () => string {
+  let requests = 0;
+  return () => credentials[requests++] ?? String(credentials.at(-1));
+}
+
+interface Watched {
+  readonly socket: OncegateSocket;
+  readonly states: readonly string[];
+  readonly closes: ReadonlyArray<{ readonly code: number; readonly reason: string; readonly wasClean: boolean }>;
+  readonly errors: readonly Event[];
+  /** Sends a message and waits until it comes back. */
+  echo(message: string): Promise<unknown>;
+}
+
+async function open(options: OncegateSocketOptions): Promise<Watched> {
+  const socket = new OncegateSocket(options);
+  onTestFinished(() => socket.close());
+  const states: string[] = [];
+  const closes: Array<Watched['closes'][number]> = [];
+  const errors: Event[] = [];
+  const messages: unknown[] = [];
+  socket.addEventListener('statechange', ({ state }) => states.push(state));
+  socket.addEventListener('close', ({ code, reason, wasClean }) => closes.push({ code, reason, wasClean }));
+  socket.addEventListener('error', (event) => errors.push(event));
+  socket.addEventListener('message', ({ data }) => messages.push(data));
+  await until(() => socket.state === 'open', { what: 'the socket is open' });
+  const echo = (message: string) => {
+    socket.send(message);
+    return until(() => messages.includes(message), { what: `${message} comes back` });
+  };
+  return { socket, states, closes, errors, echo };
+}
+
+/** Resolves when the gateway has ended the session of another connection, which was opened with these credentials and not renewed. */
+async function sessionEnd({ options }: Stage, credentials: string): Promise<number> {
+  const other = await connect({ ...options(() => credentials), WebSocket: NodeSocket });
+  return new Promise((resolve) => other.addEventListener('close', ({ code }) => resolve(code)));
+}
+
+const expiryOf = (credentials: string): number => {
+  const [, payload = ''] = credentials.split('.');
+  return (JSON.parse(Buffer.from(payload, 'base64url').toString()) as { exp: number }).exp * 1000; // bearer() makes them with one
+};
+
+const eventsOf = ({ log }: InProcess, id: string | undefined, event: string) =>
+  log.filter((line) => line.ticket_id === id && line.event === event);
+
+describe.skipIf(isMissing('redis'))('a session whose access token expires mid-way', () => {
+  test('is renewed with a fresh token, and the socket is never closed', async () => {
+    const stage = await setStage();
+    const first = await bearer('ada', FIRST_TOKEN);
+    const fresh = await bearer('ada', '10m');
+    const ended = sessionEnd(stage, first);
+    const { socket, states, closes, errors, echo } = await open(stage.options(inTurn(first, first, fresh)));
+    const { ticketId } = socket;
+    expect(await recordInRedis(redis, String(ticketId))).toMatchObject({ session_expires_at: String(expiryOf(first)) });
+
+    expect(await ended).toBe(3000);
+    await echo('after the end of the first token');
+    expect(await recordInRedis(redis, String(ticketId))).toMatchObject({
+      state: 'open',
+      attempts: '1',
+      session_expires_at: String(expiryOf(fresh)),
+    });
+    expect(eventsOf(stage.service, ticketId, 'renew')).toHaveLength(1);
+    expect(eventsOf(stage.gateway, ticketId, 'open')).toHaveLength(1);
+    expect(socket.ticketId).toBe(ticketId);
+    expect(states).toEqual(['issuing', 'connecting', 'open']);
+    expect([closes, errors]).toEqual([[], []]);
+  });
+
+  test('ends with 3000 for good where the renewal is refused, and the user is asked to sign in once', async () => {
+    const stage = await setStage();
+    const first = await bearer('ada', FIRST_TOKEN);
+    const asked: string[] = [];
+    const { socket, states, closes, errors } = await open({
+      ...stage.options(inTurn(first, first, 'Bearer signed.out')),
+      onUnauthenticated: ({ code }) => void asked.push(code),
+    });
+    await until(() => closes.length > 0, { timeoutMs: 10_000, what: 'the socket is closed' });
+
+    expect(closes).toEqual([{ code: 3000, reason: 'session_expired', wasClean: true }]);
+    expect(errors).toEqual([]);
+    expect(asked).toEqual(['credentials_invalid']);
+    expect(states).toEqual(['issuing', 'connecting', 'open', 'closed']);
+    expect(socket.readyState).toBe(OncegateSocket.CLOSED);
+    await until(async () => {
+      expect(await recordInRedis(redis, String(socket.ticketId))).toMatchObject({
+        state: 'closed',
+        close_code: '3000',
+        close_reason: 'session_expired',
+        session_expires_at: String(expiryOf(first)),
+      });
+      return true;
+    });
+    expect(eventsOf(stage.service, socket.ticketId, 'renew')).toEqual([]);
+  });
+
+  test('goes on where the renewal is refused and the user then signs in', async () => {
+    const stage = await setStage();
+    const first = await bearer('ada', FIRST_TOKEN);
+    const fresh = await bearer('ada', '10m');
+    const ended = sessionEnd(stage, first);
+    const asked: string[] = [];
+    let signedIn = false;
+    const tokens = inTurn(first, first, 'Bearer signed.out');
+    const { socket, states, closes, errors, echo } = await open({
+      ...stage.options(() => (signedIn ? fresh : tokens())),
+      async onUnauthenticated({ code }) {
+        asked.push(code);
+        signedIn = true;
+      },
+    });
+
+    expect(await ended).toBe(3000);
+    await echo('after the end of the first token');
+    expect(asked).toEqual(['credentials_invalid']);
+    expect(await recordInRedis(redis, String(socket.ticketId))).toMatchObject({
+      state: 'open',
+      session_expires_at: String(expiryOf(fresh)),
+    });
+    expect([closes, errors]).toEqual([[], []]);
+    expect(states).toEqual(['issuing', 'connecting', 'open']);
+  });
+});

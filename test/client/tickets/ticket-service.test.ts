@@ -1,0 +1,297 @@
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { IssuedTicket } from '../../../client/options.ts';
+import { freePort } from '../../support/machine/free-port.ts';
+import { bearer } from '../../support/services/services.ts';
+import { nextMessage, open, problem, refusalOf, SOON, type Stage, setStage } from '../stage.ts';
+
+/** A ticket of a service, as an application would hand it on. */
+async function issue({ options }: Stage, wish: object = {}): Promise<Response> {
+  return fetch(options.tickets, {
+    method: 'POST',
+    headers: { Authorization: await bearer('ada'), 'Content-Type': 'application/json' },
+    body: JSON.stringify(wish),
+  });
+}
+
+describe('a ticket that a function gets', () => {
+  test('may be an answer of the service', async () => {
+    const stage = await setStage();
+    const wishes: object[] = [];
+    const { headers: _, ...options } = stage.options;
+    const socket = await open({
+      ...options,
+      path: '/room/7?seat=3',
+      audience: 'chat',
+      tickets: (wish) => {
+        wishes.push(wish);
+        return issue(stage, wish);
+      },
+    });
+    expect(JSON.parse(await nextMessage(socket))).toMatchObject({ type: 'hello', ticket_id: stage.issued()[0] });
+    expect(wishes).toEqual([{ path: '/room/7', audience: 'chat', claims: undefined }]);
+  });
+
+  test('may be a ticket that was issued otherwise', async () => {
+    const stage = await setStage();
+    const { headers: _, ...options } = stage.options;
+    const ticket = (await (await issue(stage)).json()) as IssuedTicket; // what POST /tickets answers
+    const socket = await open({ ...options, tickets: async () => ticket });
+    expect(JSON.parse(await nextMessage(socket))).toMatchObject({ type: 'hello', ticket_id: ticket.id });
+  });
+
+  test('is explained by the service that `records` names', async () => {
+    const stage = await setStage({ gateway: { GATEWAY_AUDIENCE: 'chat' } });
+    const tickets = () => issue(stage, { audience: 'news' });
+    const refused = await refusalOf({ ...stage.options, tickets, records: new URL(stage.options.tickets) });
+    expect(refused).toMatchObject({ code: 'audience_refused', ticketId: stage.issued()[0] });
+  });
+
+  test('is refused as the service refuses it', async () => {
+    const stage = await setStage();
+    const tickets = async () => problem(429, { code: 'pending_limit', retry: 'backoff', retry_after: 17 });
+    expect(await refusalOf({ ...stage.options, tickets })).toMatchObject({
+      code: 'pending_limit',
+      status: 429,
+      retry: 'backoff',
+      retryAfter: 17,
+    });
+  });
+
+  test.each([
+    ['the network is gone', async () => fetch(`http://127.0.0.1:${await freePort()}`)],
+    ['the answer breaks off', async () => new Response(broken('{"id":'), { status: 201 })],
+    ['it does not answer in time', () => new Promise<Response>(() => {})],
+    [
+      'it throws',
+      () => {
+        throw new Error('no token');
+      },
+    ],
+  ])('is worth another attempt where %s', async (_, tickets) => {
+    const stage = await setStage();
+    let asked = 0;
+    const socket = await open({
+      ...stage.options,
+      ...SOON,
+      timeoutMs: 1_000,
+      attempts: 2,
+      tickets: () => {
+        asked += 1;
+        return asked === 1 ? tickets() : issue(stage);
+      },
+    });
+    expect(socket.readyState).toBe(socket.OPEN);
+    expect(asked).toBe(2);
+  });
+});
+
+describe('what a function returns', () => {
+  const TICKET = {
+    id: 'AAAAAAAAAAAAAAAAAAAAAA',
+    url: 'ws://127.0.0.1:1',
+    protocols: ['oncegate.v1', 'oncegate.ticket.x'],
+  };
+
+  const none: ReadonlyArray<readonly [what: string, returned: unknown]> = [
+    ['nothing, for want of a return', undefined],
+    ['null', null],
+    ['a text', 'ogt_x'],
+    ['a list', [TICKET]],
+    ['no id', { ...TICKET, id: undefined }],
+    ['an id that is none', { ...TICKET, id: '../x' }],
+    ['no url', { ...TICKET, url: undefined }],
+    ['a url of another scheme', { ...TICKET, url: 'localhost:8081' }],
+    ['a url with a query', { ...TICKET, url: 'ws://127.0.0.1:1/?a' }],
+    ['a url with a space', { ...TICKET, url: 'ws://a b' }],
+    ['no protocols', { ...TICKET, protocols: undefined }],
+    ['an empty list of protocols', { ...TICKET, protocols: [] }],
+    ['protocols that are none', { ...TICKET, protocols: ['a b', ''] }],
+    ['a Response that is of another library', { ok: true, status: 201, json: async () => TICKET }],
+  ];
+
+  test.each(none)('is answer_unreadable where it is no ticket: %s', async (_, returned) => {
+    const tickets = async () => returned as IssuedTicket; // as an application without types has it
+    const refused = await refusalOf({ tickets, WebSocket: NeverMade as never });
+    expect(refused).toMatchObject({ code: 'answer_unreadable', retry: 'never' });
+  });
+
+  test.each(none.filter(([, returned]) => returned !== undefined))(
+    'is answer_unreadable where a Response has it: %s',
+    async (_, returned) => {
+      const tickets = async () => Response.json(returned, { status: 201 });
+      const refused = await refusalOf({ tickets, WebSocket: NeverMade as never });
+      expect(refused).toMatchObject({ code: 'answer_unreadable', status: 201, retry: 'never' });
+    },
+  );
+
+  test('is a refusal where it is the JSON of one', async () => {
+    const returned = await problem(429, { code: 'pending_limit', retry: 'backoff', retry_after: 17 }).json();
+    expect(await refusalOf({ tickets: async () => returned as IssuedTicket })).toMatchObject({
+      code: 'pending_limit',
+      status: 429,
+      retry: 'backoff',
+      retryAfter: 17,
+    });
+  });
+});
+
+/** With what is no ticket it does not come to a socket. */
+class NeverMade {
+  constructor() {
+    throw new Error('a WebSocket was made');
+  }
+}
+
+describe('the address of the ticket service', () => {
+  test.each([
+    ['', ''],
+    ['/', ''],
+    ['?tenant=1', '?tenant=1'],
+    ['/?tenant=1&of=/', '?tenant=1&of=/'],
+    ['//#there', '#there'],
+  ])('may end with %j: a record is behind its path', async (ending, kept) => {
+    const stage = await setStage({ gateway: { GATEWAY_AUDIENCE: 'chat' } });
+    const fetched = vi.spyOn(globalThis, 'fetch');
+    onTestFinished(() => void vi.restoreAllMocks());
+    const address = stage.options.tickets;
+    const options = { ...stage.options, audience: 'news', tickets: async () => issue(stage, { audience: 'news' }) };
+    for (const records of [address + ending, new URL(address + ending)]) {
+      expect(await refusalOf({ ...options, records })).toMatchObject({ code: 'audience_refused' });
+      expect(String(fetched.mock.lastCall?.[0])).toBe(`${address}/${stage.issued().at(-1)}${kept}`);
+    }
+  });
+
+  test.each(['/', '?tenant=1', '/?tenant=1'])('may end with %j: a ticket is issued there', async (ending) => {
+    const { options } = await setStage({ gateway: { GATEWAY_AUDIENCE: 'chat' } });
+    const refused = await refusalOf({ ...options, tickets: options.tickets + ending, audience: 'news' });
+    expect(refused).toMatchObject({ code: 'audience_refused', status: 403 });
+  });
+});
+
+/** A body that ends before it is complete. */
+function broken(beginning: string): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode(beginning));
+      controller.error(new TypeError('terminated'));
+    },
+  });
+}
+
+describe('an answer of the ticket service', () => {
+  test.each([
+    ['a page', new Response('<!doctype html>', { status: 200 }), 'answer_unreadable', 'never'],
+    ["an application's own JSON", Response.json({ ok: true }), 'answer_unreadable', 'never'],
+    ["an application's own 404", Response.json({ code: 'E_ROUTE' }, { status: 404 }), 'answer_unreadable', 'never'],
+    ["a proxy's 502", new Response('Bad Gateway', { status: 502 }), 'answer_unreadable', 'backoff'],
+    ["an application's own 401", Response.json({ code: 4711 }, { status: 401 }), 'credentials_missing', 'never'],
+  ] as const)('that is %s is none of its own', async (_, response, code, retry) => {
+    expect(await refusalOf({ tickets: async () => response })).toMatchObject({ code, status: response.status, retry });
+  });
+
+  test.each([
+    ['33', 33],
+    ['0', 0],
+    [new Date(Date.UTC(2031, 0, 1, 0, 1, 30)).toUTCString(), 90],
+  ])('has a Retry-After of a proxy obeyed: %s', async (told, retryAfter) => {
+    vi.useFakeTimers({ now: Date.UTC(2031, 0, 1), toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const response = new Response('', { status: 503, headers: { 'Retry-After': told } });
+    expect(await refusalOf({ tickets: async () => response })).toMatchObject({ retry: 'backoff', retryAfter });
+  });
+
+  test.each(['', '-5', '-2050', 'soon', 'Infinity', '1e999', '5, 5', new Date(0).toUTCString()])(
+    'has a Retry-After of %j ignored',
+    async (told) => {
+      const response = new Response('', { status: 503, headers: { 'Retry-After': told } });
+      expect(await refusalOf({ tickets: async () => response })).toMatchObject({ retryAfter: undefined });
+    },
+  );
+
+  test.each(['-1000', '"soon"', '"7"', '1e999', 'null', '[]'])('has a retry_after of %s ignored', async (told) => {
+    const body = `{"type":"urn:oncegate:problem:overloaded","retry":"backoff","retry_after":${told}}`;
+    const answer = (headers: Record<string, string>) => async () => new Response(body, { status: 503, headers });
+    expect(await refusalOf({ tickets: answer({ 'Retry-After': '9' }) })).toMatchObject({ retryAfter: 9 });
+    expect(await refusalOf({ tickets: answer({}) })).toMatchObject({ retryAfter: 5 }); // as the table has it
+  });
+
+  test.each([-1_000, 'soon'])('does not switch the backoff off with a retry_after of %s', async (retry_after) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    vi.spyOn(Math, 'random').mockReturnValue(0.5);
+    onTestFinished(() => void vi.restoreAllMocks());
+    const leaving = new AbortController();
+    let asked = 0;
+    const refused = refusalOf({
+      tickets: async () => {
+        asked += 1;
+        return problem(503, { code: 'newer', retry: 'backoff', retry_after });
+      },
+      attempts: 100_000,
+      signal: leaving.signal,
+    }).catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(asked).toBe(4); // at 0, 250, 750 and 1,750 ms
+    leaving.abort();
+    await refused;
+  });
+
+  test('says in words what the service says', async () => {
+    const refused = await refusalOf({ tickets: async () => problem(403, { code: 'csrf_refused', detail: 'Not so.' }) });
+    expect(refused).toMatchObject({ name: 'ConnectRefused', message: 'csrf_refused: Not so.' });
+  });
+
+  const elsewhere = JSON.stringify({ code: 'not_found', type: 'about:blank', status: 404 });
+
+  test.each([
+    [
+      'that the store is away',
+      problem(503, { code: 'store_unavailable', retry_after: 9 }),
+      { code: 'store_unavailable', status: 503, retry: 'backoff', retryAfter: 9 },
+      'store_unavailable',
+    ],
+    [
+      'that these are too many requests',
+      problem(429, { code: 'rate_limited', retry_after: 21 }),
+      { code: 'unexplained', status: undefined, retry: 'backoff', retryAfter: 21 },
+      'rate_limited',
+    ],
+    [
+      'that nobody is signed in',
+      problem(401, { code: 'credentials_invalid' }),
+      { code: 'unexplained', status: undefined, retry: 'backoff', retryAfter: undefined },
+      'credentials_invalid',
+    ],
+    [
+      'that there is no such ticket',
+      problem(404, { code: 'not_found' }),
+      { code: 'ticket_unknown', status: 401, retry: 'reissue' },
+      'not_found',
+    ],
+    [
+      'with a 404 of others',
+      new Response('<h1>Not Found</h1>', { status: 404 }),
+      { code: 'unexplained', status: undefined, retry: 'backoff' },
+      'answer_unreadable',
+    ],
+    [
+      'with a 404 of others, in JSON',
+      new Response(elsewhere, { status: 404, headers: { 'Content-Type': 'application/problem+json' } }),
+      { code: 'unexplained', status: undefined, retry: 'backoff' },
+      'answer_unreadable',
+    ],
+  ])('to the question why says %s', async (_, answer, told, cause) => {
+    const stage = await setStage({ tickets: { GATEWAY_URL: `ws://127.0.0.1:${await freePort()}` } });
+    const real = fetch;
+    const asked: string[] = [];
+    vi.stubGlobal('fetch', async (address: string, init?: RequestInit) => {
+      asked.push(String(init?.method));
+      return init?.method === 'POST' ? real(address, init) : answer;
+    });
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const refused = await refusalOf(stage.options);
+    expect(refused).toMatchObject({ ...told, ticketId: stage.issued()[0] });
+    expect(refused.cause).toMatchObject({ code: cause, status: answer.status });
+    expect(asked).toEqual(['POST', 'GET']);
+  });
+});
