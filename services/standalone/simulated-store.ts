@@ -14,7 +14,7 @@ import {
   type TicketStore,
 } from '../../shared/store/store.ts';
 import { splitTicketId, subjectDigest } from '../../shared/ticket/ticket.ts';
-import type { Simulations } from '../ticket/playground.ts';
+import type { Simulations } from '../ticket/pages/playground.ts';
 
 /** A cap that nobody takes back ends by itself. Milliseconds. */
 const LIMIT_MS = 60_000;

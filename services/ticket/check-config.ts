@@ -7,7 +7,7 @@ import { createStore } from '../../shared/store/create-store.ts';
 import { introspectionOf, issuerKeysOf, sessionRedisOf } from './authenticators/configured.ts';
 import { authenticationIsNeeded, authenticationRules } from './authenticators/rules.ts';
 import { checkIntrospection } from './authenticators/tokens/introspection.ts';
-import { policyRule } from './policy-file.ts';
+import { policyRule } from './issuing/policy-file.ts';
 
 /** One counterpart: what it is, and an attempt to reach it that throws where it fails. */
 interface Counterpart {

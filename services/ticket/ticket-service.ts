@@ -8,17 +8,17 @@ import type { Logger } from '../../shared/process/log.ts';
 import type { RunningService } from '../../shared/process/run-service.ts';
 import type { Settings } from '../../shared/settings/table.ts';
 import type { TicketStore } from '../../shared/store/store.ts';
-import { type Announcement, announcementOf } from './announce.ts';
 import type { Authenticator } from './authenticators/authenticator.ts';
 import {
   type AuthenticationContext,
   configuredAuthenticators,
   takesExistingLogin,
 } from './authenticators/configured.ts';
-import { issueDirectly } from './issue-directly.ts';
-import type { Playground } from './playground.ts';
-import { watchPolicy } from './policy-file.ts';
-import { createSteps, createTicketRouter, routerSettings } from './ticket-router.ts';
+import { issueDirectly } from './fronts/issue-directly.ts';
+import { createSteps, createTicketRouter, routerSettings } from './fronts/router.ts';
+import { type Announcement, announcementOf } from './issuing/announce.ts';
+import { watchPolicy } from './issuing/policy-file.ts';
+import type { Playground } from './pages/playground.ts';
 
 export interface TicketServiceOptions {
   readonly settings: Settings;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { TicketWish } from '../../services/ticket/issue-request.ts';
-import { applyPolicy, parsePolicy, policySchema } from '../../services/ticket/policy.ts';
+import type { TicketWish } from '../../services/ticket/issuing/issue-request.ts';
+import { applyPolicy, parsePolicy, policySchema } from '../../services/ticket/issuing/policy.ts';
 import { codeBlocks, codeOf, readText, tableRows } from './pages.ts';
 
 const page = readText('docs/policy.md');

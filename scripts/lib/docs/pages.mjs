@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { routesSchema } from '../../../dist/services/gateway/admission/routes.js';
-import { policySchema } from '../../../dist/services/ticket/policy.js';
+import { policySchema } from '../../../dist/services/ticket/issuing/policy.js';
 import { closeCodes, closeReasons } from '../../../dist/shared/close-codes.js';
 import { metricsTable } from '../../../dist/shared/metrics.js';
 import { problemOf, problemType } from '../../../dist/shared/problem.js';
@@ -186,7 +186,7 @@ function labelValues(values) {
 /** JSON Schema of a policy file, laid out as everything else is. */
 function schemaFiles() {
   const rows = [
-    ['docs/policy.schema.json', policySchema, 'Oncegate ticket policy', 'services/ticket/policy.ts'],
+    ['docs/policy.schema.json', policySchema, 'Oncegate ticket policy', 'services/ticket/issuing/policy.ts'],
     ['docs/routes.schema.json', routesSchema, 'Oncegate routes', 'services/gateway/admission/routes.ts'],
   ];
   return Object.fromEntries(rows.map((row) => [row[0], schemaFile(...row)]));

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { remember } from '../remember.ts';
+import { remember } from '../limits/bounded-map.ts';
 import type { Authentication } from './authenticator.ts';
 
 const MAX_ANSWERS = 10_000;

@@ -1,0 +1,86 @@
+import { clientAddress, type Trust } from '../../../../shared/http/client-address.ts';
+import { decoyHash, parsePasswordHash, passwordMatches } from '../../../../shared/logins/password.ts';
+import type { Users } from '../../../../shared/logins/users-file.ts';
+import { type Authentication, type Authenticator, credentialsOf } from '../authenticator.ts';
+import { CheckQueue } from './check-queue.ts';
+import type { NameThrottle } from './name-throttle.ts';
+import { VerifiedPasswords } from './verified-passwords.ts';
+
+export interface BasicOptions {
+  readonly users: Users;
+  readonly throttle: NameThrottle;
+  readonly trustProxy: Trust;
+}
+
+/** HTTP Basic (RFC 7617) against the users of a file. */
+export function createBasicAuthenticator({ users, throttle, trustProxy }: BasicOptions): Authenticator {
+  const decoy = decoyHash();
+  const verified = new VerifiedPasswords();
+  const queue = new CheckQueue();
+
+  async function matches(password: string, hash: string | undefined): Promise<boolean> {
+    const expected = hash === undefined ? null : parsePasswordHash(hash);
+    // An unknown name costs as much as a known one: response times give no names away.
+    const same = await passwordMatches(password, expected ?? decoy);
+    return expected !== null && same;
+  }
+
+  async function heldUp(name: string, address: string): Promise<Authentication | undefined> {
+    const retryAfterSeconds = await throttle.heldUp(name, address);
+    return retryAfterSeconds === undefined
+      ? undefined
+      : { kind: 'unavailable', code: 'rate_limited', retryAfterSeconds };
+  }
+
+  async function check(userPass: UserPass, hash: string | undefined, address: string): Promise<Authentication> {
+    const { name, password } = userPass;
+    // Those before it in the line may have used up what one address may get wrong.
+    const held = await heldUp(name, address);
+    if (held !== undefined) return held;
+    if (await matches(password, hash)) return principalOf(name);
+    await throttle.failed(name, address);
+    return { kind: 'invalid' };
+  }
+
+  return {
+    challenge: () => 'Basic realm="oncegate", charset="UTF-8"',
+
+    async authenticate(request) {
+      const encoded = credentialsOf(request, 'basic');
+      if (encoded === undefined) return { kind: 'none' };
+      const userPass = decodeUserPass(encoded);
+      if (userPass === null) return { kind: 'invalid' };
+      const { name, password } = userPass;
+      const hash = users.get(name);
+      const address = clientAddress(request, trustProxy);
+      // Before what is remembered: else whoever is held up could go on guessing what its owner just used.
+      const held = await heldUp(name, address);
+      if (held !== undefined) return held;
+      const known = verified.find(name, password, hash);
+      if (known !== undefined && (await known)) return principalOf(name);
+
+      const checked = queue.run(address, () => check(userPass, hash, address));
+      const right = checked.then((found) => found?.kind === 'principal');
+      await verified.remember(name, password, hash, right);
+      return (await checked) ?? { kind: 'unavailable', code: 'overloaded' };
+    },
+  };
+}
+
+interface UserPass {
+  readonly name: string;
+  readonly password: string;
+}
+
+function principalOf(name: string): Authentication {
+  return { kind: 'principal', principal: { subject: name } };
+}
+
+function decodeUserPass(encoded: string): UserPass | null {
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(encoded)) return null;
+  const bytes = Buffer.from(encoded, 'base64');
+  const text = bytes.toString('utf8');
+  const colon = text.indexOf(':');
+  if (colon < 1 || !Buffer.from(text, 'utf8').equals(bytes)) return null;
+  return { name: text.slice(0, colon), password: text.slice(colon + 1) };
+}

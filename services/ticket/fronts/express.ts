@@ -1,0 +1,95 @@
+import type { Request, Router } from 'express';
+import type { Registry } from 'prom-client';
+import { createMetrics } from '../../../shared/metrics.ts';
+import { createLogger, type Logger } from '../../../shared/process/log.ts';
+import { type Environment, loadSettings, readEnvironment } from '../../../shared/settings/load.ts';
+import { createStore, usesRedis } from '../../../shared/store/create-store.ts';
+import { isSubject } from '../../../shared/ticket/ticket.ts';
+import { type Authenticator, isAmbient } from '../authenticators/authenticator.ts';
+import { announcementOf } from '../issuing/announce.ts';
+import { policyRule, watchPolicy } from '../issuing/policy-file.ts';
+import { createTicketRouter, routerSettings } from './router.ts';
+
+/** Who an application says that the caller is. */
+export interface ApplicationPrincipal {
+  /** 1 to 256 characters without control characters. */
+  readonly subject: string;
+  /** When the login ends, whole Unix ms; the connection ends with it. Absent where it does not. */
+  readonly expiresAt?: number;
+  /** Put into every ticket, above the claims that the caller asks for; at most 4,096 bytes as JSON. */
+  readonly claims?: Readonly<Record<string, unknown>>;
+}
+
+type SignedIn = ApplicationPrincipal | null | undefined;
+
+export interface TicketRouterOptions {
+  /** The caller of a request, by the application's own login; null or undefined where nobody is signed in. */
+  readonly authenticate: (request: Request) => SignedIn | Promise<SignedIn>;
+  /**
+   * Whether requests from other sites are refused (`csrf_refused`). Leave it on unless the login is not
+   * a cookie. Default: true, except for requests with an `Authorization` header that only a script can set.
+   */
+  readonly csrf?: boolean;
+  /** The challenge of a 401 (RFC 9110 §11.6.1). Default: `Application realm="oncegate"`. */
+  readonly challenge?: string;
+  /** Settings by the names of their environment variables. Default: the environment and `.env`. */
+  readonly settings?: Environment;
+  /** Default: JSON lines on stdout. */
+  readonly log?: Logger;
+}
+
+export interface EmbeddedTicketRouter extends Router {
+  /** The Prometheus metrics of the routes. */
+  readonly metrics: Registry;
+  /** Lets go of the store and of the policy file. */
+  close(): Promise<void>;
+}
+
+/**
+ * The routes of the ticket service for an existing Express application:
+ * `app.use(ticketRouter({ authenticate: (request) => request.user && { subject: request.user.id } }))`.
+ *
+ * @throws TypeError naming every fault of the settings
+ */
+export function ticketRouter(options: TicketRouterOptions): EmbeddedTicketRouter {
+  const loaded = loadSettings(options.settings ?? readEnvironment(), [policyRule]);
+  if (!loaded.ok) throw new TypeError(`oncegate is not configured well:\n${loaded.faults.join('\n')}`);
+  const { settings } = loaded;
+  const log = options.log ?? createLogger(settings.logLevel, { service: 'ticket' });
+  const store = createStore(settings, log);
+  if (!usesRedis(settings)) log.warn({ event: 'memory_store' }, 'no REDIS_URL: no gateway finds these tickets');
+  const metrics = createMetrics(['ticket']);
+  const policy = watchPolicy(settings, log);
+  const router = createTicketRouter({
+    store,
+    log,
+    metrics,
+    authenticators: [applicationAuthenticator(options)],
+    policy: policy.current,
+    announcement: announcementOf(settings),
+    ...routerSettings(settings),
+  });
+  const close = (): Promise<void> => {
+    policy.end();
+    return store.end();
+  };
+  return Object.assign(router, { metrics: metrics.registry, close });
+}
+
+function applicationAuthenticator({ authenticate, csrf = true, challenge }: TicketRouterOptions): Authenticator {
+  return {
+    challenge: () => challenge ?? 'Application realm="oncegate"',
+    async authenticate(request) {
+      const principal = await authenticate(request as Request); // the router hands on what express gave it
+      if (principal === null || principal === undefined) return { kind: 'none' };
+      const { subject, expiresAt } = principal;
+      if (!isSubject(subject)) throw new TypeError('authenticate() gave a subject that cannot be one');
+      if (expiresAt !== undefined && !Number.isSafeInteger(expiresAt)) {
+        throw new TypeError('authenticate() gave an expiresAt that is not whole Unix ms');
+      }
+      if (expiresAt !== undefined && expiresAt <= Date.now()) return { kind: 'invalid' };
+      const ambient = csrf && isAmbient(request.headers.authorization);
+      return { kind: 'principal', principal: { ...principal, ...(ambient && { ambient }) } };
+    },
+  };
+}

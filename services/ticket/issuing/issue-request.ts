@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import type { FieldError } from '../../../shared/refusals.ts';
+import { AUDIENCE, AUDIENCE_FORM } from '../../../shared/ticket/audience.ts';
+import { claimsFault } from '../../../shared/ticket/claims.ts';
+import { isSubject } from '../../../shared/ticket/ticket.ts';
+
+/** What a caller may ask of a ticket; all of it optional. */
+export interface TicketWish {
+  readonly audience?: string | undefined;
+  readonly path?: string | undefined;
+  /** A JSON object. */
+  readonly claims?: Readonly<Record<string, unknown>> | undefined;
+  readonly ttlSeconds?: number | undefined;
+  readonly subject?: string | undefined;
+}
+
+export type ParsedWish =
+  | { readonly ok: true; readonly wish: TicketWish }
+  | { readonly ok: false; readonly errors: FieldError[] };
+
+const MAX_PATH_LENGTH = 1_024;
+
+const FIELDS = 'audience, path, claims, ttl_seconds, subject';
+
+/** Reads the body of a `POST /tickets`. */
+export type WishParser = (body: unknown) => ParsedWish;
+
+/** A parser that reports every field that is out of bounds; made once, because the schema is costly to make. */
+export function createWishParser(maxTtlSeconds: number): WishParser {
+  const schema = wishSchema(maxTtlSeconds);
+  return (body) => {
+    const parsed = schema.safeParse(body ?? {});
+    if (!parsed.success) return { ok: false, errors: parsed.error.issues.map(fieldError) };
+    const { audience, path, claims, ttl_seconds: ttlSeconds, subject } = parsed.data;
+    return { ok: true, wish: { audience, path, claims, ttlSeconds, subject } };
+  };
+}
+
+function wishSchema(maxTtlSeconds: number) {
+  const ttl = `must be a whole number from 1 to ${maxTtlSeconds} (seconds)`;
+  const audience = `must be ${AUDIENCE_FORM}`;
+  const subject = 'must be 1 to 256 characters without control characters';
+  return z.strictObject(
+    {
+      audience: z.string({ error: audience }).regex(AUDIENCE, { error: audience }).optional(),
+      path: z.string({ error: PATH_ERROR }).refine(isPath, { error: PATH_ERROR }).optional(),
+      claims: z.unknown().optional().transform(checkedClaims),
+      ttl_seconds: z.int({ error: ttl }).min(1, { error: ttl }).max(maxTtlSeconds, { error: ttl }).optional(),
+      subject: z.string({ error: subject }).refine(isSubject, { error: subject }).optional(),
+    },
+    {
+      error: (issue) =>
+        issue.code === 'unrecognized_keys'
+          ? `has a field that is not known; the fields are ${FIELDS}`
+          : `must be a JSON object with some of ${FIELDS}`,
+    },
+  );
+}
+
+const PATH_ERROR = `must be an absolute path of at most ${MAX_PATH_LENGTH} characters, percent-encoded as a browser sends it, without query or dot segments`;
+
+/** Only a path that arrives as it was written can ever be equal to the one in the upgrade request. */
+function isPath(path: string): boolean {
+  if (path.length > MAX_PATH_LENGTH || !/^\/(?!\/)[!-~]*$/.test(path) || /[?#\\]/.test(path)) return false;
+  return new URL(`http://host${path}`).pathname === path;
+}
+
+function checkedClaims(claims: unknown, context: z.RefinementCtx): Readonly<Record<string, unknown>> | undefined {
+  if (claims === undefined) return undefined;
+  const fault = claimsFault(claims);
+  if (fault !== undefined) {
+    context.addIssue({ code: 'custom', message: fault });
+    return z.NEVER;
+  }
+  return claims as Readonly<Record<string, unknown>>; // without a fault it is an object
+}
+
+function fieldError(issue: { path: PropertyKey[]; message: string }): FieldError {
+  return { pointer: ['#', ...issue.path.map(String)].join('/'), detail: issue.message };
+}

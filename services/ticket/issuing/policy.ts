@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import { parseJsonFile } from '../../../shared/files/json-file.ts';
+import type { ParsedFile } from '../../../shared/files/watched-file.ts';
+import type { Refusal } from '../../../shared/refusals.ts';
+import { AUDIENCE } from '../../../shared/ticket/audience.ts';
+import { claimsFault } from '../../../shared/ticket/claims.ts';
+import { fitsPattern } from '../../../shared/ticket/pattern.ts';
+import type { TicketWish } from './issue-request.ts';
+
+const subjectPattern = z.string().min(1).max(256).describe('A subject, in which * stands for any run of characters.');
+const pathPattern = z
+  .string()
+  .regex(/^\/[!-~]*$/)
+  .max(1_024)
+  .describe('A path, in which * stands for any run of characters.');
+const claims = z.preprocess(
+  (value, context) => {
+    // Looked at before zod does: its records leave out a key named __proto__ without a word.
+    const fault = claimsFault(value);
+    if (fault === undefined) return value;
+    context.addIssue({ code: 'custom', message: fault });
+    return {};
+  },
+  z.record(z.string(), z.unknown()),
+);
+
+const ruleSchema = z.strictObject({
+  subjects: z.array(subjectPattern).min(1).describe('Whom the rule is for.'),
+  audiences: z
+    .array(z.string().regex(AUDIENCE))
+    .min(1)
+    .optional()
+    .describe(
+      'The audiences that may be asked for. A ticket without one gets it where there is only one. Absent: any.',
+    ),
+  paths: z.array(pathPattern).min(1).optional().describe('The paths that may be asked for; one must be. Absent: any.'),
+  max_ttl_seconds: z.int().min(1).max(300).optional().describe('The longest time to live.'),
+  add_claims: claims.optional().describe('Claims that every ticket gets, above those that were asked for.'),
+  drop_claims: z.array(z.string().min(1)).optional().describe('Claims that are taken out of what was asked for.'),
+});
+
+/** The schema of a policy file, as it is published in docs/policy.schema.json. */
+export const policySchema = z.strictObject({
+  $schema: z.string().optional(),
+  rules: z
+    .array(ruleSchema)
+    .min(1)
+    .describe('The first rule that fits the subject decides. Without one the subject gets no ticket.'),
+});
+
+export type Policy = z.infer<typeof policySchema>;
+
+/** Reads a policy file; each fault is named with its path in the file. */
+export function parsePolicy(content: string): ParsedFile<Policy> {
+  return parseJsonFile(policySchema, content);
+}
+
+export type Judged =
+  | { readonly ok: true; readonly wish: TicketWish }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+/** What a subject gets of what it asked for, by the first rule that is for it. */
+export function applyPolicy(policy: Policy | undefined, subject: string, wish: TicketWish): Judged {
+  if (policy === undefined) return { ok: true, wish };
+  const rule = policy.rules.find(({ subjects }) => subjects.some((pattern) => fitsPattern(subject, pattern)));
+  if (rule === undefined)
+    return {
+      ok: false,
+      refusal: { code: 'subject_refused', detail: 'No rule of the ticket policy is for this subject.' },
+    };
+
+  const audience = wish.audience ?? (rule.audiences?.length === 1 ? rule.audiences[0] : undefined);
+  if (rule.audiences !== undefined && (audience === undefined || !rule.audiences.includes(audience))) {
+    return {
+      ok: false,
+      refusal: { code: 'audience_refused', detail: 'The ticket policy does not allow this audience.' },
+    };
+  }
+  const { path } = wish;
+  if (rule.paths !== undefined && (path === undefined || !rule.paths.some((pattern) => fitsPattern(path, pattern)))) {
+    return {
+      ok: false,
+      refusal: {
+        code: 'path_refused',
+        detail: 'The ticket policy does not allow this path. Ask for one that it does.',
+      },
+    };
+  }
+  const longest = rule.max_ttl_seconds;
+  const ttlSeconds = longest === undefined ? wish.ttlSeconds : Math.min(wish.ttlSeconds ?? longest, longest);
+  return { ok: true, wish: { ...wish, audience, ttlSeconds, claims: withClaims(wish.claims, rule) } };
+}
+
+function withClaims(
+  wished: TicketWish['claims'],
+  { add_claims: add, drop_claims: drop = [] }: Policy['rules'][number],
+): TicketWish['claims'] {
+  if (wished === undefined && add === undefined) return undefined;
+  const kept = Object.entries(wished ?? {}).filter(([name]) => !drop.includes(name));
+  return { ...Object.fromEntries(kept), ...add };
+}

@@ -1,0 +1,100 @@
+import express, { type Request, type Response, Router } from 'express';
+import type { Metrics } from '../../../shared/metrics.ts';
+import type { Logger } from '../../../shared/process/log.ts';
+import { counted } from '../../../shared/store/create-store.ts';
+import type { GatewayCommand, TicketRecord, TicketStore } from '../../../shared/store/store.ts';
+import { isTicketId } from '../../../shared/ticket/ticket.ts';
+import type { Refuse } from '../answers/answering.ts';
+import { mayActFor, type Principal } from '../authenticators/authenticator.ts';
+import type { Issue } from '../issuing/issue.ts';
+import type { TicketRules } from '../issuing/issue-ticket.ts';
+import type { SignedIn, SignInMiddleware } from '../sign-in/sign-in.ts';
+import { presentTicket, timestamp } from './present.ts';
+
+export interface TicketRoutesOptions {
+  readonly store: TicketStore;
+  readonly signIn: SignInMiddleware;
+  readonly issue: Issue;
+  readonly rules: TicketRules;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly refuse: Refuse;
+}
+
+/** Room for the largest claims and the fields around them; more is not read. */
+const MAX_BODY = '16kb';
+
+/** Reads a body: whatever type it claims to have, it is JSON or it is refused. */
+export const readBody = express.json({ limit: MAX_BODY, inflate: false, type: () => true });
+
+/** The routes of tickets: ask for one, look at one's own, withdraw one, renew what it bought. */
+export function createTicketRoutes(options: TicketRoutesOptions): Router {
+  const { store, signIn, issue, rules, log, metrics, refuse } = options;
+  const router = Router({ caseSensitive: true });
+
+  async function list(_request: Request, response: SignedIn): Promise<void> {
+    const records = await counted(metrics, 'list', store.list(response.locals.principal.subject));
+    response.json({ tickets: records.map(presentTicket) });
+  }
+
+  /** The record of a ticket that the caller may see. Another subject's, and one that never was, get the same answer. */
+  async function ownRecord(id: string, principal: Principal): Promise<TicketRecord | null> {
+    const record = isTicketId(id) ? await counted(metrics, 'read', store.read(id)) : null;
+    return record !== null && mayActFor(principal, record.subject) ? record : null;
+  }
+
+  async function show(request: Request<{ id: string }>, response: SignedIn): Promise<void> {
+    const { principal } = response.locals;
+    const record = await ownRecord(request.params.id, principal);
+    if (record === null) return refuse(response, { code: 'not_found' }, principal.subject);
+    response.json(presentTicket(record));
+  }
+
+  async function revoke(request: Request<{ id: string }>, response: SignedIn): Promise<void> {
+    const { principal } = response.locals;
+    const record = await ownRecord(request.params.id, principal);
+    if (record === null) return refuse(response, { code: 'not_found' }, principal.subject);
+    const { id, subject } = record;
+    const outcome = await counted(metrics, 'revoke', store.revoke({ id, subject }));
+    if (outcome.code === 'unknown') return refuse(response, { code: 'not_found' }, principal.subject);
+    if (outcome.code !== 'ended') log.info({ event: 'revoke', ticket_id: id, subject });
+    if (outcome.code === 'closing')
+      await tell(outcome.gatewayId, { command: 'close', ticket_id: id, reason: 'revoked' });
+    response.status(204).end();
+  }
+
+  async function renew(request: Request<{ id: string }>, response: SignedIn): Promise<void> {
+    const { principal } = response.locals;
+    const record = await ownRecord(request.params.id, principal);
+    if (record === null) return refuse(response, { code: 'not_found' }, principal.subject);
+    const { id, subject } = record;
+    const maxSessionMs = rules.maxSessionSeconds * 1000;
+    const renewing = store.renew({ id, subject, maxSessionMs, credentialsExpireAt: principal.expiresAt });
+    const outcome = await counted(metrics, 'renew', renewing);
+    if (outcome.code !== 'renewed') return refuse(response, { code: 'not_found' }, principal.subject);
+    const { sessionExpiresAt } = outcome;
+    log.info({ event: 'renew', ticket_id: id, subject });
+    await tell(outcome.gatewayId, { command: 'renew', ticket_id: id, session_expires_at: sessionExpiresAt });
+    response.json({ id, session_expires_at: timestamp(sessionExpiresAt) });
+  }
+
+  /** Should the command be lost, the gateway learns it with its next lease. */
+  async function tell(gatewayId: string, command: GatewayCommand): Promise<void> {
+    await counted(metrics, 'control', store.command(gatewayId, command)).catch(() => {});
+  }
+
+  const methodNotAllowed =
+    (...allow: string[]) =>
+    (_request: Request, response: Response): void =>
+      refuse(response, { code: 'method_not_allowed', allow });
+
+  router.post('/tickets', signIn, readBody, (request, response: SignedIn) => issue(request, response, response.locals));
+  router.get('/tickets', signIn, list);
+  router.all('/tickets', methodNotAllowed('GET', 'HEAD', 'POST'));
+  router.get('/tickets/:id', signIn, show);
+  router.delete('/tickets/:id', signIn, revoke);
+  router.all('/tickets/:id', methodNotAllowed('GET', 'HEAD', 'DELETE'));
+  router.post('/tickets/:id/renew', signIn, renew);
+  router.all('/tickets/:id/renew', methodNotAllowed('POST'));
+  return router;
+}

@@ -1,0 +1,56 @@
+import type { IncomingMessage } from 'node:http';
+import type { Refusal } from '../../../shared/refusals.ts';
+import { hostOfOrigin } from '../../../shared/ticket/origin.ts';
+
+/** What makes a request one that a form or an image could not have sent. */
+const CUSTOM_HEADERS = ['x-requested-with', 'x-oncegate'];
+
+const SAFE_METHODS: readonly (string | undefined)[] = ['GET', 'HEAD', 'OPTIONS'];
+
+/**
+ * Whether a request whose credentials the browser added by itself may have been made by another site
+ * (ASVS 3.5.1 to 3.5.3). SameSite cookies are no substitute: a sibling subdomain is the same site.
+ *
+ * @param host the host that the client asked for
+ * @param allowedOrigins other origins whose pages may ask for tickets
+ */
+export function csrfRefusal(
+  request: IncomingMessage,
+  host: string,
+  allowedOrigins: readonly string[],
+): Refusal | undefined {
+  if (SAFE_METHODS.includes(request.method)) return undefined;
+  const { origin, 'sec-fetch-site': site, 'content-type': contentType = '' } = request.headers;
+
+  const deliberate =
+    /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;|$)/i.test(contentType.trim()) ||
+    CUSTOM_HEADERS.some((name) => request.headers[name] !== undefined);
+  if (!deliberate) {
+    return {
+      code: 'csrf_refused',
+      detail: 'With a cookie the request needs Content-Type: application/json or an X-Requested-With header.',
+    };
+  }
+
+  const listed = origin !== undefined && allowedOrigins.includes(origin);
+  const own = origin !== undefined && isOwn(origin, host.toLowerCase());
+  if (origin !== undefined && !own && !listed) {
+    return {
+      code: 'csrf_refused',
+      detail: 'With a cookie the Origin must be that of this host, or one of ALLOWED_ORIGINS.',
+    };
+  }
+  if (typeof site === 'string' && site !== 'same-origin' && site !== 'none' && !listed) {
+    return {
+      code: 'csrf_refused',
+      detail: 'With a cookie Sec-Fetch-Site must be same-origin, unless the Origin is in ALLOWED_ORIGINS.',
+    };
+  }
+  return undefined;
+}
+
+/** A proxy may name the scheme's own port in the host; an origin never does (RFC 6454 §6.2). */
+function isOwn(origin: string, host: string): boolean {
+  const own = hostOfOrigin(origin);
+  return own !== null && (own === host || `${own}:${origin.startsWith('https:') ? 443 : 80}` === host);
+}

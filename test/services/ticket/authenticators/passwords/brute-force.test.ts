@@ -1,0 +1,243 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { hashPassword } from '../../../../../shared/logins/password.ts';
+import { createKeys } from '../../../../../shared/store/keys.ts';
+import { subjectDigest } from '../../../../../shared/ticket/ticket.ts';
+import { type HttpReply, httpRequest } from '../../../../support/http/http-request.ts';
+import { basic, quickHash } from '../../../../support/logins/passwords.ts';
+import { atEnd } from '../../../../support/machine/teardown.ts';
+import { until } from '../../../../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../../../../support/redis/redis.ts';
+import { type ServiceProcess, startService } from '../../../../support/services/services.ts';
+
+const ATTACKER = '127.0.0.2';
+const HOME = '127.0.0.1';
+
+/** Documented with the settings: how long a name can be held up at the most. */
+const LONGEST_MS = 60_000;
+
+const keys = createKeys('oncegate:');
+let redis: RedisServer;
+let services: [ServiceProcess, ServiceProcess];
+
+beforeAll(async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'oncegate-brute-'));
+  atEnd(async () => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'users');
+  // Real hashes: what an attack costs the others is the time that each of its guesses takes.
+  const users = ['ada', 'bob', 'carol'].map(async (name) => `${name}:${await hashPassword(`${name}'s own`)}`);
+  const quick = ['dora', 'eve'].map((name) => `${name}:${quickHash(`${name}'s own`)}`);
+  writeFileSync(file, `${[...(await Promise.all(users)), ...quick].join('\n')}\n`);
+  redis = await startRedis();
+  const env = {
+    REDIS_URL: redis.url,
+    AUTH_USERS_FILE: file,
+    MAX_PENDING_PER_SUBJECT: '10000',
+    REDIS_TIMEOUT_MS: '5000',
+  };
+  services = [await startService('ticket', env), await startService('ticket', env)];
+  for (const { adminPort } of services) {
+    await until(async () => (await httpRequest(adminPort, '/readyz')).status === 200);
+  }
+});
+
+beforeEach(() => redis.client.flushall());
+
+const signIn = (port: number, name: string, password: string, from: string): Promise<HttpReply> =>
+  httpRequest(port, '/tickets', { method: 'POST', from, headers: { Authorization: basic(name, password) } });
+const owner = (port: number, name: string, from: string): Promise<HttpReply> =>
+  signIn(port, name, `${name}'s own`, from);
+
+/** 50 guesses a second for some seconds, each on its way whatever became of the one before. */
+async function attack(seconds: number, guess: (index: number) => Promise<HttpReply>): Promise<HttpReply[]> {
+  const guesses: Array<Promise<HttpReply>> = [];
+  const start = performance.now();
+  for (let index = 0; index < seconds * 50; index += 1) {
+    guesses.push(guess(index));
+    await pause(Math.max(0, start + (index + 1) * 20 - performance.now()));
+  }
+  return Promise.all(guesses);
+}
+
+interface Visit {
+  readonly status: number;
+  readonly tookMs: number;
+}
+
+/** Somebody who signs in again and again until told to stop. */
+function visitor(visit: () => Promise<HttpReply>): { stop(): Promise<Visit[]> } {
+  const visits: Visit[] = [];
+  let stopped = false;
+  const running = (async () => {
+    while (!stopped) {
+      const start = performance.now();
+      const { status } = await visit();
+      visits.push({ status, tookMs: performance.now() - start });
+      await pause(50);
+    }
+  })();
+  return {
+    async stop() {
+      stopped = true;
+      await running;
+      return visits;
+    },
+  };
+}
+
+const statusesOf = (replies: ReadonlyArray<{ readonly status: number }>): number[] =>
+  [...new Set(replies.map(({ status }) => status))].sort();
+const codesOf = (replies: readonly HttpReply[]): unknown[] => [...new Set(replies.map(({ body }) => body.code))].sort();
+const countOf = async (kind: string, key: string): Promise<number> =>
+  Number(await redis.client.get(keys.rate(kind, subjectDigest(key))));
+
+describe('50 wrong passwords a second from one address', () => {
+  test.each<readonly [string, (index: number) => string]>([
+    ['one name', () => 'ada'],
+    ['one name that nobody has', () => 'nobody'],
+    ['a name of its own for each', (index) => `nobody-${index}`],
+  ])('for %s harm nobody else', { timeout: 120_000 }, async (_name, nameOf) => {
+    const [{ port }] = services;
+    const bystander = visitor(() => owner(port, 'bob', HOME));
+    const victim = visitor(() => owner(port, 'ada', HOME));
+    const guesses = await attack(4, (index) => signIn(port, nameOf(index), `guess ${index}`, ATTACKER));
+    const visits = [...(await bystander.stop()), ...(await victim.stop())];
+
+    expect(statusesOf(visits)).toEqual([201]);
+    expect(visits.length).toBeGreaterThan(10);
+    expect(Math.max(...visits.map(({ tookMs }) => tookMs))).toBeLessThan(5_000);
+    expect(guesses).toHaveLength(200);
+    expect(guesses.filter(({ status }) => status === 201)).toEqual([]);
+    expect(codesOf(guesses)).not.toContain(undefined);
+    for (const code of codesOf(guesses)) expect(['credentials_invalid', 'rate_limited', 'overloaded']).toContain(code);
+    for (const { headers } of guesses.filter(({ status }) => status !== 401)) {
+      expect(Number(headers['retry-after'])).toBeGreaterThanOrEqual(1);
+      expect(Number(headers['retry-after'])).toBeLessThanOrEqual(LONGEST_MS / 1_000);
+    }
+    expect((await owner(port, 'ada', HOME)).status).toBe(201);
+    expect((await owner(port, 'ada', '127.0.0.3')).status).toBe(201);
+  });
+});
+
+describe('guessing one name from one address', () => {
+  test('is held up after ten wrong passwords, those on the way at once included', { timeout: 120_000 }, async () => {
+    const guesses = await Promise.all(
+      services.flatMap(({ port }) =>
+        Array.from({ length: 20 }, (_, index) => signIn(port, 'carol', `guess ${port} ${index}`, ATTACKER)),
+      ),
+    );
+
+    // Each service has two checks under way when the tenth is counted.
+    const wrong = guesses.filter(({ status }) => status === 401).length;
+    expect(wrong).toBeGreaterThanOrEqual(10);
+    expect(wrong).toBeLessThanOrEqual(10 + 2 * services.length);
+    expect(codesOf(guesses)).toEqual(['credentials_invalid', 'rate_limited']);
+  });
+
+  test('counts for all services together, and holds up nobody else', async () => {
+    for (let index = 0; index < 10; index += 1) {
+      const { port } = services[index % 2 === 0 ? 0 : 1];
+      expect((await signIn(port, 'dora', `guess ${index}`, ATTACKER)).status).toBe(401);
+    }
+
+    expect(await countOf('name-address', JSON.stringify(['dora', ATTACKER]))).toBe(10);
+    for (const { port } of services) {
+      expect((await signIn(port, 'dora', 'guess', ATTACKER)).body.code).toBe('rate_limited');
+      expect((await owner(port, 'dora', HOME)).status).toBe(201);
+      expect((await owner(port, 'eve', ATTACKER)).status).toBe(201);
+    }
+  });
+
+  test('says nothing about a password that its owner has just used', async () => {
+    const [{ port }] = services;
+    for (let index = 0; index < 10; index += 1) await signIn(port, 'dora', `guess ${index}`, ATTACKER);
+    expect((await owner(port, 'dora', HOME)).status).toBe(201);
+
+    const [right, wrong] = [await owner(port, 'dora', ATTACKER), await signIn(port, 'dora', 'guess', ATTACKER)];
+    expect([right.status, right.body.code]).toEqual([429, 'rate_limited']);
+    expect(right.body).toEqual(wrong.body);
+  });
+
+  test('never adds up to holding up the name everywhere', async () => {
+    await Promise.all(
+      Array.from({ length: 300 }, (_, index) =>
+        signIn(services[index % 2 === 0 ? 0 : 1].port, 'dora', `guess ${index}`, ATTACKER),
+      ),
+    );
+
+    expect(await countOf('name', 'dora')).toBe(10);
+  });
+});
+
+describe('guessing one name from many addresses', () => {
+  const crowd = Array.from({ length: 10 }, (_, index) => `127.0.1.${index + 1}`);
+  const nameKey = keys.rate('name', subjectDigest('dora'));
+
+  /** A hundred wrong passwords, ten of each address, over both services. */
+  async function guessAll(): Promise<void> {
+    for (const [turn, from] of crowd.entries()) {
+      for (let index = 0; index < 10; index += 1) {
+        const { port } = services[index % 2 === 0 ? 0 : 1];
+        expect((await signIn(port, 'dora', `guess ${turn} ${index}`, from)).status).toBe(401);
+      }
+    }
+  }
+
+  test('holds up the name for everybody, and for no longer than a minute', { timeout: 120_000 }, async () => {
+    await guessAll();
+    const left = await redis.client.pttl(nameKey);
+
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThanOrEqual(LONGEST_MS);
+    for (const { port } of services) {
+      const held = await owner(port, 'dora', HOME);
+      expect([held.status, held.body.code]).toEqual([429, 'rate_limited']);
+      expect(Number(held.headers['retry-after'])).toBeLessThanOrEqual(Math.ceil(left / 1_000));
+      expect((await owner(port, 'eve', HOME)).status).toBe(201);
+    }
+
+    // Whoever goes on does not make it any longer.
+    for (const from of [...crowd, '127.0.2.1']) await signIn(services[0].port, 'dora', 'once more', from);
+    expect(await redis.client.pttl(nameKey)).toBeLessThanOrEqual(left);
+    await redis.client.pexpire(nameKey, 1);
+    await until(async () => (await redis.client.exists(nameKey)) === 0);
+    expect((await owner(services[0].port, 'dora', HOME)).status).toBe(201);
+  });
+});
+
+describe('wrong credentials of any kind from one address', () => {
+  const malformed = (port: number, from: string): Promise<HttpReply> =>
+    httpRequest(port, '/tickets', { from, headers: { Authorization: 'Basic :' } });
+
+  test('are no longer looked at after a hundred', { timeout: 120_000 }, async () => {
+    for (let index = 0; index < 100; index += 1) {
+      const { port } = services[index % 2 === 0 ? 0 : 1];
+      expect((await malformed(port, ATTACKER)).status).toBe(401);
+    }
+
+    for (const { port } of services) {
+      expect((await malformed(port, ATTACKER)).body.code).toBe('rate_limited');
+      expect((await owner(port, 'eve', ATTACKER)).body.code).toBe('rate_limited');
+      expect((await httpRequest(port, '/tickets', { from: ATTACKER })).body.code).toBe('credentials_missing');
+      expect((await owner(port, 'eve', HOME)).status).toBe(201);
+    }
+    const left = await redis.client.pttl(keys.rate('failures', subjectDigest(ATTACKER)));
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThanOrEqual(LONGEST_MS);
+  });
+});
+
+test('what is counted names nobody', async () => {
+  await signIn(services[0].port, 'dora', 'a guess', ATTACKER);
+  const names = await redis.client.keys('*');
+
+  expect(names).toHaveLength(3);
+  for (const name of names) {
+    expect(name).toMatch(/^oncegate:rate:(?:failures|name|name-address):[A-Za-z0-9_-]{11}$/);
+    expect(await redis.client.get(name)).toBe('1');
+    expect(await redis.client.pttl(name)).toBeGreaterThan(0);
+  }
+});

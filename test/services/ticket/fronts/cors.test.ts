@@ -1,0 +1,253 @@
+import { describe, expect, test } from 'vitest';
+import { type HttpReply, type HttpRequestOptions, httpRequest } from '../../../support/http/http-request.ts';
+import { type InProcess, runTicketService, storeTicket } from '../../../support/services/in-process.ts';
+import { bearer } from '../../../support/services/services.ts';
+
+const APP = 'https://app.example';
+const OTHER = 'https://other.example:8443';
+const LISTED = { ALLOWED_ORIGINS: `${APP},${OTHER}` };
+const EXPOSED = ['Location', 'Retry-After', 'WWW-Authenticate', 'RateLimit', 'RateLimit-Policy'];
+
+const listOf = (value: unknown): string[] => (typeof value === 'string' ? value.split(/\s*,\s*/) : []);
+
+/** The headers of an answer that decide about reading it from another origin. */
+function crossOriginOf({ headers }: HttpReply): Record<string, unknown> {
+  return {
+    origin: headers['access-control-allow-origin'],
+    credentials: headers['access-control-allow-credentials'],
+    varies: listOf(headers.vary).includes('Origin'),
+  };
+}
+
+const readable = (origin: string) => ({ origin, credentials: 'true', varies: true });
+const UNREADABLE = { origin: undefined, credentials: undefined, varies: true };
+
+/** Requests of every outcome that a service has, and the status of each. */
+interface Outcome {
+  readonly name: string;
+  readonly status: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly before?: (service: InProcess) => Promise<unknown>;
+  readonly path?: string;
+  readonly request?: HttpRequestOptions;
+  /** Leaves out the credentials. */
+  readonly anonymous?: true;
+}
+
+const outcomes: readonly Outcome[] = [
+  { name: 'an issue', status: 201 },
+  { name: 'a list', status: 200, request: { method: 'GET' } },
+  { name: 'a page of the catalogue', status: 200, path: '/problems', request: { method: 'GET' }, anonymous: true },
+  { name: 'no credentials', status: 401, anonymous: true },
+  { name: 'wrong credentials', status: 401, request: { headers: { Authorization: 'Bearer nonsense' } } },
+  { name: 'another subject', status: 403, request: { body: '{"subject":"bob"}' } },
+  { name: 'a body that is no JSON', status: 400, request: { body: '{' } },
+  { name: 'a field out of bounds', status: 422, request: { body: '{"ttl_seconds":0}' } },
+  { name: 'a long body', status: 413, request: { body: `{"claims":{"a":"${'x'.repeat(17_000)}"}}` } },
+  { name: 'an unknown path', status: 404, path: '/nothing', anonymous: true },
+  { name: 'an unknown ticket', status: 404, path: '/tickets/short', request: { method: 'GET' } },
+  { name: 'another method', status: 405, request: { method: 'PUT' } },
+  {
+    name: 'one unspent ticket too many',
+    status: 429,
+    env: { MAX_PENDING_PER_SUBJECT: '1' },
+    before: ({ store }) => storeTicket(store),
+  },
+  {
+    name: 'too many requests of an address',
+    status: 429,
+    env: { MAX_REQUESTS_PER_MINUTE_PER_ADDRESS: '1' },
+    before: ({ port }) => httpRequest(port, '/tickets'),
+  },
+  {
+    name: 'too many requests of a subject',
+    status: 429,
+    env: { MAX_REQUESTS_PER_MINUTE_PER_SUBJECT: '1' },
+    before: async ({ port }) => httpRequest(port, '/tickets', { headers: { Authorization: await bearer('ada') } }),
+  },
+  { name: 'a store that is away', status: 503, env: { REDIS_URL: 'redis://127.0.0.1:1' } },
+];
+
+async function send(service: InProcess, origin: string | undefined, outcome: Outcome): Promise<HttpReply> {
+  const { path = '/tickets', request = {}, anonymous } = outcome;
+  return httpRequest(service.port, path, {
+    method: 'POST',
+    ...request,
+    headers: {
+      ...(!anonymous && { Authorization: await bearer('ada') }),
+      ...(origin !== undefined && { Origin: origin }),
+      ...request.headers,
+    },
+  });
+}
+
+describe('an answer to another origin', () => {
+  for (const outcome of outcomes) {
+    const { name, status, env, before } = outcome;
+    const run = async (): Promise<InProcess> => {
+      const service = await runTicketService({ ...LISTED, ...env }, { storeIsAway: status === 503 });
+      await before?.(service);
+      return service;
+    };
+
+    test.each([APP, OTHER])(`may be read where it is listed: ${name}, by %s`, async (origin) => {
+      const answer = await send(await run(), origin, outcome);
+
+      expect(answer.status).toBe(status);
+      expect(crossOriginOf(answer)).toEqual(readable(origin));
+      expect(listOf(answer.headers['access-control-expose-headers']).sort()).toEqual([...EXPOSED].sort());
+    });
+
+    test.each([undefined, 'https://evil.example'])(`may not be read else: ${name}, by %s`, async (origin) => {
+      const answer = await send(await run(), origin, outcome);
+
+      expect(answer.status).toBe(status);
+      expect(crossOriginOf(answer)).toEqual(UNREADABLE);
+    });
+  }
+
+  // Each is nearly one of the list.
+  test.each([
+    'http://app.example',
+    'https://app.example:443',
+    'https://app.example:8443',
+    'https://app.example/',
+    'https://APP.example',
+    'https://app.example.evil.example',
+    'https://evilapp.example',
+    'https://a.app.example',
+    'https://other.example',
+    `${APP},${OTHER}`,
+    `${APP} ${OTHER}`,
+    'null',
+    '*',
+    '',
+  ])('may not be read by %j', async (origin) => {
+    const service = await runTicketService(LISTED);
+    const { headers } = await httpRequest(service.port, '/tickets', { headers: { Origin: origin } });
+
+    expect(headers['access-control-allow-origin']).toBeUndefined();
+    expect(headers['access-control-allow-credentials']).toBeUndefined();
+    expect(listOf(headers.vary)).toContain('Origin');
+  });
+
+  test('may not be read where no origin is listed', async () => {
+    const service = await runTicketService();
+    for (const origin of [APP, `http://127.0.0.1:${service.port}`]) {
+      expect(crossOriginOf(await httpRequest(service.port, '/tickets', { headers: { Origin: origin } }))).toEqual(
+        UNREADABLE,
+      );
+    }
+  });
+
+  test('has every header exposed that a page could need', async () => {
+    const service = await runTicketService({ ...LISTED, MAX_REQUESTS_PER_MINUTE_PER_ADDRESS: '2' });
+    const issue: Outcome = { name: '', status: 0 };
+    const answers = [
+      await send(service, APP, issue),
+      await send(service, APP, { ...issue, anonymous: true }),
+      await send(service, APP, issue),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([201, 401, 429]);
+
+    // Those that the Fetch standard lets every page read, and those that mean something to browsers only.
+    const others =
+      /^(?:cache-control|content-(?:length|type)|access-control-.*|vary|date|connection|keep-alive|content-security-policy|cross-origin-.*|origin-agent-cluster|referrer-policy|strict-transport-security|x-.*)$/;
+    const names = new Set(answers.flatMap(({ headers }) => Object.keys(headers)).filter((name) => !others.test(name)));
+    expect([...names].sort()).toEqual(EXPOSED.map((name) => name.toLowerCase()).sort());
+  });
+});
+
+describe('ALLOWED_ORIGINS=*', () => {
+  const anybody = { ALLOWED_ORIGINS: '*' };
+
+  test.each(['*', `*,${APP}`, `${APP},*`])('lets anybody read, and nobody with credentials (%s)', async (list) => {
+    const service = await runTicketService({ ALLOWED_ORIGINS: list });
+    for (const origin of [undefined, APP, 'https://evil.example']) {
+      const { status, headers } = await send(service, origin, { name: '', status: 0 });
+
+      expect(status).toBe(201);
+      expect(headers['access-control-allow-origin']).toBe('*');
+      expect(headers['access-control-allow-credentials']).toBeUndefined();
+    }
+  });
+
+  test('answers a preflight the same way', async () => {
+    const service = await runTicketService(anybody);
+    const { status, headers } = await preflight(service, APP);
+
+    expect(status).toBe(204);
+    expect(headers['access-control-allow-origin']).toBe('*');
+    expect(headers['access-control-allow-credentials']).toBeUndefined();
+  });
+});
+
+function preflight(
+  { port }: InProcess,
+  origin: string,
+  { path = '/tickets', method = 'POST', headers = 'authorization,content-type' } = {},
+): Promise<HttpReply> {
+  return httpRequest(port, path, {
+    method: 'OPTIONS',
+    headers: { Origin: origin, 'Access-Control-Request-Method': method, 'Access-Control-Request-Headers': headers },
+  });
+}
+
+describe('a preflight', () => {
+  test.each(['/tickets', '/tickets/AAAAAAAAAAAAAAAAAAAAAA', '/tickets/AAAAAAAAAAAAAAAAAAAAAA/renew', '/problems'])(
+    'of %s is answered without credentials, for a listed origin',
+    async (path) => {
+      const service = await runTicketService(LISTED);
+      const answer = await preflight(service, APP, { path });
+
+      expect([answer.status, answer.text]).toEqual([204, '']);
+      expect(crossOriginOf(answer)).toEqual(readable(APP));
+      expect(listOf(answer.headers['access-control-allow-methods']).sort()).toEqual(['DELETE', 'GET', 'POST']);
+      // Chromium keeps one for two hours at the most.
+      expect(answer.headers['access-control-max-age']).toBe('7200');
+      expect(await service.series('oncegate_requests_refused_total')).not.toContain(1);
+    },
+  );
+
+  test.each(['authorization', 'content-type', 'x-requested-with', 'x-oncegate'])(
+    'allows the header %s that a page needs',
+    async (header) => {
+      const service = await runTicketService(LISTED);
+      const { headers } = await preflight(service, APP, { headers: header });
+
+      expect(listOf(headers['access-control-allow-headers']).map((name) => name.toLowerCase())).toContain(header);
+    },
+  );
+
+  test.each(['https://evil.example', 'null', 'http://app.example'])('allows %s nothing', async (origin) => {
+    const service = await runTicketService(LISTED);
+
+    expect(crossOriginOf(await preflight(service, origin))).toEqual(UNREADABLE);
+  });
+
+  test('counts against nobody', async () => {
+    const service = await runTicketService({ ...LISTED, MAX_REQUESTS_PER_MINUTE_PER_ADDRESS: '1' });
+    for (let index = 0; index < 5; index += 1) {
+      const { status, headers } = await preflight(service, APP);
+      expect([status, headers.ratelimit]).toEqual([204, undefined]);
+    }
+
+    expect((await send(service, APP, { name: '', status: 0 })).status).toBe(201);
+    expect((await send(service, APP, { name: '', status: 0 })).status).toBe(429);
+    expect((await preflight(service, APP)).status).toBe(204);
+  });
+
+  test('is answered while the store is away', async () => {
+    const service = await runTicketService({ ...LISTED, REDIS_URL: 'redis://127.0.0.1:1' }, { storeIsAway: true });
+
+    expect((await preflight(service, APP)).status).toBe(204);
+  });
+
+  test('is one only where a method is asked about', async () => {
+    const service = await runTicketService(LISTED);
+    const answer = await httpRequest(service.port, '/tickets', { method: 'OPTIONS', headers: { Origin: APP } });
+
+    expect([answer.status, answer.headers.allow]).toEqual([405, 'GET, HEAD, POST']);
+    expect(crossOriginOf(answer)).toEqual(readable(APP));
+  });
+});
