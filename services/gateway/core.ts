@@ -2,6 +2,7 @@ import { nanoid } from 'nanoid';
 import { createMetrics, type Metrics } from '../../shared/metrics.ts';
 import type { Logger } from '../../shared/process/log.ts';
 import type { Settings } from '../../shared/settings/table.ts';
+import { MeasuredStore } from '../../shared/store/measured-store.ts';
 import type { TicketStore } from '../../shared/store/store.ts';
 import { Admitter } from './admission/admitter.ts';
 import { Load } from './admission/load.ts';
@@ -32,10 +33,11 @@ export interface GatewayCore {
   abandon(): void;
 }
 
-export function createGatewayCore({ settings, store, log: parentLog }: GatewayOptions): GatewayCore {
+export function createGatewayCore({ settings, store: plainStore, log: parentLog }: GatewayOptions): GatewayCore {
   const gatewayId = settings.gatewayId ?? nanoid(10);
   const log = parentLog.child({ gateway: gatewayId });
   const metrics = createMetrics(['gateway']);
+  const store = new MeasuredStore(plainStore, metrics);
   const heartbeatMs = settings.heartbeatSeconds * 1000;
   const leaseMs = settings.leaseSeconds * 1000;
   const connections = new Connections({ gatewayId, store, log, metrics, heartbeatMs, leaseMs });
@@ -57,7 +59,6 @@ export function createGatewayCore({ settings, store, log: parentLog }: GatewayOp
       });
       presence = new Presence({
         store,
-        metrics,
         status: () => ({ gatewayId, connections: connections.size, draining: load.draining }),
       });
     },

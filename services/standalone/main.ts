@@ -33,10 +33,10 @@ await runService({
       announcement,
       playground: { demoUser: demo?.name, simulations: store },
       ...(users && {
-        authenticators: ({ metrics }) => [
+        authenticators: (context) => [
           createBasicAuthenticator({
             users,
-            throttle: new NameThrottle(store, metrics),
+            throttle: new NameThrottle(context.store),
             trustProxy: settings.trustProxy,
           }),
         ],

@@ -7,6 +7,7 @@ import { createMetrics } from '../../shared/metrics.ts';
 import type { Logger } from '../../shared/process/log.ts';
 import type { RunningService } from '../../shared/process/run-service.ts';
 import type { Settings } from '../../shared/settings/table.ts';
+import { MeasuredStore } from '../../shared/store/measured-store.ts';
 import type { TicketStore } from '../../shared/store/store.ts';
 import type { Authenticator } from './authenticators/authenticator.ts';
 import {
@@ -37,14 +38,15 @@ const REQUEST_TIMEOUT_MS = 10_000;
 
 /** Starts the ticket service: its public port and its admin port. */
 export async function startTicketService(options: TicketServiceOptions): Promise<RunningService> {
-  const { settings, store, log, announcement = announcementOf(settings) } = options;
+  const { settings, log, announcement = announcementOf(settings) } = options;
   const { authenticators = configuredAuthenticators, playground } = options;
   const metrics = createMetrics(['ticket']);
+  const store = new MeasuredStore(options.store, metrics);
   const policy = watchPolicy(settings, log);
   let draining = false;
   const routerOptions = {
     store,
-    authenticators: authenticators({ settings, store, log, metrics }),
+    authenticators: authenticators({ settings, store, log }),
     announcement,
     log,
     metrics,

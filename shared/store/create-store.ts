@@ -1,4 +1,3 @@
-import type { Metrics, StoreOperation } from '../metrics.ts';
 import type { Logger } from '../process/log.ts';
 import type { Settings } from '../settings/table.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -36,14 +35,4 @@ export function createStore(settings: Settings, log: Logger): TicketStore {
     onError: (message) => log.error({ event: 'store_error', code: 'store_unavailable' }, message),
   });
   return new RedisStore({ ...options, link, keyPrefix: settings.redisKeyPrefix });
-}
-
-/** Counts what the store did not answer. The failure itself goes on to the caller. */
-export async function counted<T>(metrics: Metrics, operation: StoreOperation, answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    metrics.count('oncegate_store_errors_total', operation);
-    throw error;
-  }
 }

@@ -1,7 +1,4 @@
-import { performance } from 'node:perf_hooks';
-import type { Metrics } from '../../../shared/metrics.ts';
 import type { Refusal, RefusalCode } from '../../../shared/refusals.ts';
-import { counted } from '../../../shared/store/create-store.ts';
 import { type Admitted, StoreUnavailable, type TicketStore } from '../../../shared/store/store.ts';
 import type { Carrier } from '../../../shared/ticket/carriers.ts';
 import { hashSecret, mintAttemptId, type Ticket } from '../../../shared/ticket/ticket.ts';
@@ -54,7 +51,6 @@ export interface AdmissionContext {
   readonly rules: AdmissionRules;
   readonly load: Load;
   readonly store: TicketStore;
-  readonly metrics: Metrics;
 }
 
 /**
@@ -123,31 +119,25 @@ async function consume(
   ticket: Ticket,
   context: AdmissionContext,
 ): Promise<Admission> {
-  const { rules, load, store, metrics } = context;
+  const { rules, load, store } = context;
   const attemptId = mintAttemptId();
   // At once: whoever comes while the store is asked sees the place taken.
   const leaveRoute = load.hold(route);
   let admitted = false;
-  const started = performance.now();
   try {
-    const outcome = await counted(
-      metrics,
-      'consume',
-      store.consume({
-        id: ticket.id,
-        secretSha256: hashSecret(ticket.secret),
-        attemptId,
-        gatewayId: rules.gatewayId,
-        audience: route.audience,
-        path: handshake.path,
-        origin: handshake.origin,
-        address: visitor.address,
-        bindAddress: rules.bindAddress,
-        maxConnections: route.maxConnectionsPerSubject,
-        limitPolicy: rules.limitPolicy,
-      }),
-    );
-    metrics.observe('oncegate_consume_duration_seconds', (performance.now() - started) / 1000);
+    const outcome = await store.consume({
+      id: ticket.id,
+      secretSha256: hashSecret(ticket.secret),
+      attemptId,
+      gatewayId: rules.gatewayId,
+      audience: route.audience,
+      path: handshake.path,
+      origin: handshake.origin,
+      address: visitor.address,
+      bindAddress: rules.bindAddress,
+      maxConnections: route.maxConnectionsPerSubject,
+      limitPolicy: rules.limitPolicy,
+    });
     if (outcome.code === 'admitted') {
       admitted = true;
       return { kind: 'admitted', ticketId: ticket.id, attemptId, admitted: outcome, handshake, route, leaveRoute };
@@ -167,15 +157,14 @@ async function note(
   address: string,
   origin: string | undefined,
   ticket: Ticket,
-  { rules, load, store, metrics }: AdmissionContext,
+  { rules, load, store }: AdmissionContext,
 ): Promise<string | undefined> {
   const done = await load.mayNote(address);
   if (done === undefined) return undefined;
   try {
     const { id, secret } = ticket;
     const { gatewayId } = rules;
-    const noting = store.note({ id, secretSha256: hashSecret(secret), outcome, gatewayId, origin, address });
-    const noted = await counted(metrics, 'note', noting);
+    const noted = await store.note({ id, secretSha256: hashSecret(secret), outcome, gatewayId, origin, address });
     return noted.code === 'noted' ? noted.subject : undefined;
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error;

@@ -4,7 +4,6 @@ import type { Metrics } from '../../../shared/metrics.ts';
 import type { Logger } from '../../../shared/process/log.ts';
 import { type Refusal, rowOf } from '../../../shared/refusals.ts';
 import type { Settings } from '../../../shared/settings/table.ts';
-import { counted } from '../../../shared/store/create-store.ts';
 import { StoreUnavailable, type TicketStore } from '../../../shared/store/store.ts';
 import type { Connection, Wire, WireListener } from '../connections/connection.ts';
 import type { Connections } from '../connections/connections.ts';
@@ -56,7 +55,7 @@ export class Admitter {
   readonly #admission: AdmissionContext;
 
   constructor(context: AdmitterContext) {
-    const { settings, gatewayId, findRoute, load, store, metrics } = context;
+    const { settings, gatewayId, findRoute, load, store } = context;
     this.#context = context;
     const rules = {
       gatewayId,
@@ -65,7 +64,7 @@ export class Admitter {
       bindAddress: settings.bindAddress,
       limitPolicy: settings.connectionLimitPolicy,
     };
-    this.#admission = { rules, load, store, metrics };
+    this.#admission = { rules, load, store };
   }
 
   /** Decides about an upgrade, and has what follows from it done, before it counts as decided. */
@@ -150,11 +149,11 @@ export class Admitter {
   }
 
   async #recordTakenBack({ ticketId: id, attemptId, admitted: { subject } }: AdmittedUpgrade, refusal: Refusal) {
-    const { store, metrics, connections } = this.#context;
+    const { store, connections } = this.#context;
     const { code: outcome, passedOn } = refusal;
     const status = passedOn?.status ?? rowOf(outcome).status;
     try {
-      await counted(metrics, 'refuse', store.refuse({ id, attemptId, outcome, status }));
+      await store.refuse({ id, attemptId, outcome, status });
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       // It is written down later, as the connection that it never became.
@@ -169,12 +168,12 @@ export class Admitter {
 
   /** The connections that had to make room are closed by the gateways that hold them. */
   #tellReplaced({ admitted }: AdmittedUpgrade): void {
-    const { store, metrics, log } = this.#context;
+    const { store, log } = this.#context;
     for (const { id, gatewayId } of admitted.replaced) {
       log.info({ event: 'replace', ticket_id: id, subject: admitted.subject, holder: gatewayId });
       const command = { command: 'close', ticket_id: id, reason: 'replaced' } as const;
       // Should it be lost, that gateway learns it with the next lease.
-      counted(metrics, 'control', store.command(gatewayId, command)).catch(() => {});
+      store.command(gatewayId, command).catch(() => {});
     }
   }
 }

@@ -2,7 +2,6 @@ import { performance } from 'node:perf_hooks';
 import { type CloseReason, closeCodes } from '../../../shared/close-codes.ts';
 import { closeCodeLabel, type Metrics } from '../../../shared/metrics.ts';
 import type { Logger } from '../../../shared/process/log.ts';
-import { counted } from '../../../shared/store/create-store.ts';
 import { type CloseRequest, StoreUnavailable, type TicketStore } from '../../../shared/store/store.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 
@@ -141,12 +140,12 @@ export class Connections {
   }
 
   async #renewLease(connection: Connection): Promise<void> {
-    const { gatewayId, store, metrics, log } = this.#options;
+    const { gatewayId, store, log } = this.#options;
     if (!this.#open.has(connection.id)) return;
     try {
       const { id, attemptId, subject, openedAt, sessionExpiresAt } = connection;
       const request = { id, attemptId, gatewayId, subject, openedAt, sessionExpiresAt };
-      const outcome = await counted(metrics, 'lease', store.lease(request));
+      const outcome = await store.lease(request);
       const now = performance.now();
       connection.leased(now);
       if (outcome.code === 'held') {
@@ -162,7 +161,7 @@ export class Connections {
 
   async #record(request: CloseRequest): Promise<void> {
     try {
-      await counted(this.#options.metrics, 'close', this.#options.store.close(request));
+      await this.#options.store.close(request);
       this.#unrecorded.delete(request.id);
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;

@@ -1,11 +1,8 @@
-import type { Metrics } from '../../../shared/metrics.ts';
-import { counted } from '../../../shared/store/create-store.ts';
 import { type GatewayStatus, StoreUnavailable, type TicketStore } from '../../../shared/store/store.ts';
 import { VERSION } from '../../../shared/version.ts';
 
 export interface PresenceOptions {
   readonly store: TicketStore;
-  readonly metrics: Metrics;
   readonly status: () => Pick<GatewayStatus, 'gatewayId' | 'connections' | 'draining'>;
 }
 
@@ -48,7 +45,7 @@ export class Presence {
 
   async #try(operation: Promise<void>): Promise<void> {
     try {
-      await counted(this.#options.metrics, 'announce', operation);
+      await operation;
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       this.#dueAt = 0;

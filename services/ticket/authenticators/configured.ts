@@ -1,7 +1,6 @@
 import { type ParsedFile, WatchedFile } from '../../../shared/files/watched-file.ts';
 import { type ApiKey, parseApiKeys } from '../../../shared/logins/api-keys.ts';
 import { parseUsersFile } from '../../../shared/logins/users-file.ts';
-import type { Metrics } from '../../../shared/metrics.ts';
 import type { Logger } from '../../../shared/process/log.ts';
 import type { Settings } from '../../../shared/settings/table.ts';
 import { RedisLink } from '../../../shared/store/redis-link.ts';
@@ -26,7 +25,6 @@ export interface AuthenticationContext {
   readonly settings: Settings;
   readonly store: TicketStore;
   readonly log: Logger;
-  readonly metrics: Metrics;
 }
 
 /**
@@ -72,12 +70,12 @@ export function sessionRedisOf(settings: Settings): RedisLink | undefined {
   return new RedisLink({ address: { kind: 'single', url }, timeoutMs: settings.redisTimeoutMs });
 }
 
-function basic({ settings, store, metrics }: AuthenticationContext): Authenticator | undefined {
+function basic({ settings, store }: AuthenticationContext): Authenticator | undefined {
   if (settings.authUsersFile === undefined) return undefined;
   const { users } = parseUsersFile(settings.authUsersFile.content);
   return createBasicAuthenticator({
     users,
-    throttle: new NameThrottle(store, metrics),
+    throttle: new NameThrottle(store),
     trustProxy: settings.trustProxy,
   });
 }

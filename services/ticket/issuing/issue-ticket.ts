@@ -1,5 +1,3 @@
-import type { Metrics } from '../../../shared/metrics.ts';
-import { counted } from '../../../shared/store/create-store.ts';
 import type { IssueOutcome, TicketStore } from '../../../shared/store/store.ts';
 import { hashSecret, mintTicket, type Ticket } from '../../../shared/ticket/ticket.ts';
 import type { TicketWish } from './issue-request.ts';
@@ -13,7 +11,6 @@ export interface TicketRules {
 interface Context {
   readonly store: TicketStore;
   readonly rules: TicketRules;
-  readonly metrics: Metrics;
 }
 
 interface Asked {
@@ -35,11 +32,11 @@ interface Issued {
 const MINT_ATTEMPTS = 2;
 
 /** Mints a ticket for a caller and stores it. */
-export async function issueTicket(asked: Asked, { store, rules, metrics }: Context): Promise<Issued> {
+export async function issueTicket(asked: Asked, { store, rules }: Context): Promise<Issued> {
   const { subject, credentialsExpireAt, wish, origin, address } = asked;
   for (let attempt = 0; attempt < MINT_ATTEMPTS; attempt += 1) {
     const ticket = mintTicket(subject);
-    const issuing = store.issue({
+    const outcome = await store.issue({
       id: ticket.id,
       secretSha256: hashSecret(ticket.secret),
       subject,
@@ -53,7 +50,6 @@ export async function issueTicket(asked: Asked, { store, rules, metrics }: Conte
       credentialsExpireAt,
       maxPending: rules.maxPendingPerSubject,
     });
-    const outcome = await counted(metrics, 'issue', issuing);
     if (outcome.code !== 'id_taken') return { ticket, outcome };
   }
   throw new Error('several ticket ids in a row were taken: the random source is broken');

@@ -3,7 +3,6 @@ import { clientAddress, type Trust } from '../../../shared/http/client-address.t
 import type { Metrics } from '../../../shared/metrics.ts';
 import type { Logger } from '../../../shared/process/log.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
-import { counted } from '../../../shared/store/create-store.ts';
 import type { TicketStore } from '../../../shared/store/store.ts';
 import { claimsFault } from '../../../shared/ticket/claims.ts';
 import { isOrigin } from '../../../shared/ticket/origin.ts';
@@ -66,7 +65,7 @@ export function createIssue(options: IssueOptions): Issue {
     if (outcome.expiresAt <= outcome.issuedAt) return refuse(response, revoked, principal.subject);
     // The store took its time as well: what it wrote after a revocation is withdrawn before anybody has seen it.
     if (principal.delegation?.inForce() === false) {
-      await counted(metrics, 'revoke', store.revoke({ id: ticket.id, subject }));
+      await store.revoke({ id: ticket.id, subject });
       return refuse(response, revoked);
     }
     metrics.count('oncegate_tickets_issued_total');

@@ -1,6 +1,4 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible';
-import type { Metrics } from '../../../shared/metrics.ts';
-import { counted } from '../../../shared/store/create-store.ts';
 import { StoreUnavailable, type TicketStore } from '../../../shared/store/store.ts';
 import { remember } from './bounded-map.ts';
 
@@ -9,7 +7,6 @@ export interface RateOptions {
   /** How many are allowed in a window; 0 for any number. */
   readonly quota: number;
   readonly store: TicketStore;
-  readonly metrics: Metrics;
 }
 
 export interface RateState {
@@ -34,18 +31,16 @@ export class Rate {
   readonly kind: string;
   readonly quota: number;
   readonly #store: TicketStore;
-  readonly #metrics: Metrics;
   readonly #local: RateLimiterMemory;
   /** Keys of which nothing was counted a moment ago, each with the end of that moment by the monotonic clock, ms. */
   readonly #quiet = new Map<string, number>();
   /** How often counting something began or ended here. */
   #hits = 0;
 
-  constructor({ kind, quota, store, metrics }: RateOptions) {
+  constructor({ kind, quota, store }: RateOptions) {
     this.kind = kind;
     this.quota = quota;
     this.#store = store;
-    this.#metrics = metrics;
     this.#local = new RateLimiterMemory({ points: Math.max(1, quota), duration: RATE_WINDOW_SECONDS });
   }
 
@@ -92,7 +87,7 @@ export class Rate {
   async #count(key: string, add: 0 | 1): Promise<{ count: number; resetMs: number }> {
     const request = { kind: this.kind, key, windowMs: RATE_WINDOW_SECONDS * 1000, add };
     try {
-      return await counted(this.#metrics, 'count', this.#store.count(request));
+      return await this.#store.count(request);
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       const local = add === 1 ? await this.#local.penalty(key) : await this.#local.get(key);

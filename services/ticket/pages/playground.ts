@@ -3,10 +3,8 @@ import { extname, join } from 'node:path';
 import express, { type Request, Router } from 'express';
 import helmet from 'helmet';
 import { z } from 'zod';
-import type { Metrics } from '../../../shared/metrics.ts';
 import type { Logger } from '../../../shared/process/log.ts';
 import type { FieldError, Refusal } from '../../../shared/refusals.ts';
-import { counted } from '../../../shared/store/create-store.ts';
 import type { TicketStore } from '../../../shared/store/store.ts';
 import { isTicketId } from '../../../shared/ticket/ticket.ts';
 import type { Refuse } from '../answers/answering.ts';
@@ -39,7 +37,6 @@ interface PlaygroundOptions extends Playground {
   readonly rules: Pick<TicketRules, 'ttlSeconds'>;
   readonly announcement: Announcement;
   readonly log: Logger;
-  readonly metrics: Metrics;
   readonly refuse: Refuse;
 }
 
@@ -57,18 +54,7 @@ const MAX_CONNECTIONS = 100;
 
 /** `GET /` and `/playground/*`: a page that gets tickets, connects, and shows what refusals look like. */
 export function createPlaygroundRoutes(options: PlaygroundOptions): Router {
-  const {
-    store,
-    signIn,
-    rules,
-    announcement,
-    demoUser,
-    existingLogin = false,
-    simulations,
-    log,
-    metrics,
-    refuse,
-  } = options;
+  const { store, signIn, rules, announcement, demoUser, existingLogin = false, simulations, log, refuse } = options;
   const router = Router({ caseSensitive: true });
 
   async function endSession(request: Request, response: SignedIn): Promise<void> {
@@ -77,18 +63,17 @@ export function createPlaygroundRoutes(options: PlaygroundOptions): Router {
     const parsed = sessionSchema.safeParse(request.body);
     if (!parsed.success) return refuse(response, invalid(parsed.error), subject);
     const { id, seconds } = parsed.data;
-    const renewing = store.renew({
+    const outcome = await store.renew({
       id,
       subject,
       maxSessionMs: seconds * 1000,
       credentialsExpireAt: principal.expiresAt,
     });
-    const outcome = await counted(metrics, 'renew', renewing);
     if (outcome.code !== 'renewed') return refuse(response, { code: 'not_found' }, subject);
     const { sessionExpiresAt, gatewayId } = outcome;
     log.info({ event: 'renew', ticket_id: id, subject });
     const command = { command: 'renew', ticket_id: id, session_expires_at: sessionExpiresAt } as const;
-    await counted(metrics, 'control', store.command(gatewayId, command)).catch(() => {}); // the lease tells it too
+    await store.command(gatewayId, command).catch(() => {}); // the lease tells it too
     response.json({ id, session_expires_at: timestamp(sessionExpiresAt) });
   }
 

@@ -1,7 +1,5 @@
 import express, { type Request, type Response, Router } from 'express';
-import type { Metrics } from '../../../shared/metrics.ts';
 import type { Logger } from '../../../shared/process/log.ts';
-import { counted } from '../../../shared/store/create-store.ts';
 import type { GatewayCommand, TicketRecord, TicketStore } from '../../../shared/store/store.ts';
 import { isTicketId } from '../../../shared/ticket/ticket.ts';
 import type { Refuse } from '../answers/answering.ts';
@@ -17,7 +15,6 @@ export interface TicketRoutesOptions {
   readonly issue: Issue;
   readonly rules: TicketRules;
   readonly log: Logger;
-  readonly metrics: Metrics;
   readonly refuse: Refuse;
 }
 
@@ -29,17 +26,17 @@ export const readBody = express.json({ limit: MAX_BODY, inflate: false, type: ()
 
 /** The routes of tickets: ask for one, look at one's own, withdraw one, renew what it bought. */
 export function createTicketRoutes(options: TicketRoutesOptions): Router {
-  const { store, signIn, issue, rules, log, metrics, refuse } = options;
+  const { store, signIn, issue, rules, log, refuse } = options;
   const router = Router({ caseSensitive: true });
 
   async function list(_request: Request, response: SignedIn): Promise<void> {
-    const records = await counted(metrics, 'list', store.list(response.locals.principal.subject));
+    const records = await store.list(response.locals.principal.subject);
     response.json({ tickets: records.map(presentTicket) });
   }
 
   /** The record of a ticket that the caller may see. Another subject's, and one that never was, get the same answer. */
   async function ownRecord(id: string, principal: Principal): Promise<TicketRecord | null> {
-    const record = isTicketId(id) ? await counted(metrics, 'read', store.read(id)) : null;
+    const record = isTicketId(id) ? await store.read(id) : null;
     return record !== null && mayActFor(principal, record.subject) ? record : null;
   }
 
@@ -55,7 +52,7 @@ export function createTicketRoutes(options: TicketRoutesOptions): Router {
     const record = await ownRecord(request.params.id, principal);
     if (record === null) return refuse(response, { code: 'not_found' }, principal.subject);
     const { id, subject } = record;
-    const outcome = await counted(metrics, 'revoke', store.revoke({ id, subject }));
+    const outcome = await store.revoke({ id, subject });
     if (outcome.code === 'unknown') return refuse(response, { code: 'not_found' }, principal.subject);
     if (outcome.code !== 'ended') log.info({ event: 'revoke', ticket_id: id, subject });
     if (outcome.code === 'closing')
@@ -69,8 +66,7 @@ export function createTicketRoutes(options: TicketRoutesOptions): Router {
     if (record === null) return refuse(response, { code: 'not_found' }, principal.subject);
     const { id, subject } = record;
     const maxSessionMs = rules.maxSessionSeconds * 1000;
-    const renewing = store.renew({ id, subject, maxSessionMs, credentialsExpireAt: principal.expiresAt });
-    const outcome = await counted(metrics, 'renew', renewing);
+    const outcome = await store.renew({ id, subject, maxSessionMs, credentialsExpireAt: principal.expiresAt });
     if (outcome.code !== 'renewed') return refuse(response, { code: 'not_found' }, principal.subject);
     const { sessionExpiresAt } = outcome;
     log.info({ event: 'renew', ticket_id: id, subject });
@@ -80,7 +76,7 @@ export function createTicketRoutes(options: TicketRoutesOptions): Router {
 
   /** Should the command be lost, the gateway learns it with its next lease. */
   async function tell(gatewayId: string, command: GatewayCommand): Promise<void> {
-    await counted(metrics, 'control', store.command(gatewayId, command)).catch(() => {});
+    await store.command(gatewayId, command).catch(() => {});
   }
 
   const methodNotAllowed =

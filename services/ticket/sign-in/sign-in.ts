@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { NextFunction, Request, Response } from 'express';
 import { clientAddress, forwardedHost, type Trust } from '../../../shared/http/client-address.ts';
-import type { Metrics } from '../../../shared/metrics.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import type { TicketStore } from '../../../shared/store/store.ts';
 import type { Refuse } from '../answers/answering.ts';
@@ -47,7 +46,6 @@ export interface SignInOptions {
     /** Requests of one subject in a minute; 0 for no limit. */
     readonly perSubject: number;
   };
-  readonly metrics: Metrics;
   readonly refuse: Refuse;
 }
 
@@ -59,10 +57,10 @@ const MAX_FAILURES_PER_ADDRESS = 100;
  * requests, the subject's rate. The cheapest comes first.
  */
 export function createSignIn(options: SignInOptions): SignIn {
-  const { store, authenticators, trustProxy, allowedOrigins, rates, metrics, refuse } = options;
-  const address = new Rate({ kind: 'address', quota: rates.perAddress, store, metrics });
-  const subject = new Rate({ kind: 'subject', quota: rates.perSubject, store, metrics });
-  const failures = new Rate({ kind: 'failures', quota: MAX_FAILURES_PER_ADDRESS, store, metrics });
+  const { store, authenticators, trustProxy, allowedOrigins, rates, refuse } = options;
+  const address = new Rate({ kind: 'address', quota: rates.perAddress, store });
+  const subject = new Rate({ kind: 'subject', quota: rates.perSubject, store });
+  const failures = new Rate({ kind: 'failures', quota: MAX_FAILURES_PER_ADDRESS, store });
 
   function no(response: ServerResponse, refusal: Refusal, of?: string): undefined {
     refuse(response, refusal, of);

@@ -1,25 +1,9 @@
 import { expect, test } from 'vitest';
 import { MemoryStore } from '../../../shared/store/memory-store.ts';
 import { describeStore } from './contract.ts';
-import { DEFAULTS, type Harness } from './harness.ts';
+import { DEFAULTS } from './harness.ts';
+import { createMemoryHarness } from './memory-harness.ts';
 import { consumeOf, issued, opened } from './requests.ts';
-
-/** A clock that only the test moves. */
-function createMemoryHarness(): Harness {
-  let time = 1_800_000_000_000;
-  return {
-    createStore: async (options) => new MemoryStore({ ...DEFAULTS, ...options, now: () => time }),
-    async advance(ms) {
-      time += ms;
-    },
-    now: async () => time,
-    async snapshot(store, id) {
-      const record = await store.read(id);
-      return { record, list: await store.list(record?.subject ?? '') };
-    },
-    async listening() {},
-  };
-}
 
 describeStore('the in-memory store', async () => createMemoryHarness());
 

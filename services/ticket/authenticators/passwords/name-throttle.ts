@@ -1,4 +1,3 @@
-import type { Metrics } from '../../../../shared/metrics.ts';
 import type { TicketStore } from '../../../../shared/store/store.ts';
 import { Rate } from '../../limits/rate.ts';
 
@@ -17,9 +16,9 @@ export class NameThrottle {
   readonly #pair: Rate;
   readonly #name: Rate;
 
-  constructor(store: TicketStore, metrics: Metrics) {
-    this.#pair = new Rate({ kind: 'name-address', quota: MAX_PER_NAME_AND_ADDRESS, store, metrics });
-    this.#name = new Rate({ kind: 'name', quota: MAX_PER_NAME, store, metrics });
+  constructor(store: TicketStore) {
+    this.#pair = new Rate({ kind: 'name-address', quota: MAX_PER_NAME_AND_ADDRESS, store });
+    this.#name = new Rate({ kind: 'name', quota: MAX_PER_NAME, store });
   }
 
   /** Seconds for which a name's passwords are not checked for this address, or undefined. */

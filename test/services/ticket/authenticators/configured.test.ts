@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { configuredAuthenticators } from '../../../../services/ticket/authenticators/configured.ts';
 import { authenticationRules } from '../../../../services/ticket/authenticators/rules.ts';
-import { createMetrics } from '../../../../shared/metrics.ts';
 import { createLogger } from '../../../../shared/process/log.ts';
 import { loadSettings } from '../../../../shared/settings/load.ts';
 import { MemoryStore } from '../../../../shared/store/memory-store.ts';
@@ -72,7 +71,6 @@ test('no scheme is configured by nothing', async () => {
     settings: await settingsOf({}),
     store: new MemoryStore({ retentionMs: 1_000, leaseMs: 1_000 }),
     log: createLogger('silent', {}),
-    metrics: createMetrics(['ticket']),
   };
 
   expect(configuredAuthenticators(context)).toEqual([]);

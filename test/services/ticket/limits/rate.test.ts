@@ -1,15 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Rate } from '../../../../services/ticket/limits/rate.ts';
-import { createMetrics } from '../../../../shared/metrics.ts';
 import { MemoryStore } from '../../../../shared/store/memory-store.ts';
-
-const metrics = createMetrics(['ticket']);
 
 /** Two services that count the same thing in one store. */
 function twoOf(quota = 3) {
   const store = new MemoryStore({ retentionMs: 1_000, leaseMs: 1_000 });
   const asked = vi.spyOn(store, 'count');
-  const rate = () => new Rate({ kind: 'failures', quota, store, metrics });
+  const rate = () => new Rate({ kind: 'failures', quota, store });
   return { store, asked, here: rate(), elsewhere: rate() };
 }
 

@@ -5,7 +5,6 @@ import type { Authenticator } from '../../../../../services/ticket/authenticator
 import type { AuthenticationContext } from '../../../../../services/ticket/authenticators/configured.ts';
 import { createBasicAuthenticator } from '../../../../../services/ticket/authenticators/passwords/basic.ts';
 import { NameThrottle } from '../../../../../services/ticket/authenticators/passwords/name-throttle.ts';
-import { createMetrics } from '../../../../../shared/metrics.ts';
 import { MemoryStore } from '../../../../../shared/store/memory-store.ts';
 import { basic, quickHash } from '../../../../support/logins/passwords.ts';
 import {
@@ -33,8 +32,8 @@ const users = new Map([
   ...names.map((name) => [name, quickHash('right')] as const),
 ]);
 
-const authenticatorWith = ({ store, metrics }: Pick<AuthenticationContext, 'store' | 'metrics'>): Authenticator =>
-  createBasicAuthenticator({ users, throttle: new NameThrottle(store, metrics), trustProxy: undefined });
+const authenticatorWith = ({ store }: Pick<AuthenticationContext, 'store'>): Authenticator =>
+  createBasicAuthenticator({ users, throttle: new NameThrottle(store), trustProxy: undefined });
 
 let service: InProcess;
 
@@ -113,7 +112,7 @@ describe('HTTP Basic', () => {
 
   test('checks 32 different passwords of one address at once and no more', async () => {
     const store = new MemoryStore({ retentionMs: 1_000, leaseMs: 1_000 });
-    const authenticator = authenticatorWith({ store, metrics: createMetrics(['ticket']) });
+    const authenticator = authenticatorWith({ store });
     const authenticate = (name: string, password: string) => {
       const request = new IncomingMessage(new Socket());
       request.headers.authorization = basic(name, password);
