@@ -15,7 +15,7 @@ import {
   configuredAuthenticators,
   takesExistingLogin,
 } from './authenticators/configured.ts';
-import { issueDirectly } from './fronts/issue-directly.ts';
+import { pastExpress } from './fronts/post-tickets.ts';
 import { createSteps, createTicketRouter, routerSettings } from './fronts/router.ts';
 import { type Announcement, announcementOf } from './issuing/announce.ts';
 import { watchPolicy } from './issuing/policy-file.ts';
@@ -63,7 +63,7 @@ export async function startTicketService(options: TicketServiceOptions): Promise
   app.set('etag', false);
   app.disable('x-powered-by');
   app.use(createTicketRouter(routerOptions, steps));
-  const handler = issueDirectly(steps, app);
+  const handler = pastExpress(steps, app);
   const limits = {
     headersTimeout: REQUEST_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,

@@ -42,15 +42,6 @@ export function createAnswering({ metrics, log }: { readonly metrics: Metrics; r
   return { refuse, fail };
 }
 
-/** Answers with a JSON document. */
-export function sendJson(response: ServerResponse, status: number, document: unknown): void {
-  const body = JSON.stringify(document);
-  response.statusCode = status;
-  response.setHeader('Content-Type', 'application/json; charset=utf-8');
-  response.setHeader('Content-Length', Buffer.byteLength(body));
-  response.end(body);
-}
-
 /** The status of an error that express or its body parser blames on the request. */
 function clientErrorStatus(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null || !('status' in error)) return undefined;

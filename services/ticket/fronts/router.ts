@@ -7,6 +7,7 @@ import { createProblemRoutes } from '../pages/problems.ts';
 import { createTicketRoutes } from '../records/tickets.ts';
 import { createSignIn, type SignInOptions, signInMiddleware } from '../sign-in/sign-in.ts';
 import { createHardening } from './hardening.ts';
+import { createPostTickets, inExpress } from './post-tickets.ts';
 
 export interface TicketRouterOptions
   extends Omit<IssueOptions, 'refuse'>,
@@ -43,26 +44,28 @@ export function routerSettings(settings: Settings) {
 export function createSteps(options: TicketRouterOptions) {
   const { allowedOrigins = [] } = options;
   const { refuse, fail } = createAnswering(options);
+  const signIn = createSignIn({ ...options, allowedOrigins, refuse });
   return {
     refuse,
     fail,
     hardening: createHardening(allowedOrigins),
-    signIn: createSignIn({ ...options, allowedOrigins, refuse }),
-    issue: createIssue({ ...options, refuse }),
+    signIn,
+    postTickets: createPostTickets({ signIn, issue: createIssue({ ...options, refuse }) }),
   };
 }
 
 /** The routes of the ticket service, with all that stands before and behind them. */
 export function createTicketRouter(options: TicketRouterOptions, steps = createSteps(options)): Router {
   const { wholeApplication = false, playground } = options;
-  const { refuse, fail, issue } = steps;
+  const { refuse, fail, postTickets } = steps;
   const router = Router({ caseSensitive: true });
   const hardening: RequestHandler[] = [...steps.hardening];
   if (wholeApplication) router.use(...hardening);
   else router.use(OWN_PATHS, ...hardening);
 
   const signIn = signInMiddleware(steps.signIn);
-  router.use(createTicketRoutes({ ...options, signIn, issue, refuse }));
+  inExpress(router, postTickets);
+  router.use(createTicketRoutes({ ...options, signIn, refuse }));
   router.use(createProblemRoutes(refuse));
   if (playground !== undefined) router.use(createPlaygroundRoutes({ ...options, ...playground, signIn, refuse }));
   if (wholeApplication) {

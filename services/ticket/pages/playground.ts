@@ -8,9 +8,9 @@ import type { FieldError, Refusal } from '../../../shared/refusals.ts';
 import type { TicketStore } from '../../../shared/store/store.ts';
 import { isTicketId } from '../../../shared/ticket/ticket.ts';
 import type { Refuse } from '../answers/answering.ts';
+import { timestamp } from '../answers/json.ts';
 import type { Announcement } from '../issuing/announce.ts';
 import type { TicketRules } from '../issuing/issue-ticket.ts';
-import { timestamp } from '../records/present.ts';
 import type { SignedIn, SignInMiddleware } from '../sign-in/sign-in.ts';
 
 /** What can be made to go wrong, for one subject's own tickets and nobody else's. */

@@ -1,9 +1,5 @@
 import type { TicketRecord } from '../../../shared/store/store.ts';
-
-/** RFC 3339, UTC, milliseconds. */
-export function timestamp(unixMs: number): string {
-  return new Date(unixMs).toISOString();
-}
+import { timestamp } from '../answers/json.ts';
 
 function timestampOrNull(unixMs: number | undefined): string | null {
   return unixMs === undefined ? null : timestamp(unixMs);

@@ -1,32 +1,24 @@
-import express, { type Request, type Response, Router } from 'express';
+import { type Request, type Response, Router } from 'express';
 import type { Logger } from '../../../shared/process/log.ts';
 import type { GatewayCommand, TicketRecord, TicketStore } from '../../../shared/store/store.ts';
 import { isTicketId } from '../../../shared/ticket/ticket.ts';
 import type { Refuse } from '../answers/answering.ts';
+import { timestamp } from '../answers/json.ts';
 import { mayActFor, type Principal } from '../authenticators/authenticator.ts';
-import type { Issue } from '../issuing/issue.ts';
-import type { TicketRules } from '../issuing/issue-ticket.ts';
 import type { SignedIn, SignInMiddleware } from '../sign-in/sign-in.ts';
-import { presentTicket, timestamp } from './present.ts';
+import { presentTicket } from './present.ts';
 
 export interface TicketRoutesOptions {
   readonly store: TicketStore;
   readonly signIn: SignInMiddleware;
-  readonly issue: Issue;
-  readonly rules: TicketRules;
+  readonly rules: { readonly maxSessionSeconds: number };
   readonly log: Logger;
   readonly refuse: Refuse;
 }
 
-/** Room for the largest claims and the fields around them; more is not read. */
-const MAX_BODY = '16kb';
-
-/** Reads a body: whatever type it claims to have, it is JSON or it is refused. */
-export const readBody = express.json({ limit: MAX_BODY, inflate: false, type: () => true });
-
-/** The routes of tickets: ask for one, look at one's own, withdraw one, renew what it bought. */
+/** The routes of tickets: list one's own, show one, revoke one, renew one's connection. */
 export function createTicketRoutes(options: TicketRoutesOptions): Router {
-  const { store, signIn, issue, rules, log, refuse } = options;
+  const { store, signIn, rules, log, refuse } = options;
   const router = Router({ caseSensitive: true });
 
   async function list(_request: Request, response: SignedIn): Promise<void> {
@@ -84,7 +76,6 @@ export function createTicketRoutes(options: TicketRoutesOptions): Router {
     (_request: Request, response: Response): void =>
       refuse(response, { code: 'method_not_allowed', allow });
 
-  router.post('/tickets', signIn, readBody, (request, response: SignedIn) => issue(request, response, response.locals));
   router.get('/tickets', signIn, list);
   router.all('/tickets', methodNotAllowed('GET', 'HEAD', 'POST'));
   router.get('/tickets/:id', signIn, show);

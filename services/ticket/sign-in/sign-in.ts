@@ -20,7 +20,7 @@ export interface Caller {
 export type SignIn = (request: IncomingMessage, response: ServerResponse) => Promise<Caller | undefined>;
 
 /** A response whose request has been signed in. */
-export type SignedIn = Response<unknown, { principal: Principal; revoked: Refusal }>;
+export type SignedIn = Response<unknown, { principal: Principal }>;
 
 /** The same for Express. */
 export type SignInMiddleware = (request: Request, response: SignedIn, next: NextFunction) => Promise<void>;
@@ -29,7 +29,7 @@ export function signInMiddleware(signIn: SignIn): SignInMiddleware {
   return async (request, response, next) => {
     const caller = await signIn(request, response);
     if (caller === undefined) return;
-    Object.assign(response.locals, caller);
+    response.locals.principal = caller.principal;
     next();
   };
 }

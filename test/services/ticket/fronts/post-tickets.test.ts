@@ -23,19 +23,19 @@ const json = { 'Content-Type': 'application/json' };
 
 const rows: ReadonlyArray<readonly [string, Sent]> = [
   ['without a body', {}],
-  ['with a wish', { headers: json, body: '{"path":"/room/7","ttl_seconds":5}' }],
-  ['of a page that may ask', { headers: { ...json, Origin: 'https://app.example' }, body: '{}' }],
-  ['of a page that may not', { headers: { ...json, Origin: 'https://evil.example' }, body: '{}' }],
-  ['of a page of nobody', { headers: { Origin: 'null' } }],
-  ['with a field that is not known', { headers: json, body: '{"what":1}' }],
-  ['for somebody else', { headers: json, body: '{"subject":"bob"}' }],
-  ['with JSON that ends too early', { headers: json, body: '{"path":' }],
-  ['with JSON that is no object', { headers: json, body: '"x"' }],
-  ['with more than is read', { headers: json, body: `{"claims":"${'x'.repeat(20_000)}"}` }],
-  ['with a body that is compressed', { headers: { ...json, 'Content-Encoding': 'gzip' }, body: 'x' }],
-  ['with a body in parts', { headers: { ...json, 'Transfer-Encoding': 'chunked' }, body: '2\r\n{}\r\n0\r\n\r\n' }],
-  ['with a body in another alphabet', { headers: { 'Content-Type': 'application/json; charset=ebcdic' }, body: '{}' }],
-  ['with a type that is none', { headers: { 'Content-Type': 'text/plain' }, body: '{}' }],
+  ['with fields', { headers: json, body: '{"path":"/room/7","ttl_seconds":5}' }],
+  ['from an allowed origin', { headers: { ...json, Origin: 'https://app.example' }, body: '{}' }],
+  ['from another origin', { headers: { ...json, Origin: 'https://evil.example' }, body: '{}' }],
+  ['from the origin null', { headers: { Origin: 'null' } }],
+  ['with an unknown field', { headers: json, body: '{"what":1}' }],
+  ['for another subject', { headers: json, body: '{"subject":"bob"}' }],
+  ['with truncated JSON', { headers: json, body: '{"path":' }],
+  ['with JSON that is not an object', { headers: json, body: '"x"' }],
+  ['with a body that is too large', { headers: json, body: `{"claims":"${'x'.repeat(20_000)}"}` }],
+  ['with a compressed body', { headers: { ...json, 'Content-Encoding': 'gzip' }, body: 'x' }],
+  ['with a chunked body', { headers: { ...json, 'Transfer-Encoding': 'chunked' }, body: '2\r\n{}\r\n0\r\n\r\n' }],
+  ['with an unknown charset', { headers: { 'Content-Type': 'application/json; charset=ebcdic' }, body: '{}' }],
+  ['with another content type', { headers: { 'Content-Type': 'text/plain' }, body: '{}' }],
   ['without credentials', { headers: { Authorization: '' } }],
   ['with wrong credentials', { headers: { Authorization: 'Bearer a.b.c' } }],
 ];
@@ -50,8 +50,8 @@ async function ask(target: string, { headers = {}, body = '' }: Sent): Promise<R
   return answer;
 }
 
-/** What is not alike in two answers to the same request: ids, secrets and times. */
-const alike = (answer: RawResponse | undefined) => {
+/** An answer without what differs between two requests that are alike: ids, secrets, times and what is left of a rate. */
+const comparable = (answer: RawResponse | undefined) => {
   const id = /"id":"([\w-]{22})"/.exec(answer?.body ?? '')?.[1] ?? 'no id';
   const text = (value: string): string =>
     value
@@ -59,17 +59,17 @@ const alike = (answer: RawResponse | undefined) => {
       .replaceAll(id, 'ID')
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME');
   const headers = answer?.headers.map(([name, value]) => [name, text(value)] as const) ?? [];
-  const told = headers.filter(([name]) => name !== 'date' && name !== 'ratelimit').sort();
-  return { statusLine: answer?.statusLine, headers: told, body: text(answer?.body ?? '') };
+  const kept = headers.filter(([name]) => name !== 'date' && name !== 'ratelimit').sort();
+  return { statusLine: answer?.statusLine, headers: kept, body: text(answer?.body ?? '') };
 };
 
 describe('a POST /tickets', () => {
-  test.each(rows)('%s is answered as Express would have it answered', async (_name, sent) => {
-    const directly = alike(await ask('/tickets', sent));
-    // With a query it is for Express.
-    const byExpress = alike(await ask('/tickets?', sent));
+  test.each(rows)('%s gets the same answer at both doors', async (_name, sent) => {
+    const pastExpress = comparable(await ask('/tickets', sent));
+    // A query leads to the door in Express.
+    const inExpress = comparable(await ask('/tickets?', sent));
 
-    expect(directly).toEqual(byExpress);
-    expect(directly.statusLine).toMatch(/^HTTP\/1\.1 (201|4\d\d) /);
+    expect(pastExpress).toEqual(inExpress);
+    expect(pastExpress.statusLine).toMatch(/^HTTP\/1\.1 (201|4\d\d) /);
   });
 });
