@@ -1,15 +1,20 @@
 import { defineConfig } from 'vitest/config';
 
-const soak = process.env.ONCEGATE_SOAK === 'true';
+/** What a test file needs beyond Node, said by its name: `x.service.test.ts`. A plain `x.test.ts` is a unit test. */
+const needs = ['service', 'browser', 'slow'];
+
+const named = (need: string): string => `test/**/*.${need}.test.ts`;
 
 export default defineConfig({
   test: {
-    include: soak
-      ? ['test/soak/**/*.soak.ts', 'test/fleet/fuzz.test.ts', 'test/fleet/handshake-fuzz.test.ts']
-      : ['test/**/*.test.ts'],
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    // No verdict about the product hangs on these two: they end a test that waits for ever.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // Two cores: more workers than that only make the tests that start servers wait for each other.
     maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: needs.map(named) } },
+      ...needs.map((need) => ({ extends: true as const, test: { name: need, include: [named(need)] } })),
+    ],
   },
 });

@@ -35,7 +35,11 @@ if (!soak) {
 
 say(soak ? 'soaking' : 'testing');
 const report = join(tmpdir(), `oncegate-tests-${process.pid}.json`);
-const passed = run(bin('vitest'), ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`], {
+const projects = soak ? ['slow'] : ci ? [] : ['unit', 'service', 'browser'];
+const files = soak ? ['fleet/traffic', 'fleet/fuzz', 'fleet/handshake-fuzz'] : [];
+const selection = [...projects.map((project) => `--project=${project}`), ...files];
+const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+const passed = run(bin('vitest'), ['run', ...reporters, ...selection], {
   env: {
     ...process.env,
     PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin`,

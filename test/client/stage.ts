@@ -5,6 +5,7 @@ import { connect } from '../../client/connect/connect.ts';
 import { ConnectRefused } from '../../client/errors/connect-refused.ts';
 import type { ConnectOptions } from '../../client/options.ts';
 import { createStore } from '../../shared/store/create-store.ts';
+import { bearer } from '../support/logins/bearer.ts';
 import { atEnd } from '../support/machine/teardown.ts';
 import { type Gate, startGate } from '../support/services/gate.ts';
 import {
@@ -14,7 +15,6 @@ import {
   runTicketService,
   settingsOf,
 } from '../support/services/in-process.ts';
-import { bearer } from '../support/services/services.ts';
 
 /** Both services on one store, and what a client of theirs needs. */
 export interface Stage {

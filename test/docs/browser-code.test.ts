@@ -2,8 +2,8 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { createStore } from '../../shared/store/create-store.ts';
+import { bearer } from '../support/logins/bearer.ts';
 import { runGateway, runTicketService, settingsOf } from '../support/services/in-process.ts';
-import { bearer } from '../support/services/services.ts';
 import { codeBlocks, readText } from './pages.ts';
 
 type Connect = (path: string, authorization: string) => Promise<WebSocket>;

@@ -2,13 +2,8 @@ import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { mintTicket } from '../../shared/ticket/ticket.ts';
 import { certainKinds, malformedUpgrade } from '../support/hostile/malformed-upgrades.ts';
-import {
-  bearer,
-  type Fleet,
-  type IssuedTicket,
-  JWT_SECRET,
-  type ServiceProcess,
-} from '../support/services/services.ts';
+import { bearer, JWT_SECRET } from '../support/logins/bearer.ts';
+import type { Fleet, IssuedTicket, ServiceProcess } from '../support/services/services.ts';
 import { type CarrierName, RawClient, type UpgradeOptions, upgradeRequest } from '../support/sockets/raw-upgrade.ts';
 
 export const PASSWORD = 'correct-horse-battery-staple';

@@ -2,8 +2,8 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { connect } from '../../../client/connect/connect.ts';
 import { ConnectRefused } from '../../../client/errors/connect-refused.ts';
+import { bearer } from '../../support/logins/bearer.ts';
 import { freePort } from '../../support/machine/free-port.ts';
-import { bearer } from '../../support/services/services.ts';
 import { nextMessage, open, refusalOf, SOON, setStage, startSilentServer } from '../stage.ts';
 
 /** As a browser's class for `ws:` on a page of `https:`. */

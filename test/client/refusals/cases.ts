@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ConnectCode } from '../../../client/errors/connect-refused.ts';
+import { bearer } from '../../support/logins/bearer.ts';
 import { freePort } from '../../support/machine/free-port.ts';
 import { atEnd } from '../../support/machine/teardown.ts';
 import { until } from '../../support/machine/wait.ts';
@@ -8,7 +9,6 @@ import { startHoldingRelay } from '../../support/proxies/holding-relay.ts';
 import { startPlainProxy } from '../../support/proxies/plain-proxy.ts';
 import { APPLICATION_TOKEN, SIGNED_IN, startApplication } from '../../support/services/application.ts';
 import { type StoredTicket, storeTicket } from '../../support/services/in-process.ts';
-import { bearer } from '../../support/services/services.ts';
 import { exchange, openRaw, upgradeRequest } from '../../support/sockets/raw-socket.ts';
 import { openWebSocket, openWithTicket } from '../../support/sockets/web-socket.ts';
 import type { Issued, RefusalCase, Stage } from './stage.ts';

@@ -1,11 +1,11 @@
 import type { ConnectCode } from '../../../client/errors/connect-refused.ts';
 import { type PageServer, SANDBOXED } from '../../support/browsers/page-server.ts';
+import { bearer } from '../../support/logins/bearer.ts';
 import type { HoldingRelay } from '../../support/proxies/holding-relay.ts';
 import { startTcpProxy, type TcpProxy } from '../../support/proxies/tcp-proxy.ts';
 import type { RedisServer } from '../../support/redis/redis.ts';
 import { type Gate, startGate } from '../../support/services/gate.ts';
 import { type Environment, type InProcess, runGateway, runTicketService } from '../../support/services/in-process.ts';
-import { bearer } from '../../support/services/services.ts';
 import { ask } from '../../support/services/ticket-client.ts';
 import type { Job, Runtime, Told } from './runtimes.ts';
 

@@ -1,7 +1,8 @@
 import type { StateChange } from '../../../client/socket/events.ts';
 import { OncegateSocket } from '../../../client/socket/socket.ts';
+import { bearer } from '../../support/logins/bearer.ts';
 import { atEnd } from '../../support/machine/teardown.ts';
-import { bearer, type Fleet } from '../../support/services/services.ts';
+import type { Fleet } from '../../support/services/services.ts';
 import { NodeSocket } from './node-socket.ts';
 
 /** An `OncegateSocket` of a user of its own, and all that it has told. */

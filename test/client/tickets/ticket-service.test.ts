@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { IssuedTicket } from '../../../client/options.ts';
+import { bearer } from '../../support/logins/bearer.ts';
 import { freePort } from '../../support/machine/free-port.ts';
-import { bearer } from '../../support/services/services.ts';
 import { nextMessage, open, problem, refusalOf, SOON, type Stage, setStage } from '../stage.ts';
 
 /** A ticket of a service, as an application would hand it on. */

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import type { RefusalCode } from '../../../shared/refusals.ts';
+import { bearer } from '../../support/logins/bearer.ts';
 import { type Environment, type InProcess, storeTicket } from '../../support/services/in-process.ts';
-import { bearer } from '../../support/services/services.ts';
 
 export interface TicketRefusalCase {
   readonly name: string;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { refusals } from '../../../shared/refusals.ts';
+import { bearer } from '../../support/logins/bearer.ts';
 import { runTicketService } from '../../support/services/in-process.ts';
-import { bearer } from '../../support/services/services.ts';
 import { openRaw, parseResponses, valuesOf } from '../../support/sockets/raw-socket.ts';
 import { type TicketRefusalCase, ticketRefusals } from './refusal-cases.ts';
 

@@ -2,7 +2,7 @@ import { type IncomingMessage, type OutgoingHttpHeaders, request as startRequest
 import { expect } from 'vitest';
 import type { TicketRecord } from '../../../shared/store/store.ts';
 import type { InProcess } from '../services/in-process.ts';
-import { JWT_SECRET } from '../services/services.ts';
+import { JWT_SECRET } from './bearer.ts';
 
 /** An answer of the ticket service, with each challenge by itself. */
 export interface SignInAnswer {

@@ -8,9 +8,10 @@ import type { Settings } from '../../../shared/settings/table.ts';
 import { createStore } from '../../../shared/store/create-store.ts';
 import type { IssueRequest, TicketStore } from '../../../shared/store/store.ts';
 import { formatTicket, hashSecret, mintTicket } from '../../../shared/ticket/ticket.ts';
+import { JWT_SECRET } from '../logins/bearer.ts';
 import { atEnd } from '../machine/teardown.ts';
 import { until } from '../machine/wait.ts';
-import { JWT_SECRET, type LogLine } from './services.ts';
+import type { LogLine } from './services.ts';
 
 export type Environment = Readonly<Record<string, string>>;
 

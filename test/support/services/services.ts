@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { SignJWT } from 'jose';
+import { bearer, JWT_SECRET } from '../logins/bearer.ts';
 import { atEnd } from '../machine/teardown.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
@@ -25,20 +25,6 @@ export interface ServiceProcess {
 }
 
 type Environment = Readonly<Record<string, string>>;
-
-/** HS256 key that the ticket services of the tests accept. */
-export const JWT_SECRET = 'a secret of the tests, long enough for HS256';
-
-/** A Bearer token for a subject, good for five minutes unless said otherwise. */
-export async function bearer(subject: string, expiresIn = '5m'): Promise<string> {
-  const token = await new SignJWT({})
-    .setProtectedHeader({ alg: 'HS256' })
-    .setSubject(subject)
-    .setIssuedAt()
-    .setExpirationTime(expiresIn)
-    .sign(new TextEncoder().encode(JWT_SECRET));
-  return `Bearer ${token}`;
-}
 
 /** Starts `dist/services/<name>/main.js` on ports of the system's choice; it is stopped with the test file. */
 export async function startService(

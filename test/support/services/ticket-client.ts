@@ -1,5 +1,5 @@
+import { bearer } from '../logins/bearer.ts';
 import type { InProcess } from './in-process.ts';
-import { bearer } from './services.ts';
 
 export interface Answer {
   readonly status: number;

@@ -8,9 +8,9 @@ import { authenticationRules } from '../../../../services/ticket/authenticators/
 import { createLogger } from '../../../../shared/process/log.ts';
 import { loadSettings } from '../../../../shared/settings/load.ts';
 import { MemoryStore } from '../../../../shared/store/memory-store.ts';
+import { bearer, JWT_SECRET } from '../../../support/logins/bearer.ts';
 import { basic, quickHash } from '../../../support/logins/passwords.ts';
 import { runTicketService, settingsOf } from '../../../support/services/in-process.ts';
-import { bearer, JWT_SECRET } from '../../../support/services/services.ts';
 import { ask } from '../../../support/services/ticket-client.ts';
 import { exchange, valuesOf } from '../../../support/sockets/raw-socket.ts';
 

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { bearer } from '../../../support/logins/bearer.ts';
 import { basic, quickHash } from '../../../support/logins/passwords.ts';
 import {
   CHALLENGE,
@@ -11,7 +12,6 @@ import {
 } from '../../../support/logins/sign-in.ts';
 import { temporaryFile } from '../../../support/machine/temporary-file.ts';
 import { type Environment, runTicketService } from '../../../support/services/in-process.ts';
-import { bearer } from '../../../support/services/services.ts';
 
 const CHALLENGES = [CHALLENGE.proxy, CHALLENGE.basic];
 const MISSING: Expected = { status: 401, code: 'credentials_missing', challenges: CHALLENGES };

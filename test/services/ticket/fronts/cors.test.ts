@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type HttpReply, type HttpRequestOptions, httpRequest } from '../../../support/http/http-request.ts';
+import { bearer } from '../../../support/logins/bearer.ts';
 import { type InProcess, runTicketService, storeTicket } from '../../../support/services/in-process.ts';
-import { bearer } from '../../../support/services/services.ts';
 
 const APP = 'https://app.example';
 const OTHER = 'https://other.example:8443';

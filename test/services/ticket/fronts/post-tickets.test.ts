@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { bearer } from '../../../support/logins/bearer.ts';
 import { type InProcess, runTicketService } from '../../../support/services/in-process.ts';
-import { bearer } from '../../../support/services/services.ts';
 import { exchange, type RawResponse } from '../../../support/sockets/raw-socket.ts';
 
 let service: InProcess;

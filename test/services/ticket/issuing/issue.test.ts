@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { bearer } from '../../../support/logins/bearer.ts';
 import { type InProcess, runTicketService } from '../../../support/services/in-process.ts';
-import { bearer } from '../../../support/services/services.ts';
 import { type Answer, type Ask, ask } from '../../../support/services/ticket-client.ts';
 
 const issue = (service: InProcess, body?: unknown, options: Ask = {}): Promise<Answer> =>

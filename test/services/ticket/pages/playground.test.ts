@@ -4,10 +4,10 @@ import { SimulatedStore } from '../../../../services/standalone/simulated-store.
 import type { Authenticator } from '../../../../services/ticket/authenticators/authenticator.ts';
 import { createStore } from '../../../../shared/store/create-store.ts';
 import { httpRequest } from '../../../support/http/http-request.ts';
+import { bearer } from '../../../support/logins/bearer.ts';
 import { quickHash } from '../../../support/logins/passwords.ts';
 import { temporaryFile } from '../../../support/machine/temporary-file.ts';
 import { type InProcess, runGateway, runTicketService, settingsOf } from '../../../support/services/in-process.ts';
-import { bearer } from '../../../support/services/services.ts';
 import { type Ask, ask } from '../../../support/services/ticket-client.ts';
 import { openWithTicket } from '../../../support/sockets/web-socket.ts';
 

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { hashSecret } from '../../../../shared/ticket/ticket.ts';
+import { bearer } from '../../../support/logins/bearer.ts';
 import {
   type InProcess,
   runTicketService,
   type StoredTicket,
   storeTicket,
 } from '../../../support/services/in-process.ts';
-import { bearer } from '../../../support/services/services.ts';
 import { ask } from '../../../support/services/ticket-client.ts';
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;

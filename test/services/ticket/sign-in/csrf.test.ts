@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { mintApiKey } from '../../../../shared/logins/api-keys.ts';
 import { startLoopback } from '../../../support/browsers/loopback.ts';
 import { type HttpReply, httpRequest } from '../../../support/http/http-request.ts';
+import { bearer } from '../../../support/logins/bearer.ts';
 import { basic, quickHash } from '../../../support/logins/passwords.ts';
 import { temporaryFile } from '../../../support/machine/temporary-file.ts';
 import { type InProcess, runTicketService, storeTicket } from '../../../support/services/in-process.ts';
-import { bearer } from '../../../support/services/services.ts';
 
 const HOST = 'tickets.example';
 const OWN = 'https://tickets.example';

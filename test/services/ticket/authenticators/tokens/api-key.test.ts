@@ -2,6 +2,7 @@ import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type ApiKey, formatApiKeys, mintApiKey } from '../../../../../shared/logins/api-keys.ts';
 import { startLoopback } from '../../../../support/browsers/loopback.ts';
+import { bearer } from '../../../../support/logins/bearer.ts';
 import { quickHash } from '../../../../support/logins/passwords.ts';
 import {
   CHALLENGE,
@@ -18,7 +19,6 @@ import {
   runTicketService,
   storeTicket,
 } from '../../../../support/services/in-process.ts';
-import { bearer } from '../../../../support/services/services.ts';
 
 const CHALLENGES = [CHALLENGE.basic, CHALLENGE.bearer];
 const MISSING: Expected = { status: 401, code: 'credentials_missing', challenges: CHALLENGES };

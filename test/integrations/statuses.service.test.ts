@@ -10,7 +10,7 @@ import { type Mode, modes, modesHere } from './modes.ts';
 import { type Site, startSite } from './site.ts';
 
 const PAGE = join(import.meta.dirname, '..', '..', 'docs', 'integrations', 'README.md');
-const BEGIN = '<!-- written by test/integrations/statuses.test.ts -->\n';
+const BEGIN = '<!-- written by test/integrations/statuses.service.test.ts -->\n';
 const END = '<!-- end -->\n';
 
 let site: Site;

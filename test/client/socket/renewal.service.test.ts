@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connect } from '../../../client/connect/connect.ts';
 import { OncegateSocket, type OncegateSocketOptions } from '../../../client/socket/socket.ts';
+import { bearer } from '../../support/logins/bearer.ts';
 import { isMissing } from '../../support/machine/programs.ts';
 import { until } from '../../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
 import { recordInRedis } from '../../support/services/fleet.ts';
 import { type InProcess, runGateway, runTicketService } from '../../support/services/in-process.ts';
-import { bearer } from '../../support/services/services.ts';
 import { NodeSocket } from './node-socket.ts';
 
 /** Renewal is due this long before the end of the first session, which lasts for 3 to 4 s: JWTs have whole seconds. */

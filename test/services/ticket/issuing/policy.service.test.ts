@@ -2,11 +2,12 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { mintApiKey } from '../../../../shared/logins/api-keys.ts';
 import { fitsPattern } from '../../../../shared/ticket/pattern.ts';
+import { bearer, JWT_SECRET } from '../../../support/logins/bearer.ts';
 import { temporaryFile } from '../../../support/machine/temporary-file.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
 import { type InProcess, runTicketService } from '../../../support/services/in-process.ts';
-import { bearer, JWT_SECRET, runToEnd, type ServiceProcess, startService } from '../../../support/services/services.ts';
+import { runToEnd, type ServiceProcess, startService } from '../../../support/services/services.ts';
 import { type Answer, ask } from '../../../support/services/ticket-client.ts';
 
 /** The rules of a policy: one, or several in their order. */

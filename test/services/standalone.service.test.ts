@@ -1,19 +1,14 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { bearer, JWT_SECRET } from '../support/logins/bearer.ts';
 import { basic } from '../support/logins/passwords.ts';
 import { isMissing } from '../support/machine/programs.ts';
 import { atEnd } from '../support/machine/teardown.ts';
 import { until } from '../support/machine/wait.ts';
 import { startRedis } from '../support/redis/redis.ts';
 import { startCommand } from '../support/services/command-line.ts';
-import {
-  bearer,
-  type IssuedTicket,
-  JWT_SECRET,
-  type ServiceProcess,
-  startService,
-} from '../support/services/services.ts';
+import { type IssuedTicket, type ServiceProcess, startService } from '../support/services/services.ts';
 import { ask } from '../support/services/ticket-client.ts';
 import { openWebSocket } from '../support/sockets/web-socket.ts';
 

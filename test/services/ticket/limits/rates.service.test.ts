@@ -3,11 +3,11 @@ import { createKeys } from '../../../../shared/store/keys.ts';
 import { MemoryStore } from '../../../../shared/store/memory-store.ts';
 import { subjectDigest } from '../../../../shared/ticket/ticket.ts';
 import { type HttpReply, type HttpRequestOptions, httpRequest } from '../../../support/http/http-request.ts';
+import { bearer } from '../../../support/logins/bearer.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { startTcpProxy } from '../../../support/proxies/tcp-proxy.ts';
 import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
 import { type Environment, type InProcess, runTicketService } from '../../../support/services/in-process.ts';
-import { bearer } from '../../../support/services/services.ts';
 
 const ADDRESS_LIMIT = 'MAX_REQUESTS_PER_MINUTE_PER_ADDRESS';
 const SUBJECT_LIMIT = 'MAX_REQUESTS_PER_MINUTE_PER_SUBJECT';

@@ -64,7 +64,7 @@ const answers: Partial<Record<RefusalCode, Answer>> = {
   store_unavailable: { ...unavailable, retryAfter: 2 },
 };
 
-/** Codes that only a gateway with an upstream brings about: they are provoked in relay/refusals.test.ts. */
+/** Codes that only a gateway with an upstream brings about: upstream/refusals.test.ts provokes them. */
 const BEHIND = ['upstream_unreachable', 'upstream_timeout', 'upstream_refused'];
 
 let redis: RedisServer;

@@ -9,7 +9,7 @@ import { parseScript, unnamedOutcomes } from './lua-header.ts';
 import { mint, WRONG_SECRET } from './requests.ts';
 
 // That the contract suite makes every script return everything that its header lists, and touch no key
-// that it did not declare, is looked at where the suite runs on Redis: redis-store.test.ts.
+// that it did not declare, is looked at where the suite runs on Redis: redis-store.service.test.ts.
 
 const directory = new URL('../../../shared/store/scripts/', import.meta.url);
 const prelude = readFileSync(new URL('prelude.lua', directory), 'utf8');

@@ -5,11 +5,11 @@ import type { Browser } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startChromium } from '../support/browsers/chromium.ts';
 import { type PageServer, startPageServer } from '../support/browsers/page-server.ts';
+import { bearer } from '../support/logins/bearer.ts';
 import { isMissing } from '../support/machine/programs.ts';
 import { atEnd } from '../support/machine/teardown.ts';
 import { until } from '../support/machine/wait.ts';
 import { type InProcess, runGateway, runTicketService } from '../support/services/in-process.ts';
-import { bearer } from '../support/services/services.ts';
 import { codeBlocks, readText } from './pages.ts';
 
 const root = join(import.meta.dirname, '..', '..');

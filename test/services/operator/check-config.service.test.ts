@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { settingNames, settingRow } from '../../../shared/settings/table.ts';
 import { type Loopback, startLoopback } from '../../support/browsers/loopback.ts';
+import { JWT_SECRET } from '../../support/logins/bearer.ts';
 import { freePort } from '../../support/machine/free-port.ts';
 import { atEnd } from '../../support/machine/teardown.ts';
 import { temporaryFile } from '../../support/machine/temporary-file.ts';
 import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
 import { oncegate } from '../../support/services/command-line.ts';
-import { JWT_SECRET } from '../../support/services/services.ts';
 
 const PASSWORD = 'a-password-of-redis';
 /** Counterparts that never answer are given up soon enough. */

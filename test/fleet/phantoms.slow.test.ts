@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { problemOf } from '../support/http/http-answer.ts';
+import { bearer } from '../support/logins/bearer.ts';
 import { isMissing } from '../support/machine/programs.ts';
 import { until } from '../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../support/redis/redis.ts';
 import { recordInRedis } from '../support/services/fleet.ts';
-import { bearer, type Fleet, type IssuedTicket, issueTicket, startFleet } from '../support/services/services.ts';
+import { type Fleet, type IssuedTicket, issueTicket, startFleet } from '../support/services/services.ts';
 import { issueRequest } from '../support/services/steady-load.ts';
 import { RawClient, upgradeRequest } from '../support/sockets/raw-upgrade.ts';
 

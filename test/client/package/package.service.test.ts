@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { bearer } from '../../support/services/services.ts';
+import { bearer } from '../../support/logins/bearer.ts';
 import { setStage } from '../stage.ts';
 import { createFixtureProject } from './fixture-project.ts';
 

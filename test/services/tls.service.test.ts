@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createStore } from '../../shared/store/create-store.ts';
 import { parseAnswers, problemOf } from '../support/http/http-answer.ts';
+import { bearer } from '../support/logins/bearer.ts';
 import { type Authority, createAuthority, type KeyPair } from '../support/machine/certificates.ts';
 import { isMissing } from '../support/machine/programs.ts';
 import { atEnd } from '../support/machine/teardown.ts';
@@ -15,7 +16,6 @@ import {
   settingsOf,
   storeTicket,
 } from '../support/services/in-process.ts';
-import { bearer } from '../support/services/services.ts';
 import { openRaw } from '../support/sockets/raw-socket.ts';
 import { upgradeRequest } from '../support/sockets/raw-upgrade.ts';
 import { openWebSocket } from '../support/sockets/web-socket.ts';

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { malformedUpgrade } from '../support/hostile/malformed-upgrades.ts';
 import { isMissing } from '../support/machine/programs.ts';
+import { scaled } from '../support/machine/scale.ts';
 import { until } from '../support/machine/wait.ts';
 import { seedOfRun } from '../support/numbers/random.ts';
 import { type RedisServer, startRedis } from '../support/redis/redis.ts';
@@ -11,8 +12,8 @@ import { type Sample, type SteadyLoad, startSteadyLoad } from '../support/servic
 import { RawClient, upgradeRequest } from '../support/sockets/raw-upgrade.ts';
 import { acceptedSockets } from '../support/sockets/sockets.ts';
 
-const MINUTES = Number(process.env.ONCEGATE_SOAK_MINUTES ?? 10);
-const OUTAGE_EVERY_MS = 30_000;
+const MINUTES = Number(process.env.ONCEGATE_SOAK_MINUTES ?? scaled(0.75, 10));
+const OUTAGE_EVERY_MS = scaled(10_000, 30_000);
 const OUTAGE_MS = 1_500;
 const MEASURE_EVERY_MS = 1_000;
 

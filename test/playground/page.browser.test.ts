@@ -6,6 +6,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createStore } from '../../shared/store/create-store.ts';
 import { startChromium } from '../support/browsers/chromium.ts';
+import { bearer } from '../support/logins/bearer.ts';
 import { isMissing } from '../support/machine/programs.ts';
 import { atEnd } from '../support/machine/teardown.ts';
 import { until } from '../support/machine/wait.ts';
@@ -18,7 +19,7 @@ import {
   runTicketService,
   settingsOf,
 } from '../support/services/in-process.ts';
-import { bearer, type ServiceProcess, startService } from '../support/services/services.ts';
+import { type ServiceProcess, startService } from '../support/services/services.ts';
 
 const artefacts = join(import.meta.dirname, '../artefacts');
 

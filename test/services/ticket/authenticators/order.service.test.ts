@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { formatApiKeys, mintApiKey } from '../../../../shared/logins/api-keys.ts';
+import { bearer } from '../../../support/logins/bearer.ts';
 import { INTROSPECTION_CLIENT, type OidcProvider, startOidcProvider } from '../../../support/logins/oidc-provider.ts';
 import { basic, quickHash } from '../../../support/logins/passwords.ts';
 import { SESSION_SECRET, type SessionApp, startSessionApp } from '../../../support/logins/session-app.ts';
@@ -16,7 +17,6 @@ import {
   startApplication,
 } from '../../../support/services/application.ts';
 import { type InProcess, runTicketService } from '../../../support/services/in-process.ts';
-import { bearer } from '../../../support/services/services.ts';
 
 const key = mintApiKey('key', {}, new Date());
 

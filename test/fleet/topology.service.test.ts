@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { bearer } from '../support/logins/bearer.ts';
 import { isMissing } from '../support/machine/programs.ts';
 import { until } from '../support/machine/wait.ts';
 import { type Nginx, startNginx } from '../support/proxies/nginx.ts';
 import { type RedisServer, startRedis } from '../support/redis/redis.ts';
 import { handshakesByOutcome, metricSum, recordInRedis } from '../support/services/fleet.ts';
-import { bearer, type Fleet, type IssuedTicket, startFleet } from '../support/services/services.ts';
+import { type Fleet, type IssuedTicket, startFleet } from '../support/services/services.ts';
 import { RawClient, upgradeRequest } from '../support/sockets/raw-upgrade.ts';
 
 const PASSWORD = 'the password of Redis in this test';

@@ -3,12 +3,13 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { createLogger } from '../../../shared/process/log.ts';
 import { createStore } from '../../../shared/store/create-store.ts';
 import type { TicketStore } from '../../../shared/store/store.ts';
+import { JWT_SECRET } from '../../support/logins/bearer.ts';
 import { atEnd } from '../../support/machine/teardown.ts';
 import { until } from '../../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
 import { startGate } from '../../support/services/gate.ts';
 import { settingsOf, storeTicket } from '../../support/services/in-process.ts';
-import { JWT_SECRET, runToEnd, type ServiceProcess, startService } from '../../support/services/services.ts';
+import { runToEnd, type ServiceProcess, startService } from '../../support/services/services.ts';
 import { exchange, openRaw, parseResponses, upgradeRequest } from '../../support/sockets/raw-socket.ts';
 import { type Client, openWithTicket } from '../../support/sockets/web-socket.ts';
 

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { bearer } from '../../../support/logins/bearer.ts';
 import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
 import { recordInRedis } from '../../../support/services/fleet.ts';
 import { type InProcess, runGateway, runTicketService, storeTicket } from '../../../support/services/in-process.ts';
-import { bearer } from '../../../support/services/services.ts';
 import { openRaw } from '../../../support/sockets/raw-socket.ts';
 import { openWithTicket } from '../../../support/sockets/web-socket.ts';
 

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { hashPassword } from '../../shared/logins/password.ts';
+import { bearer, JWT_SECRET } from '../support/logins/bearer.ts';
 import { isMissing } from '../support/machine/programs.ts';
 import { atEnd } from '../support/machine/teardown.ts';
 import { until } from '../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../support/redis/redis.ts';
 import { type InProcess, runGateway, runTicketService } from '../support/services/in-process.ts';
-import { bearer, type IssuedTicket, JWT_SECRET, type LogLine } from '../support/services/services.ts';
+import type { IssuedTicket, LogLine } from '../support/services/services.ts';
 import { openWebSocket } from '../support/sockets/web-socket.ts';
 
 const PASSWORD = 'correct horse: battery';

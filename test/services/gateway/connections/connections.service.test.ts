@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { bearer } from '../../../support/logins/bearer.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
 import { startGate } from '../../../support/services/gate.ts';
@@ -9,7 +10,7 @@ import {
   runTicketService,
   storeTicket,
 } from '../../../support/services/in-process.ts';
-import { bearer, startService } from '../../../support/services/services.ts';
+import { startService } from '../../../support/services/services.ts';
 import { openRaw, upgradeRequest } from '../../../support/sockets/raw-socket.ts';
 import { openWithTicket, Refused } from '../../../support/sockets/web-socket.ts';
 

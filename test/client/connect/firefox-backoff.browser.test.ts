@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { createStore } from '../../../shared/store/create-store.ts';
 import { startFirefox } from '../../support/browsers/firefox.ts';
 import { startPageServer } from '../../support/browsers/page-server.ts';
+import { bearer } from '../../support/logins/bearer.ts';
 import { isMissing } from '../../support/machine/programs.ts';
 import { until } from '../../support/machine/wait.ts';
 import {
@@ -15,7 +16,6 @@ import {
   settingsOf,
   storeTicket,
 } from '../../support/services/in-process.ts';
-import { bearer } from '../../support/services/services.ts';
 import { openWithTicket } from '../../support/sockets/web-socket.ts';
 
 /** What a page tells of one attempt. Times in milliseconds. */

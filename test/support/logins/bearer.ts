@@ -1,0 +1,15 @@
+import { SignJWT } from 'jose';
+
+/** HS256 key that the ticket services of the tests accept. */
+export const JWT_SECRET = 'a secret of the tests, long enough for HS256';
+
+/** A Bearer token for a subject, good for five minutes unless said otherwise. */
+export async function bearer(subject: string, expiresIn = '5m'): Promise<string> {
+  const token = await new SignJWT({})
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject(subject)
+    .setIssuedAt()
+    .setExpirationTime(expiresIn)
+    .sign(new TextEncoder().encode(JWT_SECRET));
+  return `Bearer ${token}`;
+}
