@@ -1,25 +1,27 @@
 /** What a frame's header says (RFC 6455 §5.2). */
 export interface FrameHeader {
   readonly opcode: number;
-  /** Bytes of the payload. Infinity where it is more than a number can hold: more than anybody can send. */
+  /** Bytes of the payload; Infinity if they are more than a number holds exactly. Nobody can send that many. */
   readonly length: number;
   /**
-   * Bytes of the message that the frame belongs to, up to its end; 0 for a control frame. What only pretends
-   * to be one, being longer than they may be (RFC 6455 §5.5), counts like a message.
+   * Bytes of the frame's message so far, this frame included; 0 for a control frame. A control frame that is
+   * longer than RFC 6455 §5.5 allows counts like a message: else it would pass every limit.
    */
   readonly messageBytes: number;
-  /** Of a Close frame: its payload, still masked where it came from a client, with the mask. */
+  /** Of a Close frame: its payload as it was sent, and the mask if it came from a client. */
   readonly close?: { readonly payload: Buffer; readonly mask: Buffer | undefined };
 }
 
-/** What may be passed on of what was read. */
+/** What may be passed on of the bytes that were read. */
 export interface Scanned {
-  /** Whole frames and payload: everything but the beginning of a header, which is held back until it is complete. */
+  /** All that was read, without an incomplete header at its end: that is held back until the rest has come. */
   readonly pass: Buffer;
-  /** Where in `pass` the first boundary between two frames is; -1 where there is none. */
+  /** Offset in `pass` of the first boundary between two frames; -1 if there is none. */
   readonly boundary: number;
-  /** Whether a frame was not taken: nothing from it on is in `pass`. */
+  /** Whether a frame was not taken: neither it nor anything behind it is in `pass`. */
   readonly stopped: boolean;
+  /** Whether a Close frame was among the frames that begin here. */
+  readonly closed: boolean;
 }
 
 export const OPCODE = { close: 0x8, ping: 0x9 } as const;
@@ -30,8 +32,8 @@ const MAX_CONTROL_BYTES = 125;
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Finds the boundaries of the frames in one direction of a connection. It reads headers, and of Close
- * frames the payload, which the record tells; what it passes on is what it was given, to the byte.
+ * Finds the boundaries of the frames in one direction of a connection. It reads the headers, and the payload
+ * of a Close frame for the record. What it passes on is what it was given, byte for byte.
  */
 export class FrameScanner {
   readonly #takes: (header: FrameHeader) => boolean;
@@ -39,17 +41,17 @@ export class FrameScanner {
   #payloadLeft = 0;
   #messageBytes = 0;
 
-  /** @param takes told of every frame before any of it is passed on, and says whether it may be */
+  /** @param takes called for every frame before any of it is passed on; returns whether it may be passed on */
   constructor(takes: (header: FrameHeader) => boolean) {
     this.#takes = takes;
   }
 
-  /** Whether all that was passed on so far is whole frames, so that another may follow. */
+  /** Whether what was passed on so far ends with a whole frame, so that another frame may follow. */
   get atBoundary(): boolean {
     return this.#payloadLeft === 0;
   }
 
-  /** The beginning of a header that was never completed. */
+  /** The incomplete header that is held back; empty if there is none. */
   get held(): Buffer {
     return this.#held;
   }
@@ -59,6 +61,7 @@ export class FrameScanner {
     this.#held = NOTHING;
     let at = this.#payloadLeft;
     let stop: number | undefined;
+    let closed = false;
     const boundary = at <= chunk.length ? at : -1;
     while (at < chunk.length) {
       const size = this.#headerSize(chunk, at);
@@ -67,14 +70,15 @@ export class FrameScanner {
         break;
       }
       const header = this.#read(chunk, at, size);
+      if (header.close !== undefined) closed = true;
       if (!this.#takes(header)) stop ??= at;
       at += size + header.length;
     }
     this.#payloadLeft = Math.max(0, at - chunk.length);
-    return { pass: chunk.subarray(0, stop ?? at), boundary, stopped: stop !== undefined };
+    return { pass: chunk.subarray(0, stop ?? at), boundary, stopped: stop !== undefined, closed };
   }
 
-  /** Bytes of the header that begins here; 0 where it is not complete, or a Close frame is not. */
+  /** Bytes of the header that begins at this offset; 0 if it is incomplete, or if it is a Close frame that is. */
   #headerSize(chunk: Buffer, at: number): number {
     const second = chunk[at + 1];
     if (second === undefined) return 0;
@@ -96,7 +100,7 @@ export class FrameScanner {
       const mask = second & MASKED ? chunk.subarray(at + size - 4, at + size) : undefined;
       return { opcode, length, messageBytes: 0, close: { payload, mask } };
     }
-    // A new message in the middle of another is a fault that the far end may overlook: it counts as more of it.
+    // A message that begins inside another is a fault that a receiver may overlook: its bytes count for both.
     const messageBytes = this.#messageBytes + length;
     this.#messageBytes = first & FIN ? 0 : messageBytes;
     return { opcode, length, messageBytes };

@@ -2,10 +2,10 @@ import type { Socket } from 'node:net';
 import { ABNORMAL_CLOSURE, type RecordedReason } from '../../../shared/close-codes.ts';
 import type { RefusalCode } from '../../../shared/refusals.ts';
 import type { Sent, Wire, WireListener } from '../connections/connection.ts';
-import { FrameScanner } from './frame-scanner.ts';
-import { closeFrame, closingOf, PING } from './own-frames.ts';
+import { FrameInserter } from './frame-inserter.ts';
+import { closingOf, PING } from './own-frames.ts';
 
-/** A write as a stream hands it to what is below. */
+/** A write as node:stream gives it to `_write` and `_writev`. */
 interface Write {
   readonly chunk: Uint8Array | string;
   readonly encoding: BufferEncoding;
@@ -13,50 +13,47 @@ interface Write {
 
 type Done = (error?: Error | null) => void;
 
-/** As much of a long write as is handed on at once: so it shows how far the client has come with it. */
+/** Bytes of a long write that are passed on at once: the count of what the client has taken grows batch by batch. */
 const BATCH_BYTES = 65_536;
 
-/** More than any library answers an upgrade with. */
+/** No library answers an upgrade with a longer head. */
 const MAX_HEAD_BYTES = 65_536;
 const HEAD_END = '\r\n\r\n';
 /** What node:stream calls the encoding of bytes. */
 const BYTES = 'buffer' as BufferEncoding; // its types do not know it
 const NOTHING = Buffer.alloc(0);
 
-/** What the record says where the library never answered with 101. */
+/** What the record says if the library never answered with 101: it answered something else, or nothing. */
 const REFUSED: RefusalCode = 'upstream_refused';
 const GONE: RecordedReason = 'client_gone';
 
 /**
- * A connection that another library answers with 101 and speaks on. What that library writes is looked
- * at below its stream, headers of frames alone: so a ping or a Close of the gateway's own comes exactly
- * between two of its frames, nothing follows a Close (RFC 6455 §5.5.1: browsers fail a connection then),
- * and the record tells how the connection ended.
+ * A connection that another WebSocket library answers with 101 and speaks on. The wire takes the place of the
+ * socket's `_write` and reads the frame headers of what the library writes there. So the gateway can insert a
+ * frame of its own between two of the library's, and the record says how the connection ended.
  */
 export class RawWire implements Wire {
   readonly #socket: Socket;
   readonly #write: Socket['_write'];
   readonly #writev: Socket['_writev'];
   readonly #listener: WireListener;
-  readonly #frames = new FrameScanner((frame) => {
+  readonly #frames = new FrameInserter((frame) => {
     if (frame.close !== undefined) this.#closing ??= closingOf(frame.close);
     return true;
   });
-  /** What the upgrade has been answered with so far; undefined once that is complete. */
+  /** The answer to the upgrade so far; undefined once its head is complete. */
   #head: Buffer | undefined = NOTHING;
   /** Whether the answer was 101. */
   #isOpen = false;
   /** The library's Close frame. */
   #closing: { readonly code: number; readonly reason: string } | undefined;
-  /** Frames of the gateway's own that wait for the end of one of the library's. */
-  #waiting: Buffer[] = [];
-  #onPinged: () => void = () => {};
+  #onPinged: (() => void) | undefined;
   /** Bytes that the client has taken. */
   #taken = 0;
-  /** The gateway closes by itself: its Close frame is the last that the client is sent. */
-  #own: { sent: boolean } | undefined;
+  /** Whether the gateway closes the connection. */
+  #isClosing = false;
 
-  /** @param socket nothing has been written on it for this connection yet */
+  /** @param socket the client's; nothing has been written to it for this connection yet */
   constructor(socket: Socket, listen: (wire: Wire) => WireListener) {
     this.#socket = socket;
     this.#write = socket._write.bind(socket);
@@ -77,7 +74,7 @@ export class RawWire implements Wire {
   }
 
   get closed(): boolean {
-    return this.#closing !== undefined && this.#own === undefined;
+    return this.#closing !== undefined && !this.#isClosing;
   }
 
   get sent(): Sent {
@@ -85,19 +82,24 @@ export class RawWire implements Wire {
   }
 
   ping(written: () => void): void {
-    if (!this.#isOpen || this.#own !== undefined) return;
-    // Its answer would wait behind what the application does not read: that is no silence of the client's.
+    if (!this.#isOpen || this.#isClosing) return;
+    // The answer would wait behind bytes that the application does not read: the client is not to blame.
     if (this.#socket.isPaused()) return this.#listener.heard();
     this.#onPinged = written;
-    if (!this.#waiting.includes(PING)) this.#insert(PING);
+    this.#frames.ping();
+    this.#insertWaiting();
   }
 
   close(code: number, reason: string): void {
-    if (this.#own !== undefined) return;
-    this.#own = { sent: false };
-    if (this.#isOpen) this.#insert(closeFrame(code, reason));
-    // Nothing may come before the 101, and another answer is let finish.
-    else if (this.#head === NOTHING) this.#socket.destroy();
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    if (this.#isOpen) {
+      this.#frames.close(code, reason);
+      this.#insertWaiting();
+    } else if (this.#head === NOTHING) {
+      // No frame may come before the 101. An answer that has begun may finish.
+      this.#socket.destroy();
+    }
   }
 
   terminate(): void {
@@ -110,22 +112,21 @@ export class RawWire implements Wire {
     else this.#listener.ended(ABNORMAL_CLOSURE, this.#head === NOTHING ? GONE : REFUSED);
   }
 
-  #insert(frame: Buffer): void {
-    this.#waiting.push(frame);
-    // An empty write takes it along, unless one of the library's does so before.
+  #insertWaiting(): void {
+    // The frame is inserted into this empty write, or into one of the library's that is ahead of it.
     if (this.#socket.writable) this.#socket.write(NOTHING);
   }
 
-  /** Hands on what was written, with a frame that waited for its place. */
+  /** Passes on what the library wrote, with the gateway's own frames between. */
   #pass(writes: ReadonlyArray<Write>, done: Done): void {
     const passed = writes.flatMap((write) => this.#withOwn(bytesOf(write))).filter(({ length }) => length > 0);
     const batches = batchesOf(passed);
-    // Not at once: who waits for each write before the next would keep everybody else waiting.
+    // Not at once: a library that writes again in each callback would block the event loop.
     if (batches.length === 0) setImmediate(done);
     else this.#passInTurn(batches, done);
   }
 
-  /** One batch behind the other: in a loop, because each may be done at once and there may be thousands. */
+  /** One batch behind the other, in a loop: each may be done at once, and thousands of nested calls overflow the stack. */
   #passInTurn(batches: ReadonlyArray<readonly Buffer[]>, done: Done): void {
     const rest = batches.values();
     const passOn = (): void => {
@@ -137,7 +138,7 @@ export class RawWire implements Wire {
         this.#passBatch(batch, (error) => {
           if (error) return done(error);
           this.#taken += bytesIn(batch);
-          if (batch.includes(PING)) this.#onPinged();
+          if (batch.includes(PING)) this.#onPinged?.();
           if (isLooping) isDone = true;
           else passOn();
         });
@@ -159,22 +160,19 @@ export class RawWire implements Wire {
   }
 
   #withOwn(bytes: Buffer): Buffer[] {
-    if (this.#own?.sent) return [];
     if (!this.#isOpen) {
       const behind = this.#readHead(bytes);
       return behind === 0 ? [bytes] : [bytes.subarray(0, -behind), ...this.#withOwn(bytes.subarray(-behind))];
     }
-    const isClosed = this.#closing !== undefined;
-    const { pass, boundary } = this.#frames.scan(bytes);
-    if (isClosed || this.#waiting.length === 0 || boundary < 0 || boundary > pass.length) return [pass];
-    const own = this.#waiting;
-    this.#waiting = [];
-    if (this.#own === undefined) return [pass.subarray(0, boundary), ...own, pass.subarray(boundary)];
-    this.#own.sent = true;
-    return [pass.subarray(0, boundary), ...own];
+    const { pass, inserted } = this.#frames.pass(bytes);
+    return inserted === undefined ? [pass] : [pass, ...inserted.own, inserted.behind];
   }
 
-  /** Reads on in the answer to the upgrade. Returned is how many of these bytes are behind a 101. */
+  /**
+   * Reads the head of the answer to the upgrade.
+   *
+   * @returns how many of these bytes are behind the head of a 101
+   */
   #readHead(bytes: Buffer): number {
     if (this.#head === undefined || bytes.length === 0) return 0;
     this.#head = Buffer.concat([this.#head, bytes]);
@@ -192,7 +190,7 @@ function bytesOf({ chunk, encoding }: Write): Buffer {
   return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
-/** The same bytes in batches, none of them much longer than one is to be. */
+/** The same bytes in batches of about BATCH_BYTES, none of them twice as long. */
 function batchesOf(buffers: readonly Buffer[]): Buffer[][] {
   const batches: Buffer[][] = [];
   let room = 0;

@@ -3,60 +3,75 @@ import type { Duplex } from 'node:stream';
 import { ABNORMAL_CLOSURE } from '../../../shared/close-codes.ts';
 import { type Sent, sentOn, type Wire, type WireListener } from '../connections/connection.ts';
 import { type Corked, countInBurst, joinBurst } from './bursts.ts';
+import { FrameInserter } from './frame-inserter.ts';
 import { type FrameHeader, FrameScanner } from './frame-scanner.ts';
-import { closeFrame, closingOf, maskedCloseFrame, PING } from './own-frames.ts';
+import { closingOf, maskedCloseFrame, PING } from './own-frames.ts';
 
 export interface SpliceOptions {
   readonly client: Duplex;
   readonly upstream: Socket;
-  /** The longest message from the client, as many bytes as it has on the wire. */
+  /** The longest message that the client may send, counted in bytes on the wire. */
   readonly maxMessageBytes: number;
-  /** After how long without a byte either way the upstream counts as lost, ms; 0 for never. */
+  /** Without a byte either way for so long the upstream counts as lost, ms; 0 for never. */
   readonly idleMs: number;
 }
 
-/** How long a side may take to end its half, or to take what is left for it, once the other, or both, are done. */
+/** How long a side may take for its last step, once nothing else is to come: to end its half, or to read what is left. */
 const LINGER_MS = 2_000;
 
+/** Whether the gateway closes the connection by itself. */
+type Life = 'open' | 'closing' | 'over';
+
+/** What has come from the client. `cut`: a frame was not passed on, so what the upstream has are whole frames. */
+type FromClient = 'open' | 'cut' | 'closed';
+
 /**
- * Passes the bytes of an open connection on, both ways, as they are. Frame headers alone are read: so
- * the gateway knows how long a message is, when the client last spoke, and where a frame of its own, a
- * ping or a Close, fits exactly between two of the upstream's. What one side does not read is not read
- * from the other: memory stays bounded by the sockets' own buffers.
+ * Passes the bytes of an open connection on, both ways and unchanged. Only frame headers are read. They tell
+ * how long a message is, when the client last spoke, and where a frame of the gateway's own fits between two
+ * of the upstream's. If one side does not read, the other is not read from: memory stays bounded by the
+ * buffers of the two sockets.
+ *
+ * Its state is one phase for the gateway and one for each direction:
+ *
+ * | phase             | from          | to      | when                                                 |
+ * | ----------------- | ------------- | ------- | ---------------------------------------------------- |
+ * | `#life`           | open          | closing | the gateway closes: `close()`                        |
+ * |                   | open, closing | over    | the client's socket has closed                       |
+ * | `#fromClient`     | open          | cut     | a message is too long                                |
+ * |                   | open, cut     | closed  | the client has sent a Close frame                    |
+ * | `#toClient.phase` | open          | closing | the gateway's Close frame waits for a boundary       |
+ * |                   | open          | closed  | the upstream's Close frame was passed on             |
+ * |                   | closing       | closed  | the gateway's Close frame was inserted               |
+ * |                   | any           | ended   | the client's stream is ended: `#endClient()`         |
+ *
+ * The client's stream is ended when
+ * - the client has answered the gateway's Close frame;
+ * - the upstream has ended, behind a Close frame or in the middle of a frame;
+ * - the client has ended its half, and the upstream has nothing more to say;
+ * - both Close frames, or the client's end, have gone by, and the upstream does not end within LINGER_MS.
  */
 export class Splice implements Wire, Corked {
   readonly #client: Duplex;
   readonly #upstream: Socket;
-  readonly #fromClient: FrameScanner;
-  readonly #fromUpstream: FrameScanner;
+  readonly #clientFrames: FrameScanner;
+  readonly #toClient: FrameInserter;
   readonly #listener: WireListener;
-  /** Frames of the gateway's own that wait for the end of one of the upstream's. */
-  #waiting: Buffer[] = [];
-  #onPinged: () => void = () => {};
-  readonly #pinged = (error?: Error | null): void => {
-    if (!error) this.#onPinged();
-  };
+  #life: Life = 'open';
+  #fromClient: FromClient = 'open';
   /** The first Close frame that went by, from either side. */
   #closing: { readonly code: number; readonly reason: string } | undefined;
-  /** The gateway closes by itself. */
-  #isClosing = false;
-  #clientClosed = false;
-  /** The client has been sent a Close frame, whoever's: it was the last frame (RFC 6455 §5.5.1). */
-  #closeSent = false;
-  /** The client is sent nothing more than what is on its way. */
-  #ending = false;
-  /** A frame of the client's was not passed on: what the upstream has are whole frames. */
-  #stopped = false;
-  #over = false;
-  #isInBurst = false;
+  #onPinged: (() => void) | undefined;
+  readonly #pinged = (error?: Error | null): void => {
+    if (!error) this.#onPinged?.();
+  };
   #linger: NodeJS.Timeout | undefined;
   #grace: NodeJS.Timeout | undefined;
 
   constructor({ client, upstream, maxMessageBytes, idleMs }: SpliceOptions, listen: (wire: Wire) => WireListener) {
     this.#client = client;
     this.#upstream = upstream;
-    this.#fromClient = new FrameScanner((frame) => this.#takesFromClient(frame, maxMessageBytes));
-    this.#fromUpstream = new FrameScanner((frame) => this.#takesFromUpstream(frame));
+    this.#clientFrames = new FrameScanner((frame) => this.#takes(frame) && frame.messageBytes <= maxMessageBytes);
+    this.#toClient = new FrameInserter((frame) => this.#takes(frame) && Number.isFinite(frame.length));
     this.#listener = listen(this);
     client.on('data', (chunk: Buffer) => this.#onClientData(chunk));
     client.on('drain', () => upstream.resume());
@@ -68,7 +83,7 @@ export class Splice implements Wire, Corked {
     upstream.on('close', () => this.#onUpstreamEnd());
     upstream.setTimeout(idleMs, () => this.#onUpstreamEnd());
     upstream.resume();
-    if (upstream.destroyed) this.#onUpstreamEnd(); // its 'close' has gone by
+    if (upstream.destroyed) this.#onUpstreamEnd(); // its 'close' was emitted before this listener
   }
 
   get stalled(): boolean {
@@ -76,7 +91,7 @@ export class Splice implements Wire, Corked {
   }
 
   get closed(): boolean {
-    return this.#closing !== undefined && !this.#isClosing;
+    return this.#closing !== undefined && this.#life !== 'closing';
   }
 
   get sent(): Sent {
@@ -84,112 +99,99 @@ export class Splice implements Wire, Corked {
   }
 
   ping(written: () => void): void {
-    // Its answer would wait behind what the upstream does not take: that is no silence of the client's.
-    if (this.#upstream.writableNeedDrain) this.#listener.heard();
-    else if (!this.#isClosing) {
-      this.#onPinged = written;
-      if (!this.#waiting.includes(PING)) this.#insert(PING);
-    }
+    // The answer would wait behind bytes that the upstream does not read: the client is not to blame.
+    if (this.#upstream.writableNeedDrain) return this.#listener.heard();
+    if (this.#life !== 'open') return;
+    this.#onPinged = written;
+    this.#toClient.ping();
+    this.#insertNow();
   }
 
   close(code: number, reason: string): void {
-    if (this.#isClosing || this.#over) return;
-    this.#isClosing = true;
-    this.#insert(closeFrame(code, reason));
-    // Its answer has to be read, whether or not the upstream takes what is before it.
+    if (this.#life !== 'open') return;
+    this.#life = 'closing';
+    this.#toClient.close(code, reason);
+    this.#insertNow();
+    // The client's answer has to be read, even if the upstream does not read what is ahead of it.
     this.#client.resume();
-    this.#endUpstream({ code, reason });
-    this.#endWhenClosed();
+    this.#endUpstream(code, reason);
+    this.#endIfAnswered();
   }
 
   terminate(): void {
     this.#client.destroy();
   }
 
-  /** Puts a frame between two of the upstream's: at once where none is under way. */
-  #insert(frame: Buffer): void {
-    if (this.#closeSent || this.#ending) return;
-    this.#waiting.push(frame);
-    if (this.#fromUpstream.atBoundary) this.#flushWaiting();
-  }
-
-  #flushWaiting(): void {
-    for (const frame of this.#waiting) this.#client.write(frame, frame === PING ? this.#pinged : undefined);
-    this.#waiting = [];
-    this.#closeSent ||= this.#isClosing;
-  }
-
   #onClientData(chunk: Buffer): void {
     this.#listener.heard();
-    if (this.#clientClosed) return; // RFC 6455 §5.5.1: nothing counts behind a Close
-    const { pass, stopped } = this.#fromClient.scan(chunk);
-    // Only the answer to the gateway's Close frame is looked for.
-    if (this.#isClosing) return this.#endWhenClosed();
+    if (this.#fromClient === 'closed') return; // RFC 6455 §5.5.1: nothing counts behind a Close frame
+    const { pass, stopped, closed } = this.#clientFrames.scan(chunk);
+    if (stopped) this.#fromClient = 'cut';
+    if (closed) this.#fromClient = 'closed';
+    // From now on the client's answer to the gateway's Close frame is all that matters.
+    if (this.#life === 'closing') return this.#endIfAnswered();
     if (this.#upstream.writable) this.#send(this.#upstream, pass);
-    if (this.#clientClosed && this.#closeSent) this.#endSoon();
-    if (stopped) {
-      this.#stopped = true;
-      this.#listener.failed('message_too_big');
-    }
+    if (closed) this.#endSoonIfBothClosed();
+    if (stopped) this.#listener.failed('message_too_big');
   }
 
   #onUpstreamData(chunk: Buffer): void {
-    if (this.#closeSent || this.#ending) return;
-    const { pass, boundary, stopped } = this.#fromUpstream.scan(chunk);
-    if (this.#waiting.length === 0 || boundary < 0) {
-      this.#send(this.#client, pass);
-    } else {
-      this.#send(this.#client, pass.subarray(0, boundary));
-      this.#flushWaiting();
-      if (!this.#isClosing) this.#send(this.#client, pass.subarray(boundary));
-      this.#endWhenClosed();
+    if (this.#isDone) return;
+    const { pass, inserted, stopped } = this.#toClient.pass(chunk);
+    this.#send(this.#client, pass);
+    if (inserted !== undefined) {
+      this.#writeOwn(inserted.own);
+      this.#send(this.#client, inserted.behind);
+      this.#endIfAnswered();
     }
-    if (this.#clientClosed && this.#closeSent) this.#endSoon();
+    this.#endSoonIfBothClosed();
     if (stopped) this.#upstreamLost();
+  }
+
+  /** Whether the client is sent nothing more of the upstream's. */
+  get #isDone(): boolean {
+    return this.#toClient.phase === 'closed' || this.#toClient.phase === 'ended';
+  }
+
+  /** Sends the own frames that wait, if no frame of the upstream's is under way. */
+  #insertNow(): void {
+    if (this.#toClient.atBoundary) this.#writeOwn(this.#toClient.pass().inserted?.own ?? []);
+  }
+
+  #writeOwn(frames: readonly Buffer[]): void {
+    for (const frame of frames) this.#client.write(frame, frame === PING ? this.#pinged : undefined);
   }
 
   #send(to: Duplex, bytes: Buffer): void {
     if (bytes.length === 0) return;
-    if (to.writableCorked === 0) to.cork();
-    to.write(bytes);
-    if (!this.#isInBurst) {
-      this.#isInBurst = true;
-      joinBurst(this);
+    if (to.writableCorked === 0) {
+      // The first stream to be corked joins the burst for both.
+      if (this.#client.writableCorked === 0 && this.#upstream.writableCorked === 0) joinBurst(this);
+      to.cork();
     }
+    to.write(bytes);
     countInBurst(bytes.length);
   }
 
   uncork(): void {
-    this.#isInBurst = false;
     this.#upstream.uncork();
     this.#client.uncork();
     if (isFull(this.#client)) this.#upstream.pause();
     // Once the gateway closes, the client's answer has to be read.
-    if (isFull(this.#upstream) && !this.#isClosing) this.#client.pause();
+    if (isFull(this.#upstream) && this.#life !== 'closing') this.#client.pause();
   }
 
-  #takesFromClient(frame: FrameHeader, maxMessageBytes: number): boolean {
-    if (frame.close !== undefined) {
-      this.#clientClosed = true;
-      this.#closing ??= closingOf(frame.close);
-    }
-    return frame.messageBytes <= maxMessageBytes;
+  #takes({ close }: FrameHeader): true {
+    if (close !== undefined) this.#closing ??= closingOf(close);
+    return true;
   }
 
-  #takesFromUpstream(frame: FrameHeader): boolean {
-    if (frame.close !== undefined) {
-      this.#closeSent = true;
-      this.#closing ??= closingOf(frame.close);
-    }
-    return Number.isFinite(frame.length);
-  }
-
-  /** The upstream ended: in its own time after a Close frame, else without a word. */
+  /** The upstream ended: as it should behind a Close frame, else without a word. */
   #onUpstreamEnd(): void {
-    if (this.#over) return;
-    if (this.#isClosing) {
-      // The gateway's Close frame waits for the end of a frame that never comes.
-      if (!this.#closeSent) this.#endClient();
+    if (this.#life === 'over') return;
+    if (this.#life === 'closing') {
+      // The gateway's Close frame waits for the end of a frame that will never come.
+      if (this.#toClient.phase === 'closing') this.#endClient();
     } else if (this.#closing === undefined) this.#upstreamLost();
     else this.#endClient();
   }
@@ -197,27 +199,27 @@ export class Splice implements Wire, Corked {
   #upstreamLost(): void {
     this.#upstream.destroy();
     this.#listener.failed('upstream_lost');
-    // In the middle of a frame no Close can follow: the end of the stream has to say it.
-    if (!this.#fromUpstream.atBoundary) this.#endClient();
+    // No Close frame can follow half a frame: the end of the stream has to tell.
+    if (!this.#toClient.atBoundary) this.#endClient();
   }
 
-  /** The client's half ended: in its own time after a Close frame, else without a word. */
+  /** The client's half ended: as it should behind a Close frame, else without a word. */
   #onClientEnd(): void {
-    if (this.#isClosing) return this.#endClient();
+    if (this.#life === 'closing') return this.#endClient();
     this.#closing ??= { code: ABNORMAL_CLOSURE, reason: '' };
-    if (this.#upstream.writable) this.#upstream.end(this.#fromClient.held);
-    else return this.#endClient();
-    // Behind a Close there is nothing that the upstream could still say.
-    if (this.#closeSent) this.#endClient();
+    if (!this.#upstream.writable) return this.#endClient();
+    this.#upstream.end(this.#clientFrames.held);
+    // An upstream that has sent its Close frame has nothing more to say.
+    if (this.#isDone) this.#endClient();
     else this.#endSoon();
   }
 
   #onClientClose(): void {
-    this.#over = true;
+    this.#life = 'over';
     clearTimeout(this.#linger);
     clearTimeout(this.#grace);
     if (!this.#upstream.destroyed) {
-      // What is on its way may still arrive. An upstream that takes nothing would keep its socket for ever.
+      // What is under way may still arrive. An upstream that reads nothing would keep its socket for ever.
       const linger = setTimeout(() => this.#upstream.destroy(), LINGER_MS);
       this.#upstream.once('close', () => clearTimeout(linger));
       this.#upstream.destroySoon();
@@ -226,37 +228,41 @@ export class Splice implements Wire, Corked {
     this.#listener.ended(code, reason);
   }
 
-  /** Tells the upstream that the gateway closes, with a Close frame where one fits, and reads it no more. */
-  #endUpstream({ code, reason }: { readonly code: number; readonly reason: string }): void {
+  /** Ends the stream to the upstream, with a Close frame if that fits. */
+  #endUpstream(code: number, reason: string): void {
     if (!this.#upstream.writable) return;
-    const fits = this.#closing === undefined && (this.#fromClient.atBoundary || this.#stopped);
+    const fits = this.#closing === undefined && (this.#clientFrames.atBoundary || this.#fromClient === 'cut');
     if (fits) this.#upstream.end(maskedCloseFrame(code, reason));
     else this.#upstream.end();
   }
 
-  /** Ends the client's side behind the answer to the gateway's Close frame. */
-  #endWhenClosed(): void {
-    if (this.#isClosing && this.#closeSent && this.#clientClosed) this.#endClient();
+  /** Ends the client's stream if the client has answered the gateway's Close frame. */
+  #endIfAnswered(): void {
+    if (this.#life === 'closing' && this.#isDone && this.#fromClient === 'closed') this.#endClient();
   }
 
-  /** Nothing more is to come from the upstream but the end. One that keeps it back does not keep the connection open. */
+  #endSoonIfBothClosed(): void {
+    if (this.#isDone && this.#fromClient === 'closed') this.#endSoon();
+  }
+
+  /** The upstream has only its end to send. If it does not, the connection ends all the same. */
   #endSoon(): void {
     this.#grace ??= setTimeout(() => this.#endClient(), LINGER_MS);
   }
 
-  /** Ends the stream to the client, behind all that is on its way. Whether it takes that, the heartbeat finds out. */
+  /** Ends the stream to the client, behind all that is under way. The heartbeat notices a client that does not read it. */
   #endClient(): void {
-    if (this.#ending) return;
-    this.#ending = true;
-    // Unread bytes would turn the end into a reset that overtakes it.
+    if (this.#toClient.phase === 'ended') return;
+    this.#toClient.end();
+    // Unread bytes would make the kernel send a reset, which overtakes the end.
     this.#client.resume();
     this.#client.end(() => {
-      if (!this.#over) this.#linger = setTimeout(() => this.#client.destroy(), LINGER_MS);
+      if (this.#life !== 'over') this.#linger = setTimeout(() => this.#client.destroy(), LINGER_MS);
     });
   }
 }
 
-/** Whether a stream has more to write than the far side takes for now. What went through at once is written, whatever its size. */
+/** Whether bytes are left that the receiver does not take for now. Bytes that went out at once do not count. */
 function isFull(stream: Duplex): boolean {
   return stream.writableNeedDrain && stream.writableLength > 0;
 }

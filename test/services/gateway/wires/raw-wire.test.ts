@@ -183,3 +183,30 @@ test('a 101 may come in pieces, and as text', async () => {
   await until(() => told.length > 0);
   expect(told).toEqual([[4001, 'hi']]);
 });
+
+test('nothing follows a Close of the library’s: neither an own frame nor what the library still writes', async () => {
+  const { client, socket, wire, told } = await wired();
+  const bye = frame(8, true, Buffer.from([0x0f, 0xa1, 0x68, 0x69]));
+  socket.write(HEAD);
+  socket.write(bye);
+  expect(wire.closed).toBe(true);
+  wire.close(3003, 'revoked');
+  socket.write(frame(2, true, Buffer.from('late')));
+  socket.end();
+  client.socket.on('end', () => client.socket.end());
+  await client.closed;
+
+  expect(splitHead(client.received()).behind).toEqual(bye);
+  await until(() => told.length > 0);
+  expect(told).toEqual([[4001, 'hi']]);
+});
+
+test('a gateway that closes before anything was answered ends the socket', async () => {
+  const { client, wire, told } = await wired();
+  wire.close(1012, 'draining');
+  await client.closed;
+
+  expect(client.received()).toHaveLength(0);
+  await until(() => told.length > 0);
+  expect(told).toEqual([[1006, 'client_gone']]);
+});

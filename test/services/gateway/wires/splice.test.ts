@@ -1,4 +1,4 @@
-import { connect, createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Connection, type Wire } from '../../../../services/gateway/connections/connection.ts';
@@ -9,6 +9,7 @@ import { Random } from '../../../support/numbers/random.ts';
 import { clientFrame } from '../../../support/sockets/raw-socket.ts';
 import { closeOf, type ServerFrame, strictFrames } from '../../../support/sockets/server-frames.ts';
 import { serverFrame } from '../upstream/stage.ts';
+import { endOf, socketPair } from './socket-pair.ts';
 
 const CLOSE = 8;
 const PING = 9;
@@ -17,36 +18,6 @@ const PING_EVERY_MS = 2;
 
 /** Looking for the shortest counterexample ends then at the latest: it is printed with its seed. */
 const PATIENCE_MS = 20_000;
-
-/** One end of the connection, with everything that came to it. */
-interface End {
-  readonly socket: Socket;
-  received(): Buffer;
-  readonly ended: Promise<void>;
-}
-
-/** The two ends of a TCP connection. */
-async function socketPair(): Promise<readonly [Socket, Socket]> {
-  const server = createServer({ allowHalfOpen: true, noDelay: true });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  const accepted = new Promise<Socket>((resolve) => server.once('connection', resolve));
-  const dialled = connect({ port: address.port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
-  const other = await accepted;
-  server.close();
-  for (const socket of [dialled, other]) socket.on('error', () => socket.destroy());
-  return [dialled, other];
-}
-
-function endOf(socket: Socket): End {
-  const chunks: Buffer[] = [];
-  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-  const ended = new Promise<void>((resolve) => {
-    socket.once('end', resolve).once('close', resolve);
-  });
-  return { socket, received: () => Buffer.concat(chunks), ended };
-}
 
 /** A client and an upstream with a splice between them, over real sockets. Until it is over, it pings and pings. */
 async function splice() {
