@@ -1,91 +1,91 @@
-import { type ConnectCode, ConnectRefused } from '../errors/connect-refused.ts';
-import { type ConnectOptions, type IssuedTicket, provided, TIMEOUT_MS } from '../options.ts';
-import { explain } from '../tickets/explain.ts';
-import type { Ask, TicketRecord } from '../tickets/ticket-service.ts';
+import { ConnectRefused } from '../errors/connect-refused.ts';
+import { type ConnectOptions, DEFAULT_TIMEOUT_MS, provided, type WebSocketClass } from '../options.ts';
+import { askWhy } from '../tickets/explain.ts';
+import type { TicketService } from '../tickets/ticket-service.ts';
 import { unlessAborted } from '../waiting/unless-aborted.ts';
+import type { StateListener } from './state.ts';
 
-/** What the client uses of a WebSocket. `pause` and `resume` are those of ws. */
-type Wire = Pick<WebSocket, 'close' | 'readyState'> & {
+/** What the client uses of a WebSocket. Only that of `ws` has `pause` and `resume`. */
+type UsedSocket = Pick<WebSocket, 'close'> & {
   addEventListener(type: string, listener: (event: never) => void): void;
   pause?(): void;
   resume?(): void;
 };
 
-/** One attempt: a fresh ticket, one socket, and where that fails, the reason. Rejects with {@link ConnectRefused}. */
+/**
+ * Makes one attempt: gets a fresh ticket, opens one socket with it and, if that fails, asks why.
+ *
+ * @throws {ConnectRefused} with the true reason
+ * @throws {TypeError} if an option cannot be used
+ * @throws the signal's reason if that is aborted
+ */
 export async function attempt<Socket>(
   options: ConnectOptions<Socket>,
-  ask: Ask,
+  service: TicketService,
   signal: AbortSignal,
-  onState: (state: 'connecting', why: { readonly ticketId: string }) => void,
+  onState: StateListener,
 ): Promise<Socket> {
-  // Without a class of another kind, Socket is WebSocket.
-  const { WebSocket: Class = globalThis.WebSocket as never, timeoutMs = TIMEOUT_MS } = options;
   const target = await provided(options.path, signal);
-  const path = target?.split('?', 1)[0];
-  // It would be a second ticket.
-  if (new URLSearchParams(target?.replace(/^[^?]*\??/, '')).has('ticket'))
-    throw new TypeError('path: no `ticket` in its query');
-  const { id, url, protocols } = await ask<IssuedTicket>('', {
+  const [path, ...query] = target?.split('?') ?? [];
+  // The gateway refuses a handshake with two tickets.
+  if (new URLSearchParams(query.join('?')).has('ticket')) throw new TypeError('path: no `ticket` in its query');
+
+  const ticket = await service.issue({
     audience: await provided(options.audience, signal),
     path,
     claims: await provided(options.claims, signal),
   });
-  onState('connecting', { ticketId: id });
+  onState('connecting', { ticketId: ticket.id });
 
-  // A path of its own for each attempt: Firefox delays attempts by host, port and path after failures.
-  const address = `${url}/~${id}${target ?? '/'}`;
-  const offered = [options.protocols ?? [], protocols].flat();
-  if (!Class) throw new TypeError('Pass a WebSocket class');
-  let wire: Socket & Wire;
-  try {
-    wire = new Class(address, offered) as Socket & Wire; // whatever else it can
-  } catch (cause) {
-    // `ws:` from a page of `https:`, or an address with a `#`: no attempt will do better.
-    throw new ConnectRefused('not_seen', { retry: 'never', ticketId: id, message: `${cause}`, cause });
-  }
-  if (await opens(wire, timeoutMs, signal)) return wire;
-  throw await reason(ask, id, typeof options.tickets !== 'function');
+  // Firefox delays attempts on a host, port and path that has failed. So each attempt has a path of its own.
+  const address = `${ticket.url}/~${ticket.id}${target ?? '/'}`;
+  const protocols = [options.protocols ?? [], ticket.protocols].flat();
+  const socket = createSocket(options.WebSocket, address, protocols, ticket.id);
+  if (await opens(socket, options.timeoutMs ?? DEFAULT_TIMEOUT_MS, signal)) return socket;
+
+  const isOwn = typeof options.tickets !== 'function';
+  throw await askWhy(service, ticket.id, isOwn);
 }
 
-/** Whether it comes to be open, which is all that a browser tells. */
-async function opens(wire: Wire, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+function createSocket<Socket>(
+  givenClass: WebSocketClass<Socket> | undefined,
+  address: string,
+  protocols: string[],
+  ticketId: string,
+): Socket & UsedSocket {
+  // Without a class of another type, Socket is WebSocket.
+  const SocketClass = givenClass ?? (globalThis.WebSocket as unknown as WebSocketClass<Socket> | undefined);
+  if (!SocketClass) throw new TypeError('Pass a WebSocket class');
+  try {
+    return new SocketClass(address, protocols) as Socket & UsedSocket; // every WebSocket class has these
+  } catch (cause) {
+    // `ws:` on a page of `https:`, or a `#` in the address: no other attempt will do better.
+    throw new ConnectRefused('not_seen', { retry: 'never', ticketId, message: `${cause}`, cause });
+  }
+}
+
+/** Whether the socket opens within the time-out. A browser tells no more than that. A socket that does not is closed. */
+async function opens(socket: UsedSocket, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
   let opened = false;
-  const decided = new Promise<void>((resolve) => {
-    wire.addEventListener('open', () => {
-      // ws may read a first message before those who wait for this promise have had their turn.
-      wire.pause?.();
-      setTimeout(() => wire.resume?.());
+  const settled = new Promise<void>((resolve) => {
+    socket.addEventListener('open', () => {
+      // `ws` may read a message before the caller, who waits for a promise, can listen to it.
+      socket.pause?.();
+      setTimeout(() => socket.resume?.());
       opened = true;
       resolve();
     });
-    // They stay: ws throws an error that nobody listens to. Where a page's policy (`connect-src`) forbids the
-    // address, Chromium fires an error and no close.
-    wire.addEventListener('error', resolve);
-    wire.addEventListener('close', resolve);
+    // If the page's policy (`connect-src`) forbids the address, Chromium fires `error` and no `close`. The listener is
+    // never removed: `ws` throws an error that nobody listens to.
+    socket.addEventListener('error', resolve);
+    socket.addEventListener('close', resolve);
   });
-  const timer = setTimeout(() => wire.close(), timeoutMs);
-  await unlessAborted(signal, decided).finally(() => {
+  const timer = setTimeout(() => socket.close(), timeoutMs);
+  try {
+    await unlessAborted(signal, settled);
+  } finally {
     clearTimeout(timer);
-    if (!opened || signal.aborted) wire.close();
-  });
+    if (!opened || signal.aborted) socket.close();
+  }
   return opened;
-}
-
-/**
- * Asks once what became of the ticket.
- *
- * @param own whether who asks is sure to be who the ticket was issued to
- */
-function reason(ask: Ask, ticketId: string, own: boolean): Promise<ConnectRefused> {
-  return ask<TicketRecord>(`/${ticketId}`).then(explain, (cause) => {
-    if (!(cause instanceof ConnectRefused)) throw cause;
-    const { code: answered, retryAfter } = cause;
-    const [code, status]: [ConnectCode, number?] =
-      answered === 'store_unavailable'
-        ? [answered, 503]
-        : answered === 'not_found' && own // the store has lost it, so a gateway knew as little of it
-          ? ['ticket_unknown', 401]
-          : ['unexplained'];
-    return new ConnectRefused(code, { status, retryAfter, ticketId, cause });
-  });
 }

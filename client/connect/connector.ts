@@ -1,105 +1,108 @@
 import { ConnectRefused } from '../errors/connect-refused.ts';
 import type { ConnectionEnded } from '../errors/connection-ended.ts';
 import type { ConnectOptions } from '../options.ts';
-import { ticketService } from '../tickets/ticket-service.ts';
+import { createTicketService, type TicketService } from '../tickets/ticket-service.ts';
 import { type Advice, nextWaitMs } from '../waiting/backoff.ts';
+import { isPaused, untilResumed } from '../waiting/paused.ts';
 import { sleep } from '../waiting/sleep.ts';
 import { unlessAborted } from '../waiting/unless-aborted.ts';
 import { attempt } from './attempt.ts';
+import type { StateListener } from './state.ts';
 
-/** What a connector does: asks for a ticket, opens a socket with it, waits for the user, for a while, or for the network. */
-export type ConnectorState = 'issuing' | 'connecting' | 'signing_in' | 'waiting' | 'paused';
-
-/** What is told with a state. */
-export interface StateReason {
-  /** Why: a `ConnectRefused`, a `ConnectionEnded`, or what a signal was aborted with. Undefined where all is well. */
-  readonly reason?: unknown;
-  /** With `waiting`: milliseconds until the next attempt. */
-  readonly waitMs?: number;
-  /** With `connecting`: the id of the ticket that the attempt is made with. */
-  readonly ticketId?: string;
-}
-
-/** A connection that stayed open for this long makes up for the failures before it. */
+/** A connection that was open for longer makes up for the failures before it. */
 const STABLE_MS = 5_000;
 
-/** How often it is looked whether the browser is back. */
-const LOOK_MS = 500;
+/** Makes attempts until one opens or none is left, and waits between them. */
+export class Connector<Socket> {
+  readonly service: TicketService;
+  readonly #options: ConnectOptions<Socket>;
+  readonly #signal: AbortSignal;
+  readonly #onState: StateListener;
+  /** Failures in a row. */
+  #failures = 0;
+  #openedAt = 0;
+  /** The user signs in, or has done so. Undefined since a request has succeeded. */
+  #login: Promise<void> | undefined;
+  #hasSignedIn = false;
 
-/** Whether the page is frozen (Page Lifecycle); a worker has no document, nor has Node. */
-let frozen = false;
-globalThis.document?.addEventListener('freeze', () => {
-  frozen = true;
-});
-globalThis.document?.addEventListener('resume', () => {
-  frozen = false;
-});
-const away = () => frozen || globalThis.navigator?.onLine === false;
+  /** @param signal ends everything: all that is pending rejects with its reason */
+  constructor(options: ConnectOptions<Socket>, signal: AbortSignal, onState: StateListener = () => {}) {
+    this.#options = options;
+    this.#signal = signal;
+    this.#onState = onState;
+    this.service = createTicketService(options, signal, () => {
+      this.#login = undefined;
+      this.#hasSignedIn = false;
+    });
+  }
 
-export type Connector = ReturnType<typeof createConnector>;
-
-/** Makes attempts until one opens or there is no point any more, and waits in between as it is told to. */
-export function createConnector<Socket>(
-  options: ConnectOptions<Socket>,
-  signal: AbortSignal,
-  onState: (state: ConnectorState, why?: StateReason) => void = () => {},
-) {
-  const { onUnauthenticated, backoff = {} } = options;
-  let failures = 0;
-  let openedAt = 0;
-  let login: Promise<void> | null | undefined; // null once it is done
-  // The credentials were taken: the next time that they are not, the user is asked again.
-  const ask = ticketService(options, signal, () => (login = undefined));
-  /** An open socket. Rejects with the last attempt's {@link ConnectRefused}, or the signal's reason. */
-  async function open(attempts: number): Promise<Socket> {
-    for (; ; attempts--) {
-      if (away()) onState('paused');
-      while (away()) await sleep(LOOK_MS, signal);
-      signal.throwIfAborted();
-      onState('issuing');
+  /**
+   * Resolves with an open socket.
+   *
+   * @param attempts how many attempts may be made, the first included
+   * @throws {ConnectRefused} of the last attempt
+   */
+  async open(attempts: number): Promise<Socket> {
+    let attemptsLeft = attempts;
+    for (;;) {
+      if (isPaused()) this.#onState('paused');
+      await untilResumed(this.#signal);
+      this.#signal.throwIfAborted();
+      this.#onState('issuing');
       try {
-        const socket = await attempt(options, ask, signal, onState);
-        openedAt = Date.now();
+        const socket = await attempt(this.#options, this.service, this.#signal, this.#onState);
+        this.#openedAt = Date.now();
         return socket;
       } catch (error) {
         if (!(error instanceof ConnectRefused)) throw error;
-        if (await signIn(error)) attempts++;
-        else {
-          // Perhaps it was the question why that nobody was signed in for. That attempt was one. With tickets of the
-          // application's own, that somebody gets them says nothing about this question: it would ask for ever.
-          if (typeof options.tickets !== 'function') await signIn(error.cause as ConnectRefused);
-          await wait(error, attempts > 1 ? error : { retry: 'never' });
-        }
+        // No ticket was issued, so this was no attempt yet.
+        if (await this.signIn(error)) continue;
+
+        // The 401 may have answered the question why. With `tickets` of the application's own, which may succeed all
+        // the same, the user would be asked again after every attempt.
+        const { cause } = error;
+        const isOwn = typeof this.#options.tickets !== 'function';
+        if (isOwn && cause instanceof ConnectRefused) await this.signIn(cause);
+
+        attemptsLeft -= 1;
+        if (!(attemptsLeft > 0)) throw error;
+        await this.#wait(error, error);
       }
     }
   }
 
-  /** Waits for as long as the end of an open connection asks. That it is come back from is decided already. */
-  function recover(ended: ConnectionEnded): Promise<void> {
-    // It comes back at once from no end: whatever ended this connection ended others with it.
-    if (!failures || Date.now() - openedAt > STABLE_MS) failures = 1;
-    return wait(ended, { ...ended, retry: 'backoff' });
+  /** Waits after the end of an open connection. Whether to come back is decided already. */
+  recover(ended: ConnectionEnded): Promise<void> {
+    const wasStable = Date.now() - this.#openedAt > STABLE_MS;
+    // Never at once, not even with `reissue`: what ended this connection has ended others with it.
+    if (wasStable || this.#failures === 0) this.#failures = 1;
+    return this.#wait(ended, { retry: 'backoff', spreadSeconds: ended.spreadSeconds });
   }
 
-  /** Has the user sign in, where that is what is missing and was not done already. Who asks meanwhile waits with the first. */
-  async function signIn(reason: ConnectRefused): Promise<boolean> {
-    // The cause of a refusal may be none, and nothing at all.
-    if (!/^credentials_/.test(reason?.code) || login === null || !onUnauthenticated) return false;
-    onState('signing_in', { reason });
-    login ??= (async () => {
-      await onUnauthenticated(reason);
-      login = null;
-    })();
-    await unlessAborted(signal, login);
+  /**
+   * Has the user sign in, if that is what is missing. Everybody who asks meanwhile waits for the same login.
+   *
+   * @returns false if signing in is not the answer, or was not the answer the last time
+   */
+  async signIn(refused: ConnectRefused): Promise<boolean> {
+    const { onUnauthenticated } = this.#options;
+    const isUnauthenticated = /^credentials_/.test(refused.code);
+    if (!isUnauthenticated || !onUnauthenticated || this.#hasSignedIn) return false;
+    this.#onState('signing_in', { reason: refused });
+    const login = async () => {
+      await onUnauthenticated(refused);
+      this.#hasSignedIn = true;
+    };
+    this.#login ??= login();
+    await unlessAborted(this.#signal, this.#login);
     return true;
   }
 
-  async function wait(reason: Error, advice: Advice): Promise<void> {
-    const waitMs = nextWaitMs(advice, failures++, backoff, Math.random());
+  async #wait(reason: Error, advice: Advice): Promise<void> {
+    const waitMs = nextWaitMs(advice, this.#failures, this.#options.backoff ?? {}, Math.random());
+    this.#failures += 1;
     if (waitMs === null) throw reason;
-    onState('waiting', { reason, waitMs });
-    await sleep(waitMs, signal);
+    this.#onState('waiting', { reason, waitMs });
+    await sleep(waitMs, this.#signal);
   }
-
-  return { ask, open, recover, signIn };
 }

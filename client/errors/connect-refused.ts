@@ -1,35 +1,45 @@
 import type { RefusalCode, Retry } from '../../shared/refusals.ts';
 import { retryAfterSeconds, unexpectedRetry } from './generated.ts';
+import { rowOf } from './row-of.ts';
+
+interface ClientRow {
+  readonly retry: Retry;
+  /** The message, unless a better one is known. */
+  readonly advice: string;
+}
 
 /**
- * What the client finds out by itself, beside the refusals that the services send. The rows of those
- * are in the table of refusals (docs/refusals.md).
+ * The refusals that the client finds out by itself. Those that the services send are in the table of refusals
+ * (docs/refusals.md).
  */
 export const clientCodes = {
-  /** The handshake failed, and no gateway ever saw the ticket. */
-  not_seen: [
-    'backoff',
-    'check the network, connect-src, GATEWAY_URL, the gateway, its Redis, that proxies pass Upgrade',
-  ],
+  /** The handshake failed, and no gateway has seen the ticket. */
+  not_seen: {
+    retry: 'backoff',
+    advice: 'check the network, connect-src, GATEWAY_URL, the gateway, its Redis, that proxies pass Upgrade',
+  },
   /** The handshake failed, and the ticket service could not be asked why. */
-  unexplained: ['backoff', 'see cause'],
+  unexplained: { retry: 'backoff', advice: 'see cause' },
   /**
-   * The ticket service did not answer: it is down, the network is, or CORS forbids to read the answer. Or the
-   * application's own `tickets` or `headers` failed, which is the `cause` then.
+   * The ticket service did not answer: it or the network is down, or CORS keeps the answer from the page. Or the
+   * application's own `tickets` or `headers` failed, with the `cause`.
    */
-  service_unreachable: ['backoff', 'check the address of the ticket service, the network, CORS; see cause'],
-  /** Something answered that does not speak as a ticket service does, or the application's own `tickets` returned no ticket. */
-  answer_unreadable: ['never', 'check the address of the ticket service'],
-  /** A gateway admitted the ticket, and the connection broke before the client saw it open. */
-  connection_lost: ['backoff', 'broke while opening'],
-} as const satisfies Record<string, readonly [Retry, advice: string]>;
+  service_unreachable: {
+    retry: 'backoff',
+    advice: 'check the address of the ticket service, the network, CORS; see cause',
+  },
+  /** The answer is not one of a ticket service, or the application's own `tickets` returned no ticket. */
+  answer_unreadable: { retry: 'never', advice: 'check the address of the ticket service' },
+  /** A gateway admitted the ticket, and the connection broke before it was open. */
+  connection_lost: { retry: 'backoff', advice: 'broke while opening' },
+} as const satisfies Record<string, ClientRow>;
 
 export type ClientCode = keyof typeof clientCodes;
 
-/** Every code that a {@link ConnectRefused} may carry: a `switch` over it is checked by the compiler. */
+/** Every code of a {@link ConnectRefused}: the compiler checks a `switch` over it. */
 export type ConnectCode = RefusalCode | ClientCode;
 
-/** What is known of a refusal beside its code. */
+/** What is known of a refusal besides its code; what is left out comes from the tables. */
 export interface RefusedDetails {
   readonly message?: string | undefined;
   readonly status?: number | undefined;
@@ -39,33 +49,37 @@ export interface RefusedDetails {
   readonly cause?: unknown;
 }
 
-/** The connection was refused, or never came about. It never opened. Switch on `code`, never on the message. */
+/** There is no connection: it was refused, or it failed before it was open. Switch on `code`, never on the message. */
 export class ConnectRefused extends Error {
-  declare readonly code: ConnectCode;
-  /** The HTTP status of the refusal, of the gateway's or the ticket service's; undefined where nobody answered. */
-  declare readonly status: number | undefined;
+  readonly code: ConnectCode;
+  /** HTTP status of the refusal, the gateway's or the ticket service's; undefined if nobody answered. */
+  readonly status: number | undefined;
   /** What may be done: `never` (a person must act), `reissue` (a new ticket at once), `backoff` (wait, then a new ticket). */
-  declare readonly retry: Retry;
-  /** Seconds to wait at least before the next attempt, where that is known. */
-  declare readonly retryAfter: number | undefined;
-  /** Public id of the ticket, for logs and for `GET /tickets/<id>`; undefined where none was issued. */
-  declare readonly ticketId: string | undefined;
+  readonly retry: Retry;
+  /** The shortest wait before the next attempt, in seconds; undefined if none is known. */
+  readonly retryAfter: number | undefined;
+  /** The public id of the ticket, for logs and for `GET /tickets/<id>`; undefined if none was issued. */
+  readonly ticketId: string | undefined;
 
-  constructor(code: ConnectCode, { message, status, retry, retryAfter, ticketId, cause }: RefusedDetails = {}) {
-    const { 0: ownRetry = 'never', 1: advice = 'refused' } = Object(clientCodes[code as ClientCode]); // none for the services' codes
-    super(`${code}: ${message ?? advice}`, { cause });
-    Object.assign(this, {
-      name: 'ConnectRefused',
-      code,
-      status,
-      // So a proxy's 429 or 5xx passes, and that of a newer service, whose code is not known here.
-      retry:
-        retry ??
-        unexpectedRetry[code] ??
-        // Nothing is greater than undefined, or less.
-        ((status as number) > 428 ? 'backoff' : /^ticket_/.test(code) ? 'reissue' : ownRetry),
-      retryAfter: retryAfter ?? retryAfterSeconds[code],
-      ticketId,
-    });
+  constructor(code: ConnectCode, details: RefusedDetails = {}) {
+    const ownRow = rowOf<ClientRow>(clientCodes, code);
+    super(`${code}: ${details.message ?? ownRow?.advice ?? 'refused'}`, { cause: details.cause });
+    this.name = 'ConnectRefused';
+    this.code = code;
+    this.status = details.status;
+    this.retry = details.retry ?? usualRetry(code, details.status) ?? ownRow?.retry ?? 'never';
+    this.retryAfter = details.retryAfter ?? rowOf(retryAfterSeconds, code);
+    this.ticketId = details.ticketId;
   }
+}
+
+/**
+ * What may be done after a refusal that does not say so itself. The rule holds for a code of a newer service and for
+ * the 429 or 5xx of a proxy too; the rows that break it are generated.
+ */
+function usualRetry(code: string, status = 0): Retry | undefined {
+  const exception = rowOf(unexpectedRetry, code);
+  if (exception) return exception;
+  if (status >= 429) return 'backoff';
+  return /^ticket_/.test(code) ? 'reissue' : undefined;
 }

@@ -1,29 +1,30 @@
 import type { CloseReason } from '../../shared/close-codes.ts';
 import type { Retry } from '../../shared/refusals.ts';
 import { closeRetry } from './generated.ts';
+import { rowOf } from './row-of.ts';
 
-/** An open connection ended without the application's asking for it. */
+/** Close codes that are worth another attempt even without a reason of the gateway's: something broke or restarts. */
+const TEMPORARY_CLOSE_CODES = [1001, 1005, 1006, 1011, 1012, 1013, 1014];
+
+/** An open connection ended, and the application had not asked for it. */
 export class ConnectionEnded extends Error {
-  /** The gateway's reason; `closed` where it gave none: the network broke, or whatever is behind the gateway closed it. */
-  declare readonly code: CloseReason | 'closed';
-  /** The close code (RFC 6455 §7.1.5); 1006 where no Close frame came. */
-  declare readonly closeCode: number;
-  /** Whether to come back, as the table of close codes says (docs/close-codes.md). */
-  declare readonly retry: Retry;
-  /** The seconds over which a draining gateway wants its clients back. */
-  declare readonly spreadSeconds: number | undefined;
+  /** The gateway's reason; `closed` if it gave none: the network broke, or the back end closed the connection. */
+  readonly code: CloseReason | 'closed';
+  /** The close code (RFC 6455 §7.1.5); 1006 if no Close frame came. */
+  readonly closeCode: number;
+  /** Whether to come back, by the table of close codes (docs/close-codes.md). */
+  readonly retry: Retry;
+  /** The seconds over which a draining gateway wants its clients back; undefined if it does not say. */
+  readonly spreadSeconds: number | undefined;
 
   constructor(closeCode: number, reason: string) {
-    const [word, spread = 0] = reason.split(';spread_seconds=') as [string, string?]; // a split has a first part
-    const known = Object.hasOwn(closeRetry, word);
     super(`The connection ended: ${closeCode} ${reason}`);
-    Object.assign(this, {
-      name: 'ConnectionEnded',
-      code: known ? word : 'closed',
-      closeCode,
-      // Codes to come back after although the gateway gave no reason of its own: somebody broke, or goes away.
-      retry: known ? closeRetry[word] : /^10(0[156]|1[1-4])$/.test(`${closeCode}`) ? 'backoff' : 'never',
-      spreadSeconds: +spread || undefined,
-    });
+    const [word = '', spreadSeconds] = reason.split(';spread_seconds=');
+    const retry = rowOf(closeRetry, word);
+    this.name = 'ConnectionEnded';
+    this.code = retry ? (word as CloseReason) : 'closed'; // a word that has a row is one
+    this.closeCode = closeCode;
+    this.retry = retry ?? (TEMPORARY_CLOSE_CODES.includes(closeCode) ? 'backoff' : 'never');
+    this.spreadSeconds = Number(spreadSeconds) || undefined;
   }
 }

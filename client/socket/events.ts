@@ -1,17 +1,34 @@
-import type { StateReason } from '../connect/connector.ts';
-import type { SocketState } from './socket.ts';
+import type { ConnectorState, StateReason } from '../connect/state.ts';
 
-/** An `OncegateSocket` does something else from now on. */
+/** What an `OncegateSocket` is doing. */
+export type SocketState = ConnectorState | 'open' | 'closing' | 'closed';
+
+/** An `OncegateSocket` has a new state. */
 export interface StateChange extends Event, StateReason {
   readonly state: SocketState;
 }
 
-export function eventWith<Properties>(type: string, properties: Properties): Event & Properties {
+export interface OncegateSocketEvents {
+  /** A connection is open: the first one, or another one after it was down. */
+  open: Event;
+  message: MessageEvent;
+  /** It has ended for good, and not cleanly; `error` says why. */
+  error: Event & { readonly error: unknown };
+  /** It has ended for good. */
+  close: CloseEvent;
+  /** It has a new state, for this reason. */
+  statechange: StateChange;
+}
+
+/** How a connection was closed. */
+export type Closing = Pick<CloseEvent, 'code' | 'reason' | 'wasClean'>;
+
+export function createEvent<Properties>(type: string, properties: Properties): Event & Properties {
   return Object.assign(new Event(type), properties);
 }
 
-/** A CloseEvent; where the platform has none (Node before 23), an event with its properties. */
-export function closeEvent(how: Pick<CloseEvent, 'code' | 'reason' | 'wasClean'>): Event {
-  const { code, reason, wasClean } = how;
-  return globalThis.CloseEvent ? new CloseEvent('close', how) : eventWith('close', { code, reason, wasClean });
+/** A CloseEvent. Node has none before version 23: there it is an event with the same properties. */
+export function createCloseEvent({ code, reason, wasClean }: Closing): Event {
+  const closing = { code, reason, wasClean };
+  return globalThis.CloseEvent ? new CloseEvent('close', closing) : createEvent('close', closing);
 }

@@ -1,36 +1,11 @@
-import { type Connector, type ConnectorState, createConnector, type StateReason } from '../connect/connector.ts';
+import { Connector } from '../connect/connector.ts';
+import type { StateReason } from '../connect/state.ts';
 import { ConnectionEnded } from '../errors/connection-ended.ts';
-import type { ConnectOptions } from '../options.ts';
-import { closeEvent, eventWith, type StateChange } from './events.ts';
+import type { ConnectOptions, OncegateSocketOptions } from '../options.ts';
+import { type Closing, createCloseEvent, createEvent, type OncegateSocketEvents, type SocketState } from './events.ts';
+import { byteLengthOf, copyOf, type Sendable } from './message.ts';
 import { keepRenewed } from './renewal.ts';
-import { bytesOf, copyOf, type Sendable } from './sendable.ts';
-
-export interface OncegateSocketOptions extends ConnectOptions<unknown> {
-  /**
-   * Seconds before the end of the session at which it is renewed over HTTP; a session that is no longer than that,
-   * at half of it. Default: it is not renewed.
-   */
-  readonly renewBefore?: number;
-  /** How many bytes of messages may wait while the connection is down. Default: 0, so that `send` throws then. */
-  readonly bufferBytes?: number;
-  /** Whether to come back after a connection ended. Default: `ended.retry !== 'never'`. */
-  readonly shouldReconnect?: (ended: ConnectionEnded) => boolean;
-}
-
-/** What the socket is doing: see {@link StateChange}. */
-export type SocketState = ConnectorState | 'open' | 'closing' | 'closed';
-
-export interface OncegateSocketEvents {
-  /** Each time that a connection is open. */
-  open: Event;
-  message: MessageEvent;
-  /** It ended for good, and not cleanly; `error` says why. */
-  error: Event & { readonly error: unknown };
-  /** It ended for good. */
-  close: CloseEvent;
-  /** It does something else from now on, for this reason. */
-  statechange: StateChange;
-}
+import { CLOSED, CLOSING, CONNECTING, defineConstants, nearestInteger, OPEN } from './web-idl.ts';
 
 type Handler<Type extends keyof OncegateSocketEvents> =
   | ((this: OncegateSocket, event: OncegateSocketEvents[Type]) => unknown)
@@ -41,25 +16,26 @@ type Listener<Type extends string> = (
   event: Type extends keyof OncegateSocketEvents ? OncegateSocketEvents[Type] : Event,
 ) => unknown;
 
-const CONNECTING = 0;
-const OPEN = 1;
-const CLOSING = 2;
-const CLOSED = 3;
+type ReadyState = typeof CONNECTING | typeof OPEN | typeof CLOSING | typeof CLOSED;
+
+/** The longest reason of a Close frame, in bytes of UTF-8 (RFC 6455 §5.5). */
+const MAX_REASON_BYTES = 123;
 
 /**
- * A WebSocket that comes back: the standard's events, properties and constants over one connection after
- * another, each with a ticket of its own. `close` and `error` are fired once, when it has ended for good;
- * `readyState` is CONNECTING whenever it is down and on its way back.
+ * A WebSocket that comes back: the events, properties and constants of the standard, over one connection after
+ * another, each with a ticket of its own. While it is down and on its way back, `readyState` is CONNECTING. `error`
+ * and `close` are fired once, when it has ended for good.
  */
 export class OncegateSocket extends EventTarget {
-  declare static readonly CONNECTING: 0;
-  declare static readonly OPEN: 1;
-  declare static readonly CLOSING: 2;
-  declare static readonly CLOSED: 3;
-  declare readonly CONNECTING: 0;
-  declare readonly OPEN: 1;
-  declare readonly CLOSING: 2;
-  declare readonly CLOSED: 3;
+  // Defined in the static block below, as Web IDL has them.
+  declare static readonly CONNECTING: typeof CONNECTING;
+  declare static readonly OPEN: typeof OPEN;
+  declare static readonly CLOSING: typeof CLOSING;
+  declare static readonly CLOSED: typeof CLOSED;
+  declare readonly CONNECTING: typeof CONNECTING;
+  declare readonly OPEN: typeof OPEN;
+  declare readonly CLOSING: typeof CLOSING;
+  declare readonly CLOSED: typeof CLOSED;
   declare onopen: Handler<'open'>;
   declare onmessage: Handler<'message'>;
   declare onerror: Handler<'error'>;
@@ -73,22 +49,26 @@ export class OncegateSocket extends EventTarget {
   ) => void;
 
   readonly #options: OncegateSocketOptions;
+  /** Aborted when no further connection is wanted: by `close()`, or because it has ended for good. */
   readonly #stop = new AbortController();
+  /** The latest connection. */
   #socket: WebSocket | undefined;
-  #handlers: Record<string, unknown> = {};
-  #readyState: 0 | 1 | 2 | 3 = CONNECTING;
+  #readyState: ReadyState = CONNECTING;
   #state: SocketState = 'issuing';
-  #binaryType: BinaryType = 'blob';
-  #waiting: Sendable[] = [];
-  /** Bytes of messages that were given to no connection. */
-  #unsentBytes = 0;
   #ticketId: string | undefined;
+  #binaryType: BinaryType = 'blob';
+  /** Messages that are sent with the next connection. */
+  #waiting: Sendable[] = [];
+  /** Bytes of messages that no connection was given: those that wait, and those that came after `close()`. */
+  #unsentBytes = 0;
+  /** The event handlers, such as `onopen`, by the type of their events. */
+  readonly #handlers: Record<string, unknown> = {};
 
   constructor(options: OncegateSocketOptions = {}) {
     super();
     this.#options = options;
     options.signal?.addEventListener('abort', () => this.close(), { signal: this.#stop.signal });
-    // Whoever makes it has this turn to listen.
+    // First the caller adds its listeners.
     queueMicrotask(() => this.#run());
   }
 
@@ -101,7 +81,7 @@ export class OncegateSocket extends EventTarget {
   get extensions(): string {
     return this.#socket?.extensions ?? '';
   }
-  get readyState(): 0 | 1 | 2 | 3 {
+  get readyState(): ReadyState {
     return this.#readyState;
   }
   get bufferedAmount(): number {
@@ -111,7 +91,8 @@ export class OncegateSocket extends EventTarget {
     return this.#binaryType;
   }
   set binaryType(type: BinaryType) {
-    if (type !== 'blob' && type !== 'arraybuffer') return; // as the standard has it
+    // The standard ignores any other value.
+    if (type !== 'blob' && type !== 'arraybuffer') return;
     this.#binaryType = type;
     if (this.#socket) this.#socket.binaryType = type;
   }
@@ -125,60 +106,69 @@ export class OncegateSocket extends EventTarget {
   }
 
   /**
-   * Sends a message, or keeps it until the connection is back, as far as `bufferBytes` allows.
+   * Sends a message. While the connection is down, keeps it until the next `open` if `bufferBytes` leaves room.
    *
-   * @throws {DOMException} `InvalidStateError` while it is down and the buffer full, or none
+   * @throws {DOMException} `InvalidStateError` if the connection is down and there is no room
    */
   send(data: Sendable): void {
-    if (this.#readyState === OPEN) return this.#socket?.send(data);
-    const bytes = bytesOf(data);
+    if (this.#readyState === OPEN) {
+      this.#socket?.send(data);
+      return;
+    }
+    const unsentBytes = this.#unsentBytes + byteLengthOf(data);
     if (this.#readyState === CONNECTING) {
-      if (this.#unsentBytes + bytes > (this.#options.bufferBytes || -1)) {
+      const { bufferBytes = 0 } = this.#options;
+      // Without a buffer not even an empty message waits.
+      if (!bufferBytes || unsentBytes > bufferBytes) {
         throw new DOMException('not open; see bufferBytes', 'InvalidStateError');
       }
       this.#waiting.push(copyOf(data));
     }
-    this.#unsentBytes += bytes;
+    this.#unsentBytes = unsentBytes;
   }
 
   /**
    * Closes it for good.
    *
-   * @param code 1000, or 3000 to 4999
-   * @param reason at most 123 bytes in UTF-8
+   * @param code 1000, or 3000 to 4999. Default: a Close frame without a code, or 1000 if there is a reason
+   * @param reason at most 123 bytes in UTF-8. Default: none
+   * @throws {DOMException} `InvalidAccessError` for any other code, `SyntaxError` for a longer reason
    */
   close(code?: number, reason = ''): void {
-    // The nearest integer, and the even one of two (Web IDL, `[Clamp]`): so are sums of this size rounded (IEEE 754).
-    const number = code === undefined ? 1000 : +code + 5e15 - 5e15;
+    const closeCode = code === undefined ? 1000 : nearestInteger(+code);
     const text = `${reason}`;
-    if (number !== 1000 && !(number >= 3000 && number < 5000)) {
+    if (closeCode !== 1000 && !(closeCode >= 3000 && closeCode <= 4999)) {
       throw new DOMException('code: 1000, or 3000 to 4999', 'InvalidAccessError');
     }
-    // RFC 6455 §5.5
-    if (bytesOf(text) > 123) throw new DOMException('reason: over 123 bytes', 'SyntaxError');
+    if (byteLengthOf(text) > MAX_REASON_BYTES) throw new DOMException('reason: over 123 bytes', 'SyntaxError');
+
     if (this.#readyState >= CLOSING) return;
-    // Without either, the Close frame is empty: to Chromium even an empty reason is a sign of a code.
     if (this.#readyState === CONNECTING) this.#stop.abort(this.#options.signal?.reason);
-    else if (code === undefined && !text) this.#socket?.close();
-    else this.#socket?.close(number, text);
+    // For Chromium even an empty reason means that there is a code.
+    else if (code === undefined && text === '') this.#socket?.close();
+    else this.#socket?.close(closeCode, text);
     this.#readyState = CLOSING;
     this.#enter('closing');
   }
 
+  /** Opens one connection after another, until one is not to be followed by another. */
   async #run(): Promise<void> {
-    const { signal } = this.#stop;
     const options = this.#options as OncegateSocketOptions & ConnectOptions; // what its class makes is used as a WebSocket
     const { attempts = Infinity, shouldReconnect = ({ retry }) => retry !== 'never' } = options;
-    const connector = createConnector(options, signal, (state, why) => {
-      // An open one is as open as before while a renewal has the user sign in; a closing one stays that.
+    const connector = new Connector(options, this.#stop.signal, (state, why) => {
+      // The state stays `open` while a renewal has the user sign in, and `closing` while something is still pending.
       if (this.#readyState === CONNECTING) this.#enter(state, why);
     });
     try {
       if (options.signal?.aborted) this.close();
       for (;;) {
-        const event = await this.#use(await connector.open(attempts), connector);
+        const socket = await connector.open(attempts);
+        const event = await this.#use(socket, connector);
         const ended = new ConnectionEnded(event.code, event.reason);
-        if (this.#readyState !== OPEN || !shouldReconnect(ended)) return this.#end(event, ended);
+        if (this.#readyState === CLOSING || !shouldReconnect(ended)) {
+          this.#end(event, ended);
+          return;
+        }
         this.#readyState = CONNECTING;
         await connector.recover(ended);
       }
@@ -187,56 +177,64 @@ export class OncegateSocket extends EventTarget {
     }
   }
 
-  /** Passes on what comes from an open connection, until it is closed. */
-  async #use(socket: WebSocket, connector: Connector): Promise<CloseEvent> {
-    const over = new AbortController();
+  /** Passes messages on from an open connection. Resolves when that is closed. */
+  async #use(socket: WebSocket, connector: Connector<WebSocket>): Promise<CloseEvent> {
     const closed = new Promise<CloseEvent>((resolve) => socket.addEventListener('close', resolve));
-    socket.binaryType = this.#binaryType;
     socket.addEventListener('message', ({ data, origin }) => {
       if (this.#readyState === OPEN) this.dispatchEvent(new MessageEvent('message', { data, origin }));
     });
+    socket.binaryType = this.#binaryType;
     this.#socket = socket;
-    if (this.#readyState === CLOSING)
-      socket.close(); // it was opened at the very moment
-    else {
-      this.#readyState = OPEN;
-      for (const message of this.#waiting.splice(0)) socket.send(message);
-      this.#unsentBytes = 0;
-      this.#enter('open');
-      if (this.#readyState === OPEN) this.dispatchEvent(new Event('open'));
-      const { renewBefore } = this.#options;
-      if (renewBefore) keepRenewed(connector, this.#ticketId, renewBefore, over.signal).catch(() => {});
+    // `close()` was called at the moment at which the connection opened.
+    if (this.#readyState === CLOSING) {
+      socket.close();
+      return closed;
+    }
+
+    this.#readyState = OPEN;
+    for (const message of this.#waiting.splice(0)) socket.send(message);
+    this.#unsentBytes = 0;
+    this.#enter('open');
+    // A listener may have closed it.
+    if (this.#readyState === OPEN) this.dispatchEvent(new Event('open'));
+    const over = new AbortController();
+    const { renewBefore } = this.#options;
+    if (renewBefore && this.#ticketId) {
+      // It fails if the connection ends meanwhile. If it fails otherwise, the gateway ends the session.
+      keepRenewed(connector, this.#ticketId, renewBefore, over.signal).catch(() => {});
     }
     return closed.finally(() => over.abort());
   }
 
-  #end(event: Pick<CloseEvent, 'code' | 'reason' | 'wasClean'>, reason: unknown): void {
+  #end(closing: Closing, reason: unknown): void {
     this.#stop.abort();
     this.#readyState = CLOSED;
     this.#enter('closed', { reason });
-    if (!event.wasClean) this.dispatchEvent(eventWith('error', { error: reason }));
-    this.dispatchEvent(closeEvent(event));
+    if (!closing.wasClean) this.dispatchEvent(createEvent('error', { error: reason }));
+    this.dispatchEvent(createCloseEvent(closing));
   }
 
   #enter(state: SocketState, why?: StateReason): void {
     this.#state = state;
-    this.#ticketId = why?.ticketId ?? this.#ticketId;
-    this.dispatchEvent(eventWith('statechange', { ...why, state }));
+    if (why?.ticketId) this.#ticketId = why.ticketId;
+    this.dispatchEvent(createEvent('statechange', { ...why, state }));
   }
 
-  /** Calls the event handler of an event. */
-  #handle(event: Event): void {
+  /** Sets an event handler: to an object, or to null if it is none (HTML standard §8.1.8.1). */
+  #setHandler(type: string, handler: unknown): void {
+    const isObject = Object(handler) === handler;
+    this.#handlers[type] = isObject ? handler : null;
+    if (isObject) this.addEventListener(type, this.#callHandler);
+    else this.removeEventListener(type, this.#callHandler);
+  }
+
+  #callHandler(event: Event): void {
     const handler = this.#handlers[event.type];
     if (typeof handler === 'function') handler.call(this, event);
   }
 
   static {
-    // Constants of Web IDL: on the class and on its prototype, enumerable and read-only.
-    for (const [value, name] of ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'].entries()) {
-      for (const target of [OncegateSocket, OncegateSocket.prototype])
-        Object.defineProperty(target, name, { value, enumerable: true });
-    }
-    // Event handler attributes (HTML standard §8.1.8.1): null or an object, which is called where it can be.
+    defineConstants(OncegateSocket);
     for (const type of ['open', 'message', 'error', 'close', 'statechange']) {
       Object.defineProperty(OncegateSocket.prototype, `on${type}`, {
         enumerable: true,
@@ -245,9 +243,7 @@ export class OncegateSocket extends EventTarget {
           return this.#handlers[type] ?? null;
         },
         set(this: OncegateSocket, handler: unknown) {
-          const isObject = Object(handler) === handler;
-          this.#handlers[type] = isObject ? handler : null;
-          this[isObject ? 'addEventListener' : 'removeEventListener'](type, this.#handle);
+          this.#setHandler(type, handler);
         },
       });
     }

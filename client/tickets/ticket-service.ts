@@ -1,100 +1,66 @@
-import type { Retry } from '../../shared/refusals.ts';
-import { type ConnectCode, ConnectRefused } from '../errors/connect-refused.ts';
-import { type ConnectOptions, provided, TIMEOUT_MS, type TicketWish } from '../options.ts';
+import { ConnectRefused } from '../errors/connect-refused.ts';
+import {
+  type ConnectOptions,
+  DEFAULT_TIMEOUT_MS,
+  type IssuedTicket,
+  provided,
+  type TicketRequest,
+} from '../options.ts';
 import { unlessAborted } from '../waiting/unless-aborted.ts';
+import { readRecord, readTicket } from './answer.ts';
+import type { TicketRecord } from './ticket-record.ts';
 
-/** What the client needs of `GET /tickets/<id>`. */
-export interface TicketRecord {
-  readonly id: string;
-  readonly state: 'issued' | 'open' | 'closed' | 'refused' | 'expired' | 'revoked';
-  readonly close: { readonly code: number; readonly reason: string } | null;
-  readonly last_attempt: { readonly outcome: string; readonly status?: number | undefined } | null;
+/** What is asked of the ticket service. Each rejects with a {@link ConnectRefused}, or with the signal's reason. */
+export interface TicketService {
+  issue(request: TicketRequest): Promise<IssuedTicket>;
+  /** What became of a ticket. */
+  record(ticketId: string): Promise<TicketRecord>;
+  /** Lets an open connection live on for as long as the credentials do. */
+  renew(ticketId: string): Promise<TicketRecord>;
 }
 
-/** A problem document of the service, as far as a client reads it (RFC 9457). */
-interface Problem {
-  readonly detail: string;
-  readonly retry: Retry;
-  readonly retry_after: number;
-  readonly ticket_id: string;
-}
-
-/**
- * Asks the ticket service: `''` is for a ticket, `/<id>` is one's record, `/<id>/renew` renews its session. What has
- * a body is sent by POST. Every failure is a {@link ConnectRefused}, or the signal's reason.
- */
-export type Ask = <Answer>(path: string, body?: object) => Promise<Answer>;
-
-export function ticketService(
-  {
-    tickets = '/tickets',
-    records = typeof tickets === 'function' ? '/tickets' : tickets,
-    headers: given,
-    credentials,
-    timeoutMs = TIMEOUT_MS,
-  }: ConnectOptions<unknown>,
+/** @param onGranted called after each request that succeeded: its credentials were good */
+export function createTicketService(
+  options: ConnectOptions<unknown>,
   signal: AbortSignal,
   onGranted: () => void,
-): Ask {
-  return async (path, body) => {
-    const inTime = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    const answer = async () => {
-      // The address may end with a slash, and have a query.
-      const to = path ? `${records}`.replace(/\/*(?=[?#]|$)/, path) : tickets;
-      if (typeof to === 'function') return to(body as TicketWish);
-      const headers = new Headers(await provided(given, inTime));
-      if (body) headers.set('Content-Type', 'application/json');
-      return fetch(to, {
-        method: body ? 'POST' : 'GET',
-        headers,
-        credentials: credentials as RequestCredentials, // undefined is the default, and that is the same
-        signal: inTime,
-        body: JSON.stringify(body),
-      });
-    };
-    // The application's own requests take of the same time.
-    return unlessAborted(
-      inTime,
-      answer().then((answered) => content(answered, path)),
-    ).then(
-      (read) => {
-        onGranted();
-        return read;
-      },
-      (cause) => {
-        signal.throwIfAborted();
-        throw cause instanceof ConnectRefused ? cause : new ConnectRefused('service_unreachable', { cause });
-      },
-    );
-  };
-}
+): TicketService {
+  const { tickets = '/tickets', timeoutMs = DEFAULT_TIMEOUT_MS, credentials = 'same-origin' } = options;
+  const { records = typeof tickets === 'function' ? '/tickets' : tickets } = options;
 
-/** What an answer says, or the refusal that it is. Of a function of the application it may be anything. */
-async function content(answer: unknown, path: string) {
-  const { ok, status, headers }: Partial<Response> = Object(answer);
-  const body =
-    answer instanceof Response
-      ? await answer.json().catch((cause) => {
-          // What is not JSON is some proxy's page. An answer that breaks off is none at all.
-          if (!(cause instanceof SyntaxError)) throw cause;
-        })
-      : answer;
-  // With a ticket a WebSocket can be made.
-  const good = path
-    ? ok && body?.id
-    : /^[\w-]+,wss?:\/\/[^\s,?#]+(,[\w.-]+)+$/i.test(`${[body?.id, body?.url, body?.protocols]}`);
-  if (good) return body;
-  // A problem of others may have fields of the same names: an application's own 404, for one.
-  const [, code] = `${body?.type}`.split('urn:oncegate:problem:');
-  const { detail, retry, retry_after, ticket_id }: Partial<Problem> = code ? body : {};
-  const after = headers?.get?.('Retry-After') || '-';
-  // Seconds, or a date, which begins with a letter (RFC 9110 §10.2.3); numbers or not, as JSON may have anything.
-  const waits = [retry_after, after > 'A' ? (Date.parse(after) - Date.now()) / 1000 : +after] as number[];
-  throw new ConnectRefused((code ?? (status === 401 ? 'credentials_missing' : 'answer_unreadable')) as ConnectCode, {
-    message: detail,
-    status,
-    retry,
-    retryAfter: waits.find((wait) => Number.isFinite(wait) && wait >= 0),
-    ticketId: ticket_id,
-  });
+  /** The address of a ticket's record, or of what is below it. That of all tickets may end with slashes and have a query. */
+  function addressOf(path: string): string {
+    return `${records}`.replace(/\/*(?=[?#]|$)/, `/${path}`);
+  }
+
+  async function send(method: string, address: string | URL, limit: AbortSignal, body?: object): Promise<Response> {
+    const headers = new Headers(await provided(options.headers, limit));
+    if (body) headers.set('Content-Type', 'application/json');
+    return fetch(address, { method, headers, credentials, signal: limit, body: JSON.stringify(body) });
+  }
+
+  /** Asks and reads the answer within the time-out, which covers what the application's own functions do as well. */
+  async function within<Result>(ask: (limit: AbortSignal) => Promise<Result>): Promise<Result> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    try {
+      const result = await unlessAborted(limit, ask(limit));
+      onGranted();
+      return result;
+    } catch (cause) {
+      signal.throwIfAborted();
+      if (cause instanceof ConnectRefused) throw cause;
+      throw new ConnectRefused('service_unreachable', { cause });
+    }
+  }
+
+  return {
+    issue: (request) =>
+      within(async (limit) => {
+        if (typeof tickets === 'function') return readTicket(await tickets(request));
+        return readTicket(await send('POST', tickets, limit, request));
+      }),
+    record: (ticketId) => within(async (limit) => readRecord(await send('GET', addressOf(ticketId), limit))),
+    renew: (ticketId) =>
+      within(async (limit) => readRecord(await send('POST', addressOf(`${ticketId}/renew`), limit, {}))),
+  };
 }

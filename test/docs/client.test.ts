@@ -29,7 +29,7 @@ function statesOf(path: string, type: string): string[] {
 describe('the page of the client', () => {
   const options = new Map([
     ...propertiesOf('client/options.ts', 'ConnectOptions'),
-    ...propertiesOf('client/socket/socket.ts', 'OncegateSocketOptions'),
+    ...propertiesOf('client/options.ts', 'OncegateSocketOptions'),
   ]);
   const documented = rowsBelow('Options');
 
@@ -60,7 +60,7 @@ describe('the page of the client', () => {
   test("has every code of the client's own, with its retry, and no other", () => {
     const codes = [...rowsBelow('Why there is no connection')].filter(([, cells]) => cells.length === 4);
     expect(codes.map(([code, cells]) => [code, codeOf(cells[1])])).toEqual(
-      Object.entries(clientCodes).map(([code, [retry]]) => [code, retry]),
+      Object.entries(clientCodes).map(([code, { retry }]) => [code, retry]),
     );
   });
 
@@ -74,8 +74,8 @@ describe('the page of the client', () => {
 
   test('has every state, and no other', () => {
     const states = [
-      ...statesOf('client/connect/connector.ts', 'ConnectorState'),
-      ...statesOf('client/socket/socket.ts', 'SocketState'),
+      ...statesOf('client/connect/state.ts', 'ConnectorState'),
+      ...statesOf('client/socket/events.ts', 'SocketState'),
     ];
     expect([...rowsBelow('A socket that comes back').keys()].sort()).toEqual(states.sort());
   });

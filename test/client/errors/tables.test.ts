@@ -19,7 +19,11 @@ describe('a refusal of the table', () => {
 
   test.each(['constructor', 'toString', '__proto__'])('that nobody knows has no row by chance: %s', (code) => {
     // What a service that is not ours might send.
-    expect(new ConnectRefused(code as 'draining', { status: 403 }).message).toBe(`${code}: refused`);
+    expect(new ConnectRefused(code as 'draining', { status: 403 })).toMatchObject({
+      message: `${code}: refused`,
+      retry: 'never',
+      retryAfter: undefined,
+    });
   });
 
   test('is what the client knows of, and nothing else', () => {
@@ -28,7 +32,7 @@ describe('a refusal of the table', () => {
 });
 
 describe('a refusal that the client finds out by itself', () => {
-  test.each(Object.entries(clientCodes))('%s is what its row says', (code, [retry, advice]) => {
+  test.each(Object.entries(clientCodes))('%s is what its row says', (code, { retry, advice }) => {
     const refused = new ConnectRefused(code as keyof typeof clientCodes); // a key of that object
     expect(refused).toMatchObject({ code, status: undefined, retry, retryAfter: undefined, ticketId: undefined });
     expect(refused.message).toBe(`${code}: ${advice}`);

@@ -1,17 +1,21 @@
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { clientCodes } from '../../../client/errors/connect-refused.ts';
 import { closeReasons } from '../../../shared/close-codes.ts';
 import { refusalCodes } from '../../../shared/refusals.ts';
 import { createFixtureProject } from './fixture-project.ts';
 
-const codes = [...refusalCodes, ...Object.keys(clientCodes)];
+/** The errors of the package, each with all codes that it may have. */
+const errors = [
+  ['ConnectRefused', [...refusalCodes, ...Object.keys(clientCodes)]],
+  ['ConnectionEnded', [...closeReasons, 'closed']],
+] as const;
 
-function switchOver(subject: string, cases: readonly string[]): string {
+function switchOver(name: string, codes: readonly string[]): string {
   return `
     import type { ConnectionEnded, ConnectRefused } from 'oncegate/client';
-    export function handle({ code }: ${subject}): string {
+    export function handle({ code }: ${name}): string {
       switch (code) {
-        ${cases.map((code) => `case '${code}': return 'handled';`).join('\n')}
+        ${codes.map((code) => `case '${code}': return 'handled';`).join('\n')}
         default: {
           const never: never = code;
           return never;
@@ -20,98 +24,99 @@ function switchOver(subject: string, cases: readonly string[]): string {
     }`;
 }
 
-/** The same switch as often as there are cases, each time without one of them, in files of its own. */
-function withoutOne(subject: string, cases: readonly string[]): Record<string, string> {
-  const files = cases.map((missing): [string, string] => [
-    `without-${missing}.ts`,
+const switches = errors.flatMap(([name, codes]) => [
+  [`${name}-all.ts`, switchOver(name, codes)],
+  [`${name}-more.ts`, switchOver(name, [...codes, 'made_up'])],
+  ...codes.map((missing) => [
+    `${name}-without-${missing}.ts`,
     switchOver(
-      subject,
-      cases.filter((code) => code !== missing),
+      name,
+      codes.filter((code) => code !== missing),
     ),
-  ]);
-  return Object.fromEntries(files);
+  ]),
+]);
+
+const IMPORTS = `
+  import { connect, OncegateSocket } from 'oncegate/client';
+  import { WebSocket as NodeSocket } from 'ws';`;
+
+/** Programs of an application, by the names of their files. */
+const programs: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(switches),
+  'class-given.ts': `${IMPORTS}
+    const given: NodeSocket = await connect({ WebSocket: NodeSocket });
+    given.terminate();
+    const ordinary: WebSocket = await connect();
+    ordinary.close();`,
+  'class-mistaken.ts': `${IMPORTS}
+    const given: WebSocket = await connect({ WebSocket: NodeSocket });`,
+  'class-missing.ts': `${IMPORTS}
+    (await connect()).terminate();`,
+  'socket.ts': `${IMPORTS}
+    const socket = new OncegateSocket({ WebSocket: NodeSocket, renewBefore: 60, headers: async () => ({ a: 'b' }) });
+    type Handlers = 'onopen' | 'onmessage' | 'onerror' | 'onclose';
+    type Listening = 'addEventListener' | 'removeEventListener';
+    const like: Omit<WebSocket, Handlers | Listening> = socket;
+    like.close();
+    socket.onmessage = ({ data }) => void data;
+    socket.addEventListener('close', ({ code }) => code.toFixed());
+    socket.addEventListener('statechange', ({ state, waitMs }) => [state === 'waiting', waitMs?.toFixed()]);
+    socket.addEventListener('error', ({ error }) => error, { once: true });
+    socket.addEventListener('my-own', (event) => event.type);`,
+  'socket-misused.ts': `${IMPORTS}
+    const socket = new OncegateSocket({ renewbefore: 60 });
+    socket.addEventListener('open', ({ data }) => data);
+    socket.onclose = ({ data }) => data;`,
+};
+
+let diagnostics: string[];
+
+// One run of the compiler for all of them: it takes most of the time.
+beforeAll(async () => {
+  diagnostics = await createFixtureProject().compile(programs);
+});
+
+/** What the compiler says of the files whose names begin like this, without the place. */
+function saidOf(prefix: string): string[] {
+  return diagnostics.filter((line) => line.startsWith(prefix)).map((line) => line.replace(/\(\d+,\d+\)/, ''));
 }
 
-describe.each([
-  ['ConnectRefused', codes],
-  ['ConnectionEnded', [...closeReasons, 'closed']],
-])('a switch over the code of a %s', (subject, cases) => {
-  test('compiles where it has every code', async () => {
-    expect(await createFixtureProject().compile({ 'all.ts': switchOver(subject, cases) })).toEqual([]);
+describe.each(errors)('a switch over the code of a %s', (name, codes) => {
+  test('compiles with every code', () => {
+    expect(saidOf(`${name}-all.ts`)).toEqual([]);
   });
 
-  test('does not compile where any one is missing', async () => {
-    const diagnostics = await createFixtureProject().compile(withoutOne(subject, cases));
-    const expected = cases.map(
-      (code) => `without-${code}.ts: error TS2322: Type '"${code}"' is not assignable to type 'never'.`,
+  test('does not compile if any one is missing', () => {
+    const expected = codes.map(
+      (code) => `${name}-without-${code}.ts: error TS2322: Type '"${code}"' is not assignable to type 'never'.`,
     );
-    expect(diagnostics.map((line) => line.replace(/\(\d+,\d+\)/, '')).toSorted()).toEqual(expected.toSorted());
+    expect(saidOf(`${name}-without-`).toSorted()).toEqual(expected.toSorted());
   });
 
-  test('does not compile with a code that there is not', async () => {
-    const diagnostics = await createFixtureProject().compile({ 'more.ts': switchOver(subject, [...cases, 'made_up']) });
-    expect(diagnostics).toEqual([expect.stringContaining('\'"made_up"\' is not comparable to type')]);
+  test('does not compile with a code that does not exist', () => {
+    expect(saidOf(`${name}-more.ts`)).toEqual([expect.stringContaining('\'"made_up"\' is not comparable to type')]);
   });
 });
 
 describe('the socket that connect resolves with', () => {
-  const imports = `
-    import { connect, OncegateSocket } from 'oncegate/client';
-    import { WebSocket as NodeSocket } from 'ws';`;
-
-  test('is of the class that was given, and else a WebSocket', async () => {
-    const diagnostics = await createFixtureProject().compile({
-      'right.ts': `${imports}
-        const given: NodeSocket = await connect({ WebSocket: NodeSocket });
-        given.terminate();
-        const ordinary: WebSocket = await connect();
-        ordinary.close();`,
-    });
-    expect(diagnostics).toEqual([]);
+  test('is of the given class, or a WebSocket without one', () => {
+    expect(saidOf('class-given.ts')).toEqual([]);
   });
 
-  test('is not of another class', async () => {
-    const diagnostics = await createFixtureProject().compile({
-      'given.ts': `${imports}
-        const given: WebSocket = await connect({ WebSocket: NodeSocket });`,
-      'ordinary.ts': `${imports}
-        (await connect()).terminate();`,
-    });
-    expect(diagnostics).toEqual([
-      expect.stringMatching(/^given\.ts.*error TS2741: Property 'dispatchEvent' is missing/),
-      expect.stringMatching(/^ordinary\.ts.*error TS2339: Property 'terminate'/),
+  test('is not of another class', () => {
+    expect(saidOf('class-mistaken.ts')).toEqual([
+      expect.stringContaining("error TS2741: Property 'dispatchEvent' is missing"),
     ]);
+    expect(saidOf('class-missing.ts')).toEqual([expect.stringContaining("error TS2339: Property 'terminate'")]);
   });
 });
 
 describe('an OncegateSocket', () => {
-  test('takes any WebSocket class, is a WebSocket to those who use one, and types its events', async () => {
-    const diagnostics = await createFixtureProject().compile({
-      'socket.ts': `
-        import { OncegateSocket } from 'oncegate/client';
-        import { WebSocket as NodeSocket } from 'ws';
-        const socket = new OncegateSocket({ WebSocket: NodeSocket, renewBefore: 60, headers: async () => ({ a: 'b' }) });
-        type Handlers = 'onopen' | 'onmessage' | 'onerror' | 'onclose';
-        type Listening = 'addEventListener' | 'removeEventListener';
-        const like: Omit<WebSocket, Handlers | Listening> = socket;
-        like.close();
-        socket.onmessage = ({ data }) => void data;
-        socket.addEventListener('close', ({ code }) => code.toFixed());
-        socket.addEventListener('statechange', ({ state, waitMs }) => [state === 'waiting', waitMs?.toFixed()]);
-        socket.addEventListener('error', ({ error }) => error, { once: true });
-        socket.addEventListener('my-own', (event) => event.type);`,
-    });
-    expect(diagnostics).toEqual([]);
+  test('takes any WebSocket class, can be used as a WebSocket, and types its events', () => {
+    expect(saidOf('socket.ts')).toEqual([]);
   });
 
-  test('has no events that there are not', async () => {
-    const diagnostics = await createFixtureProject().compile({
-      'wrong.ts': `
-        import { OncegateSocket } from 'oncegate/client';
-        const socket = new OncegateSocket({ renewbefore: 60 });
-        socket.addEventListener('open', ({ data }) => data);
-        socket.onclose = ({ data }) => data;`,
-    });
-    expect(diagnostics.map((line) => /TS\d+/.exec(line)?.[0])).toEqual(['TS2561', 'TS2339', 'TS2339']);
+  test('has no options and no event properties that do not exist', () => {
+    expect(saidOf('socket-misused.ts').map((line) => /TS\d+/.exec(line)?.[0])).toEqual(['TS2561', 'TS2339', 'TS2339']);
   });
 });

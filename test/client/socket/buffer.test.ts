@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { OncegateSocket, type OncegateSocketOptions } from '../../../client/socket/socket.ts';
+import type { OncegateSocketOptions } from '../../../client/options.ts';
+import { OncegateSocket } from '../../../client/socket/socket.ts';
 import { until } from '../../support/machine/wait.ts';
 import { SOON, setStage } from '../stage.ts';
 

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { createConnector } from '../../../client/connect/connector.ts';
+import { Connector } from '../../../client/connect/connector.ts';
 import { ConnectRefused } from '../../../client/errors/connect-refused.ts';
 import { keepRenewed } from '../../../client/socket/renewal.ts';
 
@@ -17,7 +17,7 @@ function serve(sessionMs: () => number) {
   });
   onTestFinished(() => void vi.unstubAllGlobals());
   const { signal } = new AbortController();
-  const connector = createConnector({}, signal);
+  const connector = new Connector({}, signal);
   const done = (renewBefore: number) => keepRenewed(connector, 'an-id', renewBefore, signal);
   return { renewedAfterMs, done };
 }
@@ -54,7 +54,7 @@ test('who needs the user to sign in while he does it already waits with the firs
       signedIn = resolve;
     });
   };
-  const connector = createConnector({ onUnauthenticated }, new AbortController().signal);
+  const connector = new Connector({ onUnauthenticated }, new AbortController().signal);
   const refused = new ConnectRefused('credentials_invalid', { status: 401 });
   const both = [
     connector.signIn(refused),

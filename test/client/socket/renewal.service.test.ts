@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connect } from '../../../client/connect/connect.ts';
-import { OncegateSocket, type OncegateSocketOptions } from '../../../client/socket/socket.ts';
+import type { OncegateSocketOptions } from '../../../client/options.ts';
+import { OncegateSocket } from '../../../client/socket/socket.ts';
 import { bearer } from '../../support/logins/bearer.ts';
 import { isMissing } from '../../support/machine/programs.ts';
 import { until } from '../../support/machine/wait.ts';

@@ -1,12 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { ConnectRefused } from '../../../client/errors/connect-refused.ts';
 import { explain } from '../../../client/tickets/explain.ts';
-import type { TicketRecord } from '../../../client/tickets/ticket-service.ts';
+import type { TicketRecord } from '../../../client/tickets/ticket-record.ts';
 
 const ID = '_e5DDUC9V97exampleRand';
 
 function record(fields: Partial<TicketRecord>): TicketRecord {
-  return { id: ID, state: 'issued', close: null, last_attempt: null, ...fields };
+  return {
+    ...{ id: ID, state: 'issued', opened_at: null, session_expires_at: null, close: null, last_attempt: null },
+    ...fields,
+  };
 }
 
 const admitted = { outcome: 'admitted', status: 101 };

@@ -1,0 +1,88 @@
+import type { Retry } from '../../shared/refusals.ts';
+import { type ConnectCode, ConnectRefused } from '../errors/connect-refused.ts';
+import type { IssuedTicket } from '../options.ts';
+import type { TicketRecord } from './ticket-record.ts';
+
+const PROBLEM_TYPE = 'urn:oncegate:problem:';
+
+/** A problem document of the ticket service, as far as a client reads it (RFC 9457). */
+interface Problem {
+  readonly type: string;
+  readonly detail: string;
+  readonly retry: Retry;
+  readonly retry_after: number;
+  readonly ticket_id: string;
+}
+
+/** An answer in JSON, by the fields that may be in it. */
+type Body = Partial<IssuedTicket & TicketRecord & Problem>;
+
+/** Reads a ticket. The answer of an application's own function may be a `Response`, its content, or anything else. */
+export async function readTicket(answer: unknown): Promise<IssuedTicket> {
+  const body = await bodyOf(answer);
+  if (isTicket(body)) return body;
+  throw refusalIn(answer, body);
+}
+
+export async function readRecord(answer: Response): Promise<TicketRecord> {
+  const body = await bodyOf(answer);
+  if (answer.ok && body.id) return body as TicketRecord; // the service answers a success with nothing else
+  throw refusalIn(answer, body);
+}
+
+async function bodyOf(answer: unknown): Promise<Body> {
+  if (!(answer instanceof Response)) return Object(answer);
+  try {
+    return Object(await answer.json());
+  } catch (error) {
+    // It is not JSON, but a proxy's page, for example. With any other error the answer broke off.
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
+}
+
+/** Whether a WebSocket can be opened with it. */
+function isTicket(body: Body): body is IssuedTicket {
+  const protocols = [body.protocols].flat();
+  return (
+    matches(/^[\w-]+$/, body.id) &&
+    matches(/^wss?:\/\/[^\s?#]+$/i, body.url) &&
+    protocols.length > 0 &&
+    protocols.every((protocol) => matches(/^[\w.-]+$/, protocol))
+  );
+}
+
+function matches(pattern: RegExp, value: unknown): boolean {
+  return typeof value === 'string' && pattern.test(value);
+}
+
+/** The refusal that an answer is. Without the type of a problem of ours, its fields mean something else. */
+function refusalIn(answer: unknown, body: Body): ConnectRefused {
+  const { status }: Partial<Response> = Object(answer);
+  const header = answer instanceof Response ? secondsOf(answer.headers.get('Retry-After')) : undefined;
+  const type = `${body.type}`;
+  if (!type.startsWith(PROBLEM_TYPE)) {
+    const code = status === 401 ? 'credentials_missing' : 'answer_unreadable';
+    return new ConnectRefused(code, { status, retryAfter: header });
+  }
+  return new ConnectRefused(type.slice(PROBLEM_TYPE.length) as ConnectCode, {
+    message: body.detail,
+    status,
+    retry: body.retry,
+    retryAfter: waitOrNone(body.retry_after) ?? header,
+    ticketId: body.ticket_id,
+  });
+}
+
+/** The seconds of a `Retry-After`, which has a number of them or a date (RFC 9110 §10.2.3). */
+function secondsOf(retryAfter: string | null): number | undefined {
+  if (!retryAfter) return undefined;
+  // A date begins with the name of a day. `Date.parse` alone would read `-2050` as a year.
+  const isDate = /^[a-z]/i.test(retryAfter);
+  return waitOrNone(isDate ? (Date.parse(retryAfter) - Date.now()) / 1000 : Number(retryAfter));
+}
+
+/** A wait as it was asked for; undefined for what is negative or no number. */
+function waitOrNone(seconds: unknown): number | undefined {
+  return typeof seconds === 'number' && seconds >= 0 && seconds < Infinity ? seconds : undefined;
+}
