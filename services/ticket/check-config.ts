@@ -9,7 +9,7 @@ import { authenticationIsNeeded, authenticationRules } from './authenticators/ru
 import { checkIntrospection } from './authenticators/tokens/introspection.ts';
 import { policyRule } from './issuing/policy-file.ts';
 
-/** One counterpart: what it is, and an attempt to reach it that throws where it fails. */
+/** Another service that the ticket service asks, named by its setting. `reach` throws if it cannot be reached. */
 interface Counterpart {
   readonly name: string;
   readonly reach: () => Promise<void>;
@@ -29,7 +29,7 @@ function printEffective(): void {
   for (const name of settingNames) {
     const row = settingRow(name);
     const written = environment[name];
-    // A URL may hold a password, whatever setting it was put into.
+    // A URL may contain a password, in any setting.
     const hidden = row.secret || written?.includes('@');
     const shown = written ? (hidden ? '(set, not shown)' : written) : (row.default ?? row.defaultNote ?? 'none');
     process.stdout.write(`${written ? 'set     ' : 'default '} ${name}=${shown}\n`);
@@ -86,13 +86,13 @@ async function tryAll(counterparts: readonly Counterpart[]): Promise<boolean> {
   return good;
 }
 
-/** fetch says only that it failed, and OAuth that there is an error: why is in the cause, or in the code. */
+/** The reason of a failure: fetch has it in `cause`, an OAuth error in `error`. */
 function reasonOf(error: Error): string {
   if ('error' in error && typeof error.error === 'string') return `${error.message}: ${error.error}`;
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
-/** A link to Redis connects by itself; why it does not is in the last failure. */
+/** Asks until there is an answer, because a link to Redis connects by itself. Throws the last error after the time-out. */
 async function untilAnswered(ask: () => Promise<unknown>, timeoutMs: number): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
@@ -106,7 +106,7 @@ async function untilAnswered(ask: () => Promise<unknown>, timeoutMs: number): Pr
   }
 }
 
-/** Nobody is signed in: the application has to say so, and not send to a login page. */
+/** Without credentials the application must answer 401, not redirect to a login page. */
 async function checkForward(url: string, timeoutMs: number): Promise<void> {
   const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) });
   await response.body?.cancel();

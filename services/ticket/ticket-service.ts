@@ -24,16 +24,16 @@ import type { Playground } from './pages/playground.ts';
 export interface TicketServiceOptions {
   readonly settings: Settings;
   readonly store: TicketStore;
-  /** Who may sign in; those that the settings configure, unless given. */
+  /** Who may sign in. Default: the authenticators that the settings configure. */
   readonly authenticators?: (context: AuthenticationContext) => readonly Authenticator[];
   readonly log: Logger;
-  /** What tickets tell of the gateways; what the settings say, unless given. */
+  /** What tickets tell about the gateways. Default: what the settings say. */
   readonly announcement?: Announcement;
-  /** With it the page to try it on is there, unless `PLAYGROUND` says otherwise; without it the other way round. */
+  /** The playground. `PLAYGROUND` turns it on or off; if that is not set, the playground is on if this is given. */
   readonly playground?: Playground;
 }
 
-/** Slowloris: a request must be complete by then. */
+/** Attack (Slowloris): a request must be complete within this time. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /** Starts the ticket service: its public port and its admin port. */

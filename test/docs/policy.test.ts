@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { TicketWish } from '../../services/ticket/issuing/issue-request.ts';
 import { applyPolicy, parsePolicy, policySchema } from '../../services/ticket/issuing/policy.ts';
+import type { TicketRequest } from '../../services/ticket/issuing/ticket-request.ts';
 import { codeBlocks, codeOf, readText, tableRows } from './pages.ts';
 
 const page = readText('docs/policy.md');
@@ -12,13 +12,13 @@ const worked = tableRows(page).flatMap(([subject, asked, gets]) =>
 );
 
 /** A body of `POST /tickets` as it is known inside, and back. */
-function wishOf(body: string): TicketWish {
-  const { ttl_seconds: ttlSeconds, ...wish } = JSON.parse(body);
-  return { ...wish, ttlSeconds };
+function ticketRequestOf(body: string): TicketRequest {
+  const { ttl_seconds: ttlSeconds, ...rest } = JSON.parse(body);
+  return { ...rest, ttlSeconds };
 }
 
-function bodyOf({ ttlSeconds, ...wish }: TicketWish): unknown {
-  return JSON.parse(JSON.stringify({ ...wish, ttl_seconds: ttlSeconds }));
+function bodyOf({ ttlSeconds, ...rest }: TicketRequest): unknown {
+  return JSON.parse(JSON.stringify({ ...rest, ttl_seconds: ttlSeconds }));
 }
 
 test('the example of the policy page is a policy', () => {
@@ -28,8 +28,8 @@ test('the example of the policy page is a policy', () => {
 describe('the example of the policy page', () => {
   test.each(worked)('makes $gets of $asked for $subject', ({ subject, asked, gets }) => {
     const parsed = parsePolicy(example);
-    const judged = applyPolicy(parsed.ok ? parsed.value : undefined, subject, wishOf(asked));
-    expect(judged.ok ? bodyOf(judged.wish) : judged.refusal.code).toEqual(
+    const judged = applyPolicy(parsed.ok ? parsed.value : undefined, subject, ticketRequestOf(asked));
+    expect(judged.ok ? bodyOf(judged.granted) : judged.refusal.code).toEqual(
       gets.startsWith('{') ? JSON.parse(gets) : gets,
     );
   });

@@ -5,16 +5,16 @@ import { type Logger, logFault } from '../../../shared/process/log.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import { StoreUnavailable } from '../../../shared/store/store.ts';
 
-/** Answers with a refusal; `subject` is whom it concerns, where that is known. */
+/** Answers with a refusal. `subject` goes to the log, if it is known. */
 export type Refuse = (response: ServerResponse, refusal: Refusal, subject?: string) => void;
 
 export interface Answering {
   readonly refuse: Refuse;
-  /** Expected failures become refusals; whatever is left is a fault of ours, told only to the log. */
+  /** Answers an error: an expected one with its refusal, a fault with a bare 500 and a line in the log. */
   readonly fail: (response: ServerResponse, error: unknown) => void;
 }
 
-/** How the ticket service says no, and writes that down. */
+/** How the ticket service answers refusals and faults, and counts and logs them. */
 export function createAnswering({ metrics, log }: { readonly metrics: Metrics; readonly log: Logger }): Answering {
   function refuse(response: ServerResponse, refusal: Refusal, subject?: string): void {
     metrics.count('oncegate_requests_refused_total', refusal.code);
@@ -42,7 +42,7 @@ export function createAnswering({ metrics, log }: { readonly metrics: Metrics; r
   return { refuse, fail };
 }
 
-/** The status of an error that express or its body parser blames on the request. */
+/** The 4xx status of an error that Express or its body parser raised; undefined for other errors. */
 function clientErrorStatus(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null || !('status' in error)) return undefined;
   const { status } = error;

@@ -1,20 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 import type { RefusalCode } from '../../../shared/refusals.ts';
 
-/** Who the caller is, and what its credentials allow. */
+/** The caller, and what its credentials allow. */
 export interface Principal {
   readonly subject: string;
-  /** When the credentials expire, Unix ms; absent where they do not. */
+  /** When the credentials expire, Unix ms; absent if they do not. */
   readonly expiresAt?: number;
-  /** What the credentials say of the subject and the settings ask to be put into tickets. */
+  /** Claims of the credentials that `AUTH_CLAIMS` copies into tickets. */
   readonly claims?: Readonly<Record<string, unknown>>;
-  /** The browser sends these credentials by itself, whoever made it send the request: see csrf.ts. */
+  /** The browser sends these credentials by itself, even if another site made it send the request: see csrf.ts. */
   readonly ambient?: true;
-  /** What a back end's key allows beyond its own subject; absent for everybody else. */
+  /** What an API key allows beyond its own subject; absent for other credentials. */
   readonly delegation?: Delegation;
 }
 
-/** Whether a caller may have and see the tickets of a subject: its own, or one that its key allows. */
+/** Whether a caller may issue and read tickets of a subject: itself, or a subject that its key allows. */
 export function mayActFor(principal: Principal, subject: string): boolean {
   return subject === principal.subject || principal.delegation?.mayActFor(subject) === true;
 }
@@ -22,38 +22,39 @@ export function mayActFor(principal: Principal, subject: string): boolean {
 /** The right to issue for others. */
 export interface Delegation {
   mayActFor(subject: string): boolean;
-  /** The only audiences of its tickets; absent for any. */
+  /** The only audiences of its tickets; absent if it may use any. */
   readonly audiences?: readonly string[];
-  /** Whether the key behind it is still in force; asked again right before a ticket is stored. */
+  /** Whether the key is still in force. Asked again right before a ticket is stored. */
   inForce(): boolean;
 }
 
 /** Why credentials cannot be checked now. */
 type Unavailable = Extract<RefusalCode, 'overloaded' | 'rate_limited' | 'authentication_unavailable'>;
 
+/** What an authenticator found out. It may have asked a counterpart: the issuer, the application, their Redis. */
 export type Authentication =
   | { readonly kind: 'principal'; readonly principal: Principal }
   /** The request has no credentials of this kind. */
   | { readonly kind: 'none' }
-  /** It has, and they are wrong, malformed or expired; `challenges` where the counterpart has its own. */
+  /** The credentials are wrong, malformed or expired. `challenges` are those of the counterpart, if it sent any. */
   | { readonly kind: 'invalid'; readonly challenges?: readonly string[] }
-  /** It has, and they cannot be checked now. */
+  /** The credentials cannot be checked now. */
   | { readonly kind: 'unavailable'; readonly code: Unavailable; readonly retryAfterSeconds?: number };
 
 /** One way to authenticate a caller. */
 export interface Authenticator {
-  /** The challenge of a 401 (RFC 9110 §11.6.1); `invalid` when credentials of this kind were just found so. */
+  /** The challenge of a 401 (RFC 9110 §11.6.1). `invalid`: credentials of this kind were just found invalid. */
   challenge(invalid: boolean): string;
   authenticate(request: IncomingMessage): Promise<Authentication>;
 }
 
-/** One kind of Bearer token. */
+/** Verifies one kind of Bearer token. */
 export interface TokenVerifier {
-  /** Answers `none` for a token that is not of its kind. */
+  /** Answers `none` for a token of another kind. */
   verify(token: string): Promise<Authentication>;
 }
 
-/** The credentials of an `Authorization` header of one scheme (RFC 9110 §11.4), or undefined where it has another. */
+/** The credentials of an `Authorization` header (RFC 9110 §11.4); undefined if it has another scheme. */
 export function credentialsOf(request: IncomingMessage, scheme: string): string | undefined {
   const header = request.headers.authorization ?? '';
   const space = header.indexOf(' ');
@@ -64,9 +65,9 @@ export function credentialsOf(request: IncomingMessage, scheme: string): string 
 const OF_BROWSERS = /^(basic|digest|negotiate|ntlm)\b/i;
 
 /**
- * Whether the browser may have added the credentials by itself. It adds cookies to whatever a page makes
- * it send, and the logins that it or its system remembers; any other Authorization header a script has
- * set, which CORS allows to listed origins only.
+ * Whether the browser may have added the credentials by itself. It adds cookies, and the logins that it or
+ * its system keeps, to any request that a page makes it send. Any other `Authorization` header was set by a
+ * script, which CORS allows to listed origins only.
  */
 export function isAmbient(authorization: string | undefined): boolean {
   return authorization === undefined || OF_BROWSERS.test(authorization);

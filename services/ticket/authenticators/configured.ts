@@ -28,9 +28,9 @@ export interface AuthenticationContext {
 }
 
 /**
- * The authenticators that the settings configure, in the order in which they are tried. The proxy's
- * header comes first: behind other credentials a forged one would be ignored and not refused. What the
- * caller proves by itself comes before what a cookie or the application says of it.
+ * The authenticators that the settings configure, in the order in which they are tried. The proxy's header
+ * comes first: behind other credentials a forged header would be ignored instead of refused. Credentials
+ * that the caller sends on purpose come before a cookie and before asking the application.
  */
 export function configuredAuthenticators(context: AuthenticationContext): Authenticator[] {
   const { settings } = context;
@@ -47,8 +47,8 @@ export function configuredAuthenticators(context: AuthenticationContext): Authen
 }
 
 /**
- * Whether a page may leave it to the browser, or to a proxy in front, to sign its requests in. Where passwords are
- * taken it may not: the browser would ask for one in a window of its own, and send it from then on for any site.
+ * Whether the playground may rely on the browser's existing login, at the application or at a proxy. With
+ * HTTP Basic it may not: the browser would ask for a password itself, and then send it for any site's requests.
  */
 export function takesExistingLogin(settings: Settings): boolean {
   const { authUsersFile, authProxyHeader, authSessionSecret, authForwardUrl } = settings;
@@ -56,14 +56,14 @@ export function takesExistingLogin(settings: Settings): boolean {
   return [authProxyHeader, authSessionSecret, authForwardUrl].some((setting) => setting !== undefined);
 }
 
-/** Where an issuer's keys are, or undefined where none is configured. */
+/** The keys of the configured issuer; undefined if there is none. */
 export function issuerKeysOf(settings: Settings): IssuerKeys | undefined {
   const { authOidcIssuer: issuer, authJwksUrl: jwksUrl, authTimeoutMs } = settings;
   if (issuer !== undefined) return new IssuerKeys({ issuer }, authTimeoutMs);
   return jwksUrl === undefined ? undefined : new IssuerKeys({ jwksUrl }, authTimeoutMs);
 }
 
-/** A link to the Redis in which the application keeps its sessions. */
+/** A link to the Redis of the application's sessions; undefined if none is configured. */
 export function sessionRedisOf(settings: Settings): RedisLink | undefined {
   const url = settings.authSessionRedisUrl ?? settings.redisUrl;
   if (settings.authSessionSecret === undefined || url === undefined) return undefined;
@@ -121,7 +121,7 @@ function apiKeys({ settings, log }: AuthenticationContext): TokenVerifier | unde
   return createApiKeyVerifier(() => keys.current());
 }
 
-/** How opaque tokens are asked about, or undefined where no endpoint is configured. */
+/** The options for introspection of opaque tokens; undefined if no endpoint is configured. */
 export function introspectionOf(settings: Settings): IntrospectionOptions | undefined {
   const {
     authIntrospectionUrl: url,

@@ -7,7 +7,7 @@ export interface ForwardOptions extends IdentityRules {
   /** An endpoint of the application that says who the caller is. */
   readonly url: string;
   readonly timeoutMs: number;
-  /** For how long a 200 is remembered; 0 for not at all. */
+  /** How long a 200 is cached; 0 caches none. */
   readonly cacheSeconds: number;
 }
 
@@ -16,9 +16,9 @@ const MAX_CHALLENGE_LENGTH = 1_024;
 const UNAVAILABLE: Authentication = { kind: 'unavailable', code: 'authentication_unavailable' };
 
 /**
- * Asks the application itself: the caller's Cookie and Authorization go to an endpoint of it, and
- * nothing else does. 200 with JSON says who it is, 401 is passed on with its challenge, and anything
- * else, a redirect to a login page too, is no answer.
+ * Asks an endpoint of the application who the caller is. It gets the caller's Cookie and Authorization and
+ * nothing else. 200 with JSON identifies the caller, and 401 is passed on with its challenge. Anything else
+ * means unavailable, a redirect to a login page too.
  */
 export function createForwardAuthenticator(options: ForwardOptions): Authenticator {
   const cache = new AnswerCache(options.cacheSeconds);
@@ -63,7 +63,7 @@ export function createForwardAuthenticator(options: ForwardOptions): Authenticat
   };
 }
 
-/** The answer's JSON, or undefined where it is none or too long. */
+/** The JSON of an answer; undefined if it is malformed or too long. */
 async function readJson(response: Response): Promise<unknown> {
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -79,13 +79,13 @@ async function readJson(response: Response): Promise<unknown> {
   }
 }
 
-/** When the application says that the login ends: `exp`, in Unix seconds as in a JWT (RFC 7519 §4.1.4). */
+/** When the login ends: `exp`, in Unix seconds as in a JWT (RFC 7519 §4.1.4). */
 function expiryOf(identity: unknown): number | undefined {
   const exp: unknown = typeof identity === 'object' && identity !== null ? Reflect.get(identity, 'exp') : undefined;
   return typeof exp === 'number' && Number.isSafeInteger(exp) ? exp * 1000 : undefined;
 }
 
-/** Whether a header of the application may be passed on. */
+/** Whether a challenge of the application is well-formed, so that it may be passed on. */
 function isChallenge(value: string): boolean {
   return value.length <= MAX_CHALLENGE_LENGTH && /^[A-Za-z][!-~]*( [ -~]*)?$/.test(value);
 }

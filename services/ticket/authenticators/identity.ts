@@ -2,18 +2,18 @@ import { isClaims } from '../../../shared/ticket/claims.ts';
 import { isSubject } from '../../../shared/ticket/ticket.ts';
 import type { Authentication, Principal } from './authenticator.ts';
 
-/** How an identity that some counterpart vouches for becomes a principal. */
+/** How a verified identity becomes a principal. */
 export interface IdentityRules {
-  /** Where the subject is: names with dots between them, for example `passport.user.id`. */
+  /** The path of the subject: names separated by dots, for example `passport.user.id`. */
   readonly subjectPath: string;
-  /** The claims that are copied into tickets, where they are present. */
+  /** The claims that are copied into tickets, if they are present. */
   readonly claimNames: readonly string[];
 }
 
 /**
  * The principal of a verified identity.
  *
- * @returns null where it has no subject at that path that could be one, or claims that no ticket may hold
+ * @returns null if there is no valid subject at the path, or if the claims are out of bounds
  */
 export function principalOf(identity: unknown, rules: IdentityRules, expiresAt: number | undefined): Principal | null {
   const subject = subjectAt(identity, rules.subjectPath);
@@ -27,12 +27,12 @@ export function principalOf(identity: unknown, rules: IdentityRules, expiresAt: 
   };
 }
 
-/** The answer of an authenticator about a verified identity. */
+/** The authentication for a verified identity; invalid if it has no principal. */
 export function authenticated(principal: Principal | null): Authentication {
   return principal === null ? { kind: 'invalid' } : { kind: 'principal', principal };
 }
 
-/** The subject at a path: a string, or a whole number as databases have for ids. */
+/** The subject at a path: a string, or a whole number, as database ids are. */
 export function subjectAt(identity: unknown, path: string): string | undefined {
   let value = identity;
   for (const name of path.split('.')) {

@@ -3,8 +3,8 @@ import { isSubject } from '../../../shared/ticket/ticket.ts';
 import type { Authenticator } from './authenticator.ts';
 
 /**
- * The user that an authenticating proxy names in a header. From anybody else the header is not
- * ignored but refused: it is a forgery, or a proxy that TRUST_PROXY does not know.
+ * The user that an authenticating proxy names in a header. From any other peer the header is refused, not
+ * ignored: it is a forgery, or comes from a proxy that TRUST_PROXY does not list.
  *
  * @param name the header, in lower case
  */
@@ -12,7 +12,7 @@ export function createProxyHeaderAuthenticator(name: string, trust: Trust): Auth
   return {
     challenge: () => 'Proxy realm="oncegate"',
     async authenticate(request) {
-      // `X_Forwarded_User` becomes the same variable as `X-Forwarded-User` in many servers: it counts as one.
+      // Attack: many servers read `X_Forwarded_User` as `X-Forwarded-User`, so both spellings count.
       const spellings = request.rawHeaders.filter(
         (header, index) => index % 2 === 0 && header.toLowerCase().replaceAll('_', '-') === name.replaceAll('_', '-'),
       );

@@ -4,7 +4,7 @@ import type { Fault, Rule } from '../../../shared/settings/load.ts';
 import { camelCase, type SettingName, type Settings } from '../../../shared/settings/table.ts';
 import { parsePublicKeys } from './tokens/public-keys.ts';
 
-/** Any of these lets somebody in. */
+/** Each of these settings configures an authenticator. */
 const AUTHENTICATORS: readonly SettingName[] = [
   'AUTH_USERS_FILE',
   'AUTH_JWT_SECRET',
@@ -18,7 +18,7 @@ const AUTHENTICATORS: readonly SettingName[] = [
   'AUTH_API_KEYS_FILE',
 ];
 
-/** What is wrong inside the files of the authenticators. */
+/** Reports faults inside the files of the authenticators. */
 const files: Rule = ({ authUsersFile, authJwtPublicKeyFile, authApiKeysFile }) => {
   const faults: Fault[] = [];
   if (authUsersFile !== undefined) {
@@ -38,7 +38,7 @@ const files: Rule = ({ authUsersFile, authJwtPublicKeyFile, authApiKeysFile }) =
   return faults;
 };
 
-/** Settings that are of no use, or not safe, without others. */
+/** Reports settings that are useless or unsafe without others, or that contradict each other. */
 const combinations: Rule = (_, written) => {
   const faults: Fault[] = [];
   const needs = (name: SettingName, other: SettingName, why: string): void => {
@@ -71,7 +71,7 @@ export function hasAuthenticator(settings: Settings): boolean {
   return AUTHENTICATORS.some((name) => settings[camelCase(name)] !== undefined);
 }
 
-/** A ticket service that lets nobody in does not start. */
+/** A ticket service at which nobody could sign in does not start. */
 export const authenticationIsNeeded: Rule = (_, written) =>
   AUTHENTICATORS.some(written)
     ? []

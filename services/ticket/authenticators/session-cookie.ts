@@ -6,11 +6,11 @@ import type { Authentication, Authenticator } from './authenticator.ts';
 import { principalOf, subjectAt } from './identity.ts';
 
 export interface SessionCookieOptions {
-  /** The newest first; the older ones only verify. */
+  /** Secrets that sign session cookies, the newest first. A cookie may be signed with any of them. */
   readonly secrets: readonly string[];
   readonly cookieName: string;
   readonly subjectPath: string;
-  /** What the sessions' keys begin with. */
+  /** The prefix of the sessions' keys. */
   readonly keyPrefix: string;
   readonly redis: RedisLink;
 }
@@ -33,12 +33,12 @@ export function createSessionCookieAuthenticator(options: SessionCookieOptions):
 
   async function readSession(id: string): Promise<Authentication> {
     const key = keyPrefix + id;
-    // Before it is asked: the session ends no later than its key.
+    // Taken before Redis is asked, so that the session never outlives its key.
     const now = Date.now();
     const [text, lifetimeMs] = await redis.run((client) => Promise.all([client.get(key), client.pttl(key)]));
     const session = text === null ? null : parseSession(text);
     if (session === null) return { kind: 'invalid' };
-    // A session that nobody has signed in to is no credential, and no fault either.
+    // A session without a subject is one before the login: it carries no credentials.
     if (subjectAt(session, subjectPath) === undefined) return { kind: 'none' };
 
     const expiresAt = sessionEnd(session, lifetimeMs, now);
@@ -74,8 +74,8 @@ function parseSession(text: string): object | null {
 }
 
 /**
- * When a session ends: at the moment in its cookie or with its key, whichever is sooner. A cookie that is
- * past while the key lives is one that rolls on: rolling prolongs the key, and not what is stored.
+ * When a session ends: at its cookie's expiry or with its key, whichever is sooner. A rolling session
+ * prolongs the key only, so a stored expiry in the past is ignored while the key lives.
  */
 function sessionEnd(session: object, lifetimeMs: number, now: number): number | undefined {
   const cookie: unknown = Reflect.get(session, 'cookie');

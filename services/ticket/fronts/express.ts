@@ -11,24 +11,24 @@ import { announcementOf } from '../issuing/announce.ts';
 import { policyRule, watchPolicy } from '../issuing/policy-file.ts';
 import { createTicketRouter, routerSettings } from './router.ts';
 
-/** Who an application says that the caller is. */
+/** The caller, as the application identifies it. */
 export interface ApplicationPrincipal {
   /** 1 to 256 characters without control characters. */
   readonly subject: string;
-  /** When the login ends, whole Unix ms; the connection ends with it. Absent where it does not. */
+  /** When the login ends, in whole Unix ms. The connection ends then too. Absent if the login does not end. */
   readonly expiresAt?: number;
-  /** Put into every ticket, above the claims that the caller asks for; at most 4,096 bytes as JSON. */
+  /** Added to every ticket. They override claims that the caller asks for. At most 4,096 bytes as JSON. */
   readonly claims?: Readonly<Record<string, unknown>>;
 }
 
 type SignedIn = ApplicationPrincipal | null | undefined;
 
 export interface TicketRouterOptions {
-  /** The caller of a request, by the application's own login; null or undefined where nobody is signed in. */
+  /** Identifies the caller by the application's own login. Returns null or undefined if nobody is signed in. */
   readonly authenticate: (request: Request) => SignedIn | Promise<SignedIn>;
   /**
-   * Whether requests from other sites are refused (`csrf_refused`). Leave it on unless the login is not
-   * a cookie. Default: true, except for requests with an `Authorization` header that only a script can set.
+   * Whether requests from other sites are refused (`csrf_refused`). Turn it off only if the login is no
+   * cookie. Default: true. It never applies to an `Authorization` header that only a script can set.
    */
   readonly csrf?: boolean;
   /** The challenge of a 401 (RFC 9110 §11.6.1). Default: `Application realm="oncegate"`. */
@@ -42,7 +42,7 @@ export interface TicketRouterOptions {
 export interface EmbeddedTicketRouter extends Router {
   /** The Prometheus metrics of the routes. */
   readonly metrics: Registry;
-  /** Lets go of the store and of the policy file. */
+  /** Closes the store's connection and stops watching the policy file. */
   close(): Promise<void>;
 }
 
@@ -50,7 +50,7 @@ export interface EmbeddedTicketRouter extends Router {
  * The routes of the ticket service for an existing Express application:
  * `app.use(ticketRouter({ authenticate: (request) => request.user && { subject: request.user.id } }))`.
  *
- * @throws TypeError naming every fault of the settings
+ * @throws TypeError that names every fault of the settings
  */
 export function ticketRouter(options: TicketRouterOptions): EmbeddedTicketRouter {
   const loaded = loadSettings(options.settings ?? readEnvironment(), [policyRule]);
@@ -81,7 +81,7 @@ function applicationAuthenticator({ authenticate, csrf = true, challenge }: Tick
   return {
     challenge: () => challenge ?? 'Application realm="oncegate"',
     async authenticate(request) {
-      const principal = await authenticate(request as Request); // the router hands on what express gave it
+      const principal = await authenticate(request as Request); // the router is used in Express only
       if (principal === null || principal === undefined) return { kind: 'none' };
       const { subject, expiresAt } = principal;
       if (!isSubject(subject)) throw new TypeError('authenticate() gave a subject that cannot be one');

@@ -3,19 +3,19 @@ import cors, { type CorsOptions } from 'cors';
 import helmet from 'helmet';
 import { PROBLEM_PAGE_STYLE } from '../pages/problems.ts';
 
-/** A step before a route, in the terms of node:http: Express takes it as a middleware. */
+/** A step before a route. It uses types of node:http only, and Express accepts it as a middleware. */
 export type Step = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void;
 
-/** A preflight's answer is good for as long as browsers keep one at the most. */
+/** How long a browser may cache the answer to a preflight. Chromium caches none for longer. */
 const PREFLIGHT_SECONDS = 7_200;
 
-/** What stands before every route: the headers of every answer, and what pages of other origins may. */
+/** The steps before every route: security headers, no caching, CORS. */
 export function createHardening(allowedOrigins: readonly string[]): readonly Step[] {
   return [securityHeaders, noStore, crossOrigin(allowedOrigins)];
 }
 
 const securityHeaders = helmet({
-  // Other hosts of the operator's domain are not ours to decide about.
+  // Subdomains belong to the operator, who decides about their HTTPS.
   strictTransportSecurity: { includeSubDomains: false },
   contentSecurityPolicy: {
     useDefaults: false,
@@ -35,7 +35,7 @@ function noStore(_request: IncomingMessage, response: ServerResponse, next: () =
   next();
 }
 
-/** CORS (Fetch standard): exact origins with credentials, or anybody without; `Vary: Origin` on every other answer. */
+/** CORS (Fetch standard): listed origins with credentials, or `*` without. A list adds `Vary: Origin` to every answer. */
 function crossOrigin(allowedOrigins: readonly string[]): Step {
   const common: CorsOptions = {
     methods: ['GET', 'POST', 'DELETE'],
@@ -49,7 +49,7 @@ function crossOrigin(allowedOrigins: readonly string[]): Step {
     const allowed = anybody
       ? { origin: '*' }
       : { origin: [...allowedOrigins], credentials: allowedOrigins.includes(origin) };
-    // An OPTIONS that is no preflight is a method like any other.
+    // An OPTIONS request without this header is no preflight: its route answers it.
     answer(null, { ...common, ...allowed, preflightContinue: preflighted === undefined });
   });
 }

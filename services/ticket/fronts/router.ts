@@ -12,18 +12,18 @@ import { createPostTickets, inExpress } from './post-tickets.ts';
 export interface TicketRouterOptions
   extends Omit<IssueOptions, 'refuse'>,
     Omit<SignInOptions, 'refuse' | 'allowedOrigins'> {
-  /** Pages that may ask for tickets beside those of the service's own origin; `*` for any, without credentials. */
+  /** Other origins whose pages may ask for tickets; `*` for any origin, without credentials. */
   readonly allowedOrigins: readonly string[] | undefined;
-  /** The page to try it on; absent where there is none. */
+  /** The playground; absent if it is off. */
   readonly playground?: Playground | undefined;
-  /** Whether every request of the application is for this router, so that it answers unknown paths too. Default: false. */
+  /** Whether the router answers unknown paths too, because the application has no other routes. Default: false. */
   readonly wholeApplication?: boolean;
 }
 
-/** In another's application its headers are set on these paths only. */
+/** Embedded in an application, the router sets its headers on these paths only. */
 const OWN_PATHS = ['/tickets', '/problems'];
 
-/** The part of the options that the settings decide. */
+/** The options that come from the settings. */
 export function routerSettings(settings: Settings) {
   return {
     trustProxy: settings.trustProxy,
@@ -40,7 +40,7 @@ export function routerSettings(settings: Settings) {
   };
 }
 
-/** The steps that all routes are made of. */
+/** The steps that the routes and both doors of `POST /tickets` share. */
 export function createSteps(options: TicketRouterOptions) {
   const { allowedOrigins = [] } = options;
   const { refuse, fail } = createAnswering(options);
@@ -54,7 +54,7 @@ export function createSteps(options: TicketRouterOptions) {
   };
 }
 
-/** The routes of the ticket service, with all that stands before and behind them. */
+/** The routes of the ticket service, with the steps before them and the error handler behind them. */
 export function createTicketRouter(options: TicketRouterOptions, steps = createSteps(options)): Router {
   const { wholeApplication = false, playground } = options;
   const { refuse, fail, postTickets } = steps;

@@ -7,21 +7,21 @@ import {
 } from '../../../shared/ticket/carriers.ts';
 import { formatTicket, type Ticket } from '../../../shared/ticket/ticket.ts';
 
-/** What tickets tell their clients of the gateways. */
+/** What a ticket tells its client about the gateways. */
 export interface Announcement {
-  /** Where the gateways are, for example `wss://chat.example.org`: a path is put behind it, so it ends without a slash. */
+  /** The URL of the gateways, without a slash at the end: `wss://chat.example.org`. A path is appended to it. */
   readonly gatewayUrl: string;
   readonly carriers: readonly Carrier[];
 }
 
-/** What the settings say of the gateways; without `GATEWAY_URL` one on this machine. */
+/** The announcement that the settings describe. Without `GATEWAY_URL` it names a gateway on this machine. */
 export function announcementOf(settings: Settings): Announcement {
   const gatewayUrl =
     settings.gatewayUrl ?? `${settings.tlsCertFile === undefined ? 'ws' : 'wss'}://localhost:${settings.gatewayPort}`;
   return { gatewayUrl: gatewayUrl.replace(/\/+$/, ''), carriers: settings.ticketCarriers };
 }
 
-/** The ways to present a ticket: a URL for curl and wscat, and subprotocols for a browser. */
+/** How a client can carry a ticket: in a URL for curl and wscat, in subprotocols for a browser. */
 export function waysToPresent(ticket: Ticket, path: string | undefined, { gatewayUrl, carriers }: Announcement) {
   const value = formatTicket(ticket);
   return {

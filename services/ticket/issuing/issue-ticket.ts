@@ -1,6 +1,6 @@
 import type { IssueOutcome, TicketStore } from '../../../shared/store/store.ts';
 import { hashSecret, mintTicket, type Ticket } from '../../../shared/ticket/ticket.ts';
-import type { TicketWish } from './issue-request.ts';
+import type { TicketRequest } from './ticket-request.ts';
 
 export interface TicketRules {
   readonly ttlSeconds: number;
@@ -13,12 +13,12 @@ interface Context {
   readonly rules: TicketRules;
 }
 
-interface Asked {
+interface Order {
   readonly subject: string;
   /** When the caller's credentials expire, Unix ms. */
   readonly credentialsExpireAt: number | undefined;
-  readonly wish: TicketWish;
-  /** `Origin` of the request that asks: the ticket is bound to it. */
+  readonly granted: TicketRequest;
+  /** The `Origin` of the request. The ticket is bound to it. */
   readonly origin: string | undefined;
   readonly address: string;
 }
@@ -28,24 +28,24 @@ interface Issued {
   readonly outcome: Exclude<IssueOutcome, { code: 'id_taken' }>;
 }
 
-/** A random part that is taken already is so unlikely that a second one in a row is a broken generator. */
+/** Two ticket ids in a row that are taken mean that the random source is broken. */
 const MINT_ATTEMPTS = 2;
 
 /** Mints a ticket for a caller and stores it. */
-export async function issueTicket(asked: Asked, { store, rules }: Context): Promise<Issued> {
-  const { subject, credentialsExpireAt, wish, origin, address } = asked;
+export async function issueTicket(order: Order, { store, rules }: Context): Promise<Issued> {
+  const { subject, credentialsExpireAt, granted, origin, address } = order;
   for (let attempt = 0; attempt < MINT_ATTEMPTS; attempt += 1) {
     const ticket = mintTicket(subject);
     const outcome = await store.issue({
       id: ticket.id,
       secretSha256: hashSecret(ticket.secret),
       subject,
-      audience: wish.audience,
-      path: wish.path,
-      claims: wish.claims && JSON.stringify(wish.claims),
+      audience: granted.audience,
+      path: granted.path,
+      claims: granted.claims && JSON.stringify(granted.claims),
       origin,
       address,
-      ttlMs: Math.min(wish.ttlSeconds ?? rules.ttlSeconds, rules.ttlSeconds) * 1000,
+      ttlMs: Math.min(granted.ttlSeconds ?? rules.ttlSeconds, rules.ttlSeconds) * 1000,
       maxSessionMs: rules.maxSessionSeconds * 1000,
       credentialsExpireAt,
       maxPending: rules.maxPendingPerSubject,

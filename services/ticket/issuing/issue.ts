@@ -12,14 +12,14 @@ import { sendJson, timestamp } from '../answers/json.ts';
 import { mayActFor, type Principal } from '../authenticators/authenticator.ts';
 import type { Caller } from '../sign-in/sign-in.ts';
 import { type Announcement, waysToPresent } from './announce.ts';
-import { createWishParser, type TicketWish } from './issue-request.ts';
 import { issueTicket, type TicketRules } from './issue-ticket.ts';
 import { applyPolicy, type Policy } from './policy.ts';
+import { createTicketRequestParser, type TicketRequest } from './ticket-request.ts';
 
 export interface IssueOptions {
   readonly store: TicketStore;
   readonly rules: TicketRules;
-  /** The ticket policy that is in force at the moment of asking. */
+  /** The ticket policy in force now. */
   readonly policy: () => Policy | undefined;
   readonly announcement: Announcement;
   readonly trustProxy: Trust;
@@ -28,42 +28,42 @@ export interface IssueOptions {
   readonly refuse: Refuse;
 }
 
-/** A request whose body has been read, and where the routes are mounted, if Express says so. */
+/** A request whose body has been read. `baseUrl` is the path at which Express has mounted the routes. */
 export type BodiedRequest = IncomingMessage & { readonly body?: unknown; readonly baseUrl?: string };
 
-/** Answers a `POST /tickets` of a caller who has been signed in. */
+/** Answers a `POST /tickets` of a caller that is signed in. */
 export type Issue = (request: BodiedRequest, response: ServerResponse, caller: Caller) => Promise<void>;
 
 export function createIssue(options: IssueOptions): Issue {
   const { store, rules, policy, announcement, trustProxy, log, metrics, refuse } = options;
-  const parseWish = createWishParser(rules.ttlSeconds);
+  const parseTicketRequest = createTicketRequestParser(rules.ttlSeconds);
 
   return async (request, response, { principal, revoked }) => {
-    // Its client went away, and perhaps a part of the body with it: nobody waits for this ticket.
+    // The client went away: nobody would use this ticket, and its body may be incomplete.
     if (response.destroyed) return;
-    const parsed = parseWish(request.body);
+    const parsed = parseTicketRequest(request.body);
     if (!parsed.ok) return refuse(response, { code: 'request_invalid', errors: parsed.errors }, principal.subject);
     const { origin } = request.headers;
-    // `null` too: no gateway would ever take a ticket that is bound to it.
+    // `null` is refused too: a ticket that is bound to it would be admitted nowhere.
     if (origin !== undefined && !isOrigin(origin)) {
       return refuse(response, { code: 'origin_refused' }, principal.subject);
     }
-    const granted = grant(principal, parsed.wish, policy());
-    if (!granted.ok) return refuse(response, granted.refusal, principal.subject);
-    const { subject, wish } = granted;
+    const decision = grant(principal, parsed.asked, policy());
+    if (!decision.ok) return refuse(response, decision.refusal, principal.subject);
+    const { subject, granted } = decision;
 
     const address = clientAddress(request, trustProxy);
-    const asked = { subject, credentialsExpireAt: principal.expiresAt, wish, origin, address };
-    // The body took its time: a key that was revoked meanwhile issues nothing any more.
+    const order = { subject, credentialsExpireAt: principal.expiresAt, granted, origin, address };
+    // Race: the key may have been revoked while the body was read.
     if (principal.delegation?.inForce() === false) return refuse(response, revoked);
-    const { ticket, outcome } = await issueTicket(asked, options);
+    const { ticket, outcome } = await issueTicket(order, options);
     if (outcome.code === 'pending_limit') {
       const retryAfterSeconds = Math.max(1, Math.ceil(outcome.retryAfterMs / 1000));
       return refuse(response, { code: 'pending_limit', retryAfterSeconds }, subject);
     }
-    // By the store's clock the credentials had run out already, and the ticket with them.
+    // By the store's clock the credentials have expired, so the ticket has too.
     if (outcome.expiresAt <= outcome.issuedAt) return refuse(response, revoked, principal.subject);
-    // The store took its time as well: what it wrote after a revocation is withdrawn before anybody has seen it.
+    // Race: the key may have been revoked while the store issued. The ticket is revoked before anybody sees it.
     if (principal.delegation?.inForce() === false) {
       await store.revoke({ id: ticket.id, subject });
       return refuse(response, revoked);
@@ -76,32 +76,32 @@ export function createIssue(options: IssueOptions): Issue {
       ticket: formatTicket(ticket),
       expires_in: Math.ceil((outcome.expiresAt - outcome.issuedAt) / 1000),
       expires_at: timestamp(outcome.expiresAt),
-      ...waysToPresent(ticket, wish.path, announcement),
+      ...waysToPresent(ticket, granted.path, announcement),
     });
   };
 }
 
-type Granted =
-  | { readonly ok: true; readonly subject: string; readonly wish: TicketWish }
+type Decision =
+  | { readonly ok: true; readonly subject: string; readonly granted: TicketRequest }
   | { readonly ok: false; readonly refusal: Refusal };
 
-/** What a caller gets of what it asked for: by its credentials first, by the policy then. */
-function grant(principal: Principal, wish: TicketWish, policy: Policy | undefined): Granted {
-  const subject = wish.subject ?? principal.subject;
+/** What a caller is granted of what it asked for. The credentials decide first, then the policy. */
+function grant(principal: Principal, asked: TicketRequest, policy: Policy | undefined): Decision {
+  const subject = asked.subject ?? principal.subject;
   if (!mayActFor(principal, subject)) return { ok: false, refusal: { code: 'subject_refused' } };
   const audiences = principal.delegation?.audiences;
-  const audience = wish.audience ?? (audiences?.length === 1 ? audiences[0] : undefined);
+  const audience = asked.audience ?? (audiences?.length === 1 ? audiences[0] : undefined);
   if (audiences !== undefined && (audience === undefined || !audiences.includes(audience))) {
     return { ok: false, refusal: { code: 'audience_refused', detail: 'The API key does not allow this audience.' } };
   }
-  // What the issuer vouches for stands above what the caller asks for.
-  const claims = wish.claims || principal.claims ? { ...wish.claims, ...principal.claims } : undefined;
-  const judged = applyPolicy(policy, subject, { ...wish, audience, claims });
+  // Claims of the credentials override those that the caller asks for.
+  const claims = asked.claims || principal.claims ? { ...asked.claims, ...principal.claims } : undefined;
+  const judged = applyPolicy(policy, subject, { ...asked, audience, claims });
   if (!judged.ok) return judged;
-  const fault = judged.wish.claims === undefined ? undefined : claimsFault(judged.wish.claims);
+  const fault = judged.granted.claims === undefined ? undefined : claimsFault(judged.granted.claims);
   if (fault !== undefined) {
     const detail = `${fault}, with those that the credentials and the policy add`;
     return { ok: false, refusal: { code: 'request_invalid', errors: [{ pointer: '#/claims', detail }] } };
   }
-  return { ok: true, subject, wish: judged.wish };
+  return { ok: true, subject, granted: judged.granted };
 }

@@ -5,7 +5,7 @@ import type { Refusal } from '../../../shared/refusals.ts';
 import { AUDIENCE } from '../../../shared/ticket/audience.ts';
 import { claimsFault } from '../../../shared/ticket/claims.ts';
 import { fitsPattern } from '../../../shared/ticket/pattern.ts';
-import type { TicketWish } from './issue-request.ts';
+import type { TicketRequest } from './ticket-request.ts';
 
 const subjectPattern = z.string().min(1).max(256).describe('A subject, in which * stands for any run of characters.');
 const pathPattern = z
@@ -15,7 +15,7 @@ const pathPattern = z
   .describe('A path, in which * stands for any run of characters.');
 const claims = z.preprocess(
   (value, context) => {
-    // Looked at before zod does: its records leave out a key named __proto__ without a word.
+    // Checked before zod parses it: a zod record drops a key named __proto__ silently.
     const fault = claimsFault(value);
     if (fault === undefined) return value;
     context.addIssue({ code: 'custom', message: fault });
@@ -50,18 +50,18 @@ export const policySchema = z.strictObject({
 
 export type Policy = z.infer<typeof policySchema>;
 
-/** Reads a policy file; each fault is named with its path in the file. */
+/** Reads a policy file. Each fault begins with its path in the file. */
 export function parsePolicy(content: string): ParsedFile<Policy> {
   return parseJsonFile(policySchema, content);
 }
 
 export type Judged =
-  | { readonly ok: true; readonly wish: TicketWish }
+  | { readonly ok: true; readonly granted: TicketRequest }
   | { readonly ok: false; readonly refusal: Refusal };
 
-/** What a subject gets of what it asked for, by the first rule that is for it. */
-export function applyPolicy(policy: Policy | undefined, subject: string, wish: TicketWish): Judged {
-  if (policy === undefined) return { ok: true, wish };
+/** What a subject is granted of what it asked for. The first rule whose pattern matches the subject decides. */
+export function applyPolicy(policy: Policy | undefined, subject: string, asked: TicketRequest): Judged {
+  if (policy === undefined) return { ok: true, granted: asked };
   const rule = policy.rules.find(({ subjects }) => subjects.some((pattern) => fitsPattern(subject, pattern)));
   if (rule === undefined)
     return {
@@ -69,14 +69,14 @@ export function applyPolicy(policy: Policy | undefined, subject: string, wish: T
       refusal: { code: 'subject_refused', detail: 'No rule of the ticket policy is for this subject.' },
     };
 
-  const audience = wish.audience ?? (rule.audiences?.length === 1 ? rule.audiences[0] : undefined);
+  const audience = asked.audience ?? (rule.audiences?.length === 1 ? rule.audiences[0] : undefined);
   if (rule.audiences !== undefined && (audience === undefined || !rule.audiences.includes(audience))) {
     return {
       ok: false,
       refusal: { code: 'audience_refused', detail: 'The ticket policy does not allow this audience.' },
     };
   }
-  const { path } = wish;
+  const { path } = asked;
   if (rule.paths !== undefined && (path === undefined || !rule.paths.some((pattern) => fitsPattern(path, pattern)))) {
     return {
       ok: false,
@@ -87,15 +87,18 @@ export function applyPolicy(policy: Policy | undefined, subject: string, wish: T
     };
   }
   const longest = rule.max_ttl_seconds;
-  const ttlSeconds = longest === undefined ? wish.ttlSeconds : Math.min(wish.ttlSeconds ?? longest, longest);
-  return { ok: true, wish: { ...wish, audience, ttlSeconds, claims: withClaims(wish.claims, rule) } };
+  const ttlSeconds = longest === undefined ? asked.ttlSeconds : Math.min(asked.ttlSeconds ?? longest, longest);
+  return {
+    ok: true,
+    granted: { ...asked, audience, ttlSeconds, claims: withClaims(asked.claims, rule) },
+  };
 }
 
 function withClaims(
-  wished: TicketWish['claims'],
+  requested: TicketRequest['claims'],
   { add_claims: add, drop_claims: drop = [] }: Policy['rules'][number],
-): TicketWish['claims'] {
-  if (wished === undefined && add === undefined) return undefined;
-  const kept = Object.entries(wished ?? {}).filter(([name]) => !drop.includes(name));
+): TicketRequest['claims'] {
+  if (requested === undefined && add === undefined) return undefined;
+  const kept = Object.entries(requested ?? {}).filter(([name]) => !drop.includes(name));
   return { ...Object.fromEntries(kept), ...add };
 }

@@ -1,10 +1,10 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { StoreUnavailable, type TicketStore } from '../../../shared/store/store.ts';
-import { remember } from './bounded-map.ts';
+import { setBounded } from './bounded-map.ts';
 
 export interface RateOptions {
   readonly kind: string;
-  /** How many are allowed in a window; 0 for any number. */
+  /** How many are allowed in a window; 0 for no limit. */
   readonly quota: number;
   readonly store: TicketStore;
 }
@@ -19,22 +19,22 @@ export interface RateState {
 /** The window of every rate, in seconds. */
 export const RATE_WINDOW_SECONDS = 60;
 
-/** For how long it is believed that nothing was counted, ms. */
+/** How long an answer that nothing was counted is reused, ms. */
 const QUIET_MS = 1_000;
 const MAX_QUIET = 10_000;
 
 /**
- * How often something may happen in a minute, counted by all ticket services together in the store;
- * while that is away each of them counts for itself.
+ * Limits how often something may happen in a minute. All ticket services count together in the store.
+ * If the store is unavailable, each service counts for itself.
  */
 export class Rate {
   readonly kind: string;
   readonly quota: number;
   readonly #store: TicketStore;
   readonly #local: RateLimiterMemory;
-  /** Keys of which nothing was counted a moment ago, each with the end of that moment by the monotonic clock, ms. */
+  /** Keys for which nothing was counted, each with the time until which that is reused (monotonic clock, ms). */
   readonly #quiet = new Map<string, number>();
-  /** How often counting something began or ended here. */
+  /** How often a hit began or ended in this process. */
   #hits = 0;
 
   constructor({ kind, quota, store }: RateOptions) {
@@ -45,9 +45,10 @@ export class Rate {
   }
 
   /**
-   * Whether one more is allowed, without counting one. Of a key of which nothing was counted the store is
-   * asked once a second, for asking costs as much as issuing a ticket (decision 0030): what is counted here is
-   * seen by the next look, what is counted elsewhere within that second.
+   * Tells whether one more is allowed, without counting it. A key without hits is asked for once a second
+   * (decision 0030). The next look sees hits of this process at once, and hits of others within that second.
+   *
+   * measured: asking the store costs as much as issuing a ticket.
    */
   async look(key: string): Promise<RateState> {
     const now = performance.now();
@@ -55,8 +56,8 @@ export class Rate {
     if (now < (this.#quiet.get(key) ?? 0)) return { remaining: quota, resetSeconds: 0, exceeded: false };
     const hits = this.#hits;
     const state = await this.#ask(key, 0);
-    // What was counted here meanwhile may be what the store had not heard of yet.
-    if (state.remaining === quota && hits === this.#hits) remember(this.#quiet, key, now + QUIET_MS, MAX_QUIET);
+    // Race: the store may have answered before it counted a hit that began meanwhile.
+    if (state.remaining === quota && hits === this.#hits) setBounded(this.#quiet, key, now + QUIET_MS, MAX_QUIET);
     return state;
   }
 
@@ -66,7 +67,7 @@ export class Rate {
     try {
       return await this.#ask(key, 1);
     } finally {
-      // Once more: a look may have been asked and answered meanwhile.
+      // Again: a look may have begun and ended during the hit.
       this.#forgetQuiet(key);
     }
   }
@@ -79,7 +80,7 @@ export class Rate {
   async #ask(key: string, add: 0 | 1): Promise<RateState> {
     if (this.quota === 0) return { remaining: Number.POSITIVE_INFINITY, resetSeconds: 0, exceeded: false };
     const { count, resetMs } = await this.#count(key, add);
-    // A look asks about the next one; a hit has counted it.
+    // A hit is counted already; a look asks about the next one.
     const exceeded = add === 1 ? count > this.quota : count >= this.quota;
     return { remaining: Math.max(0, this.quota - count), resetSeconds: Math.ceil(resetMs / 1000), exceeded };
   }

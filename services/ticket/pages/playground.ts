@@ -13,21 +13,21 @@ import type { Announcement } from '../issuing/announce.ts';
 import type { TicketRules } from '../issuing/issue-ticket.ts';
 import type { SignedIn, SignInMiddleware } from '../sign-in/sign-in.ts';
 
-/** What can be made to go wrong, for one subject's own tickets and nobody else's. */
+/** Failures that can be simulated. Each affects the tickets of one subject only. */
 export interface Simulations {
-  /** The store answers nothing for a while. */
+  /** Makes the store unavailable for some seconds. */
   stopStore(subject: string, seconds: number): void;
-  /** From now on the subject has at most so many open connections; 0 takes it back. */
+  /** Limits the open connections of the subject; 0 removes the limit. */
   limitConnections(subject: string, connections: number): void;
 }
 
-/** The page to try it on. */
+/** The playground: a page on which Oncegate can be tried. */
 export interface Playground {
-  /** A user whose password was made for this run, where there is one. */
+  /** The name of the user that was made for this run, if there is one. */
   readonly demoUser?: string | undefined;
-  /** Whether the browser may be signed in already, at the application or at a proxy. */
+  /** Whether the browser may be signed in already, by the application or a proxy. */
   readonly existingLogin?: boolean;
-  /** What the process can simulate beside the end of a session. */
+  /** The failures that this process can simulate. The end of a session needs none of them. */
   readonly simulations?: Simulations | undefined;
 }
 
@@ -40,19 +40,19 @@ interface PlaygroundOptions extends Playground {
   readonly refuse: Refuse;
 }
 
-/** Beside the services where they are compiled; of the sources only the compiled page can be served. */
+/** Where the built page is, seen from the compiled service and from its source. */
 const FOLDERS = ['../../../playground', '../../../dist/playground'];
 
 const PAGE = 'index.html';
-/** The sandboxed frame, with which the page shows what another origin's page gets. */
+/** A sandboxed frame that shows what a page of another origin gets. */
 const FRAME = 'frame.html';
 
-/** Longer than any of them takes to be seen. */
+/** Longer than a person needs to see the effect. */
 const MAX_SECONDS = 60;
 const MAX_STOPPED_SECONDS = 30;
 const MAX_CONNECTIONS = 100;
 
-/** `GET /` and `/playground/*`: a page that gets tickets, connects, and shows what refusals look like. */
+/** `GET /` and `/playground/*`: a page that gets tickets, connects, and shows refusals. */
 export function createPlaygroundRoutes(options: PlaygroundOptions): Router {
   const { store, signIn, rules, announcement, demoUser, existingLogin = false, simulations, log, refuse } = options;
   const router = Router({ caseSensitive: true });
@@ -73,11 +73,11 @@ export function createPlaygroundRoutes(options: PlaygroundOptions): Router {
     const { sessionExpiresAt, gatewayId } = outcome;
     log.info({ event: 'renew', ticket_id: id, subject });
     const command = { command: 'renew', ticket_id: id, session_expires_at: sessionExpiresAt } as const;
-    await store.command(gatewayId, command).catch(() => {}); // the lease tells it too
+    await store.command(gatewayId, command).catch(() => {}); // if it is lost, the next lease tells the gateway
     response.json({ id, session_expires_at: timestamp(sessionExpiresAt) });
   }
 
-  function simulate<T>(schema: z.ZodType<T>, apply: (subject: string, wish: T) => void) {
+  function simulate<T>(schema: z.ZodType<T>, apply: (subject: string, asked: T) => void) {
     return (request: Request, response: SignedIn): void => {
       const { subject } = response.locals.principal;
       const parsed = schema.safeParse(request.body);
@@ -105,8 +105,8 @@ export function createPlaygroundRoutes(options: PlaygroundOptions): Router {
   router.post('/playground/session', signIn, body, endSession);
   methods('/playground/session', 'POST');
   if (simulations !== undefined) {
-    const limit = simulate(limitSchema, (subject, wish) => simulations.limitConnections(subject, wish.connections));
-    const stop = simulate(storeSchema, (subject, wish) => simulations.stopStore(subject, wish.seconds));
+    const limit = simulate(limitSchema, (subject, asked) => simulations.limitConnections(subject, asked.connections));
+    const stop = simulate(storeSchema, (subject, asked) => simulations.stopStore(subject, asked.seconds));
     router.post('/playground/limit', signIn, body, limit);
     methods('/playground/limit', 'POST');
     router.post('/playground/store', signIn, body, stop);
@@ -118,9 +118,9 @@ export function createPlaygroundRoutes(options: PlaygroundOptions): Router {
     const path = name === PAGE ? '/' : `/playground/${name}`;
     const policy = name === FRAME ? policies.frame : policies.page;
     router.get(path, policy, (_request, response) => {
-      // To a frame of no origin everything is another's, its own script too.
+      // The sandboxed frame has an opaque origin, so even its own script is cross-origin to it.
       if (name.startsWith('frame.')) response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin');
-      // It has no origin that could be keyed by: a browser would only complain.
+      // An opaque origin cannot be keyed by origin, and browsers warn about the header.
       if (name === FRAME) response.removeHeader('Origin-Agent-Cluster');
       response.type(extname(name)).send(content);
     });
@@ -145,14 +145,14 @@ function invalid(error: z.ZodError): Refusal {
   const errors = error.issues.map(
     ({ code, path, message }): FieldError => ({
       pointer: ['#', ...path.map(String)].join('/'),
-      // zod's own texts repeat the name of a field that it does not know.
+      // zod's own message repeats the name of an unknown field, which the client chose.
       detail: code === 'custom' || message.startsWith('must be') ? message : 'must be an object with known fields',
     }),
   );
   return { code: 'request_invalid', errors };
 }
 
-/** Every file of the page: only what is in its folder at the start is ever served. */
+/** Every file of the page. They are read at the start, so that no other file can be served. */
 function builtFiles(): Array<readonly [name: string, content: Buffer]> {
   const folders = FOLDERS.map((folder) => join(import.meta.dirname, folder));
   const folder = folders.find((path) => existsSync(join(path, 'page.js')));
@@ -160,10 +160,10 @@ function builtFiles(): Array<readonly [name: string, content: Buffer]> {
   return readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]);
 }
 
-/** What the documents may do (CSP Level 3): nothing, beside what they come with and the gateways. */
+/** The content security policies (CSP Level 3): the service's own files and the gateways, nothing else. */
 function policiesFor(gatewayUrl: string) {
   const { protocol, host } = new URL(gatewayUrl);
-  const gateways = `${protocol}//${host}`; // without a path, which would have to match to the letter
+  const gateways = `${protocol}//${host}`; // no path: CSP would compare it exactly
   const strict = { defaultSrc: ["'none'"], scriptSrc: ["'self'"], baseUri: ["'none'"], formAction: ["'none'"] };
   const page = {
     ...strict,

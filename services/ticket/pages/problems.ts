@@ -23,10 +23,10 @@ ul { list-style: none; padding: 0; } li { display: grid; grid-template-columns: 
 a { color: inherit; text-decoration-color: var(--mark); text-underline-offset: 0.2em; }
 `;
 
-/** The page's one style element, as its content security policy allows it. */
+/** The hash that lets the content security policy allow the page's one style element. */
 export const PROBLEM_PAGE_STYLE = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`;
 
-/** `GET /problems` and `GET /problems/<code>`: the catalogue of refusals, for people and for programs. */
+/** `GET /problems` and `GET /problems/<code>`: the catalogue of refusals, as HTML or JSON. */
 export function createProblemRoutes(refuse: Refuse): Router {
   const router = Router({ caseSensitive: true });
   router.get('/problems', (request: Request, response: Response) => {
@@ -95,7 +95,7 @@ ${content}
 `;
 }
 
-/** The table's texts hold quotes and angle brackets of their own. */
+/** Texts of the table contain quotes and angle brackets. */
 function escapeHtml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }

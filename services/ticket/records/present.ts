@@ -33,7 +33,7 @@ export function presentTicket(record: TicketRecord): Record<string, unknown> {
   };
 }
 
-/** A ticket that was never opened, and never will be, has no session that could end. */
+/** A ticket that can no longer open has no session, unless it opened before. */
 function mayHaveSession(record: TicketRecord): boolean {
   return record.state === 'issued' || record.openedAt !== undefined;
 }

@@ -16,7 +16,7 @@ export interface TicketRoutesOptions {
   readonly refuse: Refuse;
 }
 
-/** The routes of tickets: list one's own, show one, revoke one, renew one's connection. */
+/** The routes that list the caller's tickets, show one, revoke one, and renew its connection. */
 export function createTicketRoutes(options: TicketRoutesOptions): Router {
   const { store, signIn, rules, log, refuse } = options;
   const router = Router({ caseSensitive: true });
@@ -26,7 +26,7 @@ export function createTicketRoutes(options: TicketRoutesOptions): Router {
     response.json({ tickets: records.map(presentTicket) });
   }
 
-  /** The record of a ticket that the caller may see. Another subject's, and one that never was, get the same answer. */
+  /** A record that the caller may see; null for another subject's ticket and for an unknown one, so that both look the same. */
   async function ownRecord(id: string, principal: Principal): Promise<TicketRecord | null> {
     const record = isTicketId(id) ? await store.read(id) : null;
     return record !== null && mayActFor(principal, record.subject) ? record : null;
@@ -66,7 +66,7 @@ export function createTicketRoutes(options: TicketRoutesOptions): Router {
     response.json({ id, session_expires_at: timestamp(sessionExpiresAt) });
   }
 
-  /** Should the command be lost, the gateway learns it with its next lease. */
+  /** Sends a command to a gateway. If it is lost, the gateway learns of the change with its next lease. */
   async function tell(gatewayId: string, command: GatewayCommand): Promise<void> {
     await store.command(gatewayId, command).catch(() => {});
   }

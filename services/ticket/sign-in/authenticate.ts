@@ -6,14 +6,14 @@ export type Caller =
   | {
       readonly ok: true;
       readonly principal: Principal;
-      /** What it is told should its credentials be revoked before the request is done. */
+      /** The refusal to answer with if the credentials are revoked before the request is done. */
       readonly revoked: Refusal;
     }
   | { readonly ok: false; readonly refusal: Refusal };
 
 /**
- * Who sends a request: the authenticators are asked in turn, and the first that finds credentials of
- * its kind decides. A 401 carries the challenges of all of them (RFC 9110 §15.5.2).
+ * Finds out who sends a request. The first authenticator that finds credentials of its kind decides.
+ * A 401 carries the challenges of all authenticators (RFC 9110 §15.5.2).
  */
 export async function authenticate(
   request: IncomingMessage,
@@ -26,7 +26,7 @@ export async function authenticate(
     challenges: [...own, ...challenges(authenticator)],
   });
 
-  // Of two Authorization headers Node would keep the first and a proxy in front perhaps the second.
+  // Attack: of two Authorization headers Node keeps the first, and a proxy in front may check the second.
   const given = request.rawHeaders.filter(
     (name, index) => index % 2 === 0 && name.toLowerCase() === 'authorization',
   ).length;

@@ -2,17 +2,19 @@ import type { IncomingMessage } from 'node:http';
 import type { Refusal } from '../../../shared/refusals.ts';
 import { hostOfOrigin } from '../../../shared/ticket/origin.ts';
 
-/** What makes a request one that a form or an image could not have sent. */
+/** A request with one of these headers comes from a script: no form or image can set them. */
 const CUSTOM_HEADERS = ['x-requested-with', 'x-oncegate'];
 
 const SAFE_METHODS: readonly (string | undefined)[] = ['GET', 'HEAD', 'OPTIONS'];
 
 /**
- * Whether a request whose credentials the browser added by itself may have been made by another site
- * (ASVS 3.5.1 to 3.5.3). SameSite cookies are no substitute: a sibling subdomain is the same site.
+ * Refuses a request that another site may have made a browser send (ASVS 3.5.1 to 3.5.3). It applies to
+ * credentials that browsers add by themselves. SameSite cookies are no substitute: a sibling subdomain is
+ * the same site.
  *
- * @param host the host that the client asked for
+ * @param host the host that the client addressed
  * @param allowedOrigins other origins whose pages may ask for tickets
+ * @returns undefined if the request is allowed
  */
 export function csrfRefusal(
   request: IncomingMessage,
@@ -49,7 +51,7 @@ export function csrfRefusal(
   return undefined;
 }
 
-/** A proxy may name the scheme's own port in the host; an origin never does (RFC 6454 §6.2). */
+/** A proxy may write the default port into the host; an origin never has it (RFC 6454 §6.2). */
 function isOwn(origin: string, host: string): boolean {
   const own = hostOfOrigin(origin);
   return own !== null && (own === host || `${own}:${origin.startsWith('https:') ? 443 : 80}` === host);

@@ -9,20 +9,20 @@ import { RATE_WINDOW_SECONDS, Rate, type RateState } from '../limits/rate.ts';
 import { authenticate } from './authenticate.ts';
 import { csrfRefusal } from './csrf.ts';
 
-/** Who sends a request, and may. */
+/** A caller that is signed in and within its rates. */
 export interface Caller {
   readonly principal: Principal;
-  /** What it is told should its credentials be revoked before the request is done. */
+  /** The refusal to answer with if the credentials are revoked before the request is done. */
   readonly revoked: Refusal;
 }
 
-/** What stands before every route that needs a caller: undefined where the request was refused, and answered. */
+/** Signs a caller in. It answers a refusal itself, and then resolves to undefined. */
 export type SignIn = (request: IncomingMessage, response: ServerResponse) => Promise<Caller | undefined>;
 
-/** A response whose request has been signed in. */
+/** A response to a caller that is signed in. */
 export type SignedIn = Response<unknown, { principal: Principal }>;
 
-/** The same for Express. */
+/** `SignIn` as a middleware of Express. */
 export type SignInMiddleware = (request: Request, response: SignedIn, next: NextFunction) => Promise<void>;
 
 export function signInMiddleware(signIn: SignIn): SignInMiddleware {
@@ -41,20 +41,20 @@ export interface SignInOptions {
   /** Other origins whose pages may ask for tickets. */
   readonly allowedOrigins: readonly string[];
   readonly rates: {
-    /** Requests of one address in a minute; 0 for no limit. */
+    /** Requests of one address per minute; 0 for no limit. */
     readonly perAddress: number;
-    /** Requests of one subject in a minute; 0 for no limit. */
+    /** Requests of one subject per minute; 0 for no limit. */
     readonly perSubject: number;
   };
   readonly refuse: Refuse;
 }
 
-/** Failed sign-ins of one address in a minute; past it nothing of that address is checked until the minute is over. */
+/** Failed sign-ins of one address per minute. Above it, no credentials of that address are checked until the minute ends. */
 const MAX_FAILURES_PER_ADDRESS = 100;
 
 /**
- * Everything that stands before a route: the address's rate, the caller's credentials, cross-site
- * requests, the subject's rate. The cheapest comes first.
+ * Checks a request before its route, cheapest first: the rate of the address, the credentials,
+ * cross-site requests, the rate of the subject.
  */
 export function createSignIn(options: SignInOptions): SignIn {
   const { store, authenticators, trustProxy, allowedOrigins, rates, refuse } = options;
@@ -62,34 +62,34 @@ export function createSignIn(options: SignInOptions): SignIn {
   const subject = new Rate({ kind: 'subject', quota: rates.perSubject, store });
   const failures = new Rate({ kind: 'failures', quota: MAX_FAILURES_PER_ADDRESS, store });
 
-  function no(response: ServerResponse, refusal: Refusal, of?: string): undefined {
-    refuse(response, refusal, of);
+  function refused(response: ServerResponse, refusal: Refusal, subjectName?: string): undefined {
+    refuse(response, refusal, subjectName);
   }
 
   return async (request, response) => {
     const from = clientAddress(request, trustProxy);
     const addressState = await address.hit(from);
     tellRate(response, address, addressState);
-    if (addressState.exceeded) return no(response, rateLimited(addressState));
+    if (addressState.exceeded) return refused(response, rateLimited(addressState));
 
     const failed = hasCredentials(request) ? await failures.look(from) : undefined;
-    if (failed?.exceeded) return no(response, rateLimited(failed));
+    if (failed?.exceeded) return refused(response, rateLimited(failed));
 
     const caller = await authenticate(request, authenticators);
     if (!caller.ok) {
       if (caller.refusal.code === 'credentials_invalid') await failures.hit(from);
-      return no(response, caller.refusal);
+      return refused(response, caller.refusal);
     }
     const { principal } = caller;
     if (principal.ambient) {
       const host = forwardedHost(request, trustProxy) ?? request.headers.host ?? '';
       const refusal = csrfRefusal(request, host, allowedOrigins);
-      if (refusal !== undefined) return no(response, refusal, principal.subject);
+      if (refusal !== undefined) return refused(response, refusal, principal.subject);
     }
 
     const subjectState = await subject.hit(principal.subject);
     tellRate(response, subject, subjectState);
-    if (subjectState.exceeded) return no(response, rateLimited(subjectState), principal.subject);
+    if (subjectState.exceeded) return refused(response, rateLimited(subjectState), principal.subject);
     return { principal, revoked: caller.revoked };
   };
 }
@@ -102,7 +102,7 @@ function hasCredentials(request: IncomingMessage): boolean {
   return request.headers.authorization !== undefined || request.headers.cookie !== undefined;
 }
 
-/** The `RateLimit` fields of draft-ietf-httpapi-ratelimit-headers, one member for each rate that is on. */
+/** Adds a rate to the `RateLimit` fields (draft-ietf-httpapi-ratelimit-headers). A rate without a limit adds nothing. */
 function tellRate(response: ServerResponse, rate: Rate, { remaining, resetSeconds }: RateState): void {
   if (rate.quota === 0) return;
   response.appendHeader('RateLimit-Policy', `"${rate.kind}";q=${rate.quota};w=${RATE_WINDOW_SECONDS}`);

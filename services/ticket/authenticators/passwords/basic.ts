@@ -20,13 +20,13 @@ export function createBasicAuthenticator({ users, throttle, trustProxy }: BasicO
 
   async function matches(password: string, hash: string | undefined): Promise<boolean> {
     const expected = hash === undefined ? null : parsePasswordHash(hash);
-    // An unknown name costs as much as a known one: response times give no names away.
+    // Attack (timing): an unknown name costs as much as a known one.
     const same = await passwordMatches(password, expected ?? decoy);
     return expected !== null && same;
   }
 
-  async function heldUp(name: string, address: string): Promise<Authentication | undefined> {
-    const retryAfterSeconds = await throttle.heldUp(name, address);
+  async function throttled(name: string, address: string): Promise<Authentication | undefined> {
+    const retryAfterSeconds = await throttle.retryAfterSeconds(name, address);
     return retryAfterSeconds === undefined
       ? undefined
       : { kind: 'unavailable', code: 'rate_limited', retryAfterSeconds };
@@ -34,9 +34,9 @@ export function createBasicAuthenticator({ users, throttle, trustProxy }: BasicO
 
   async function check(userPass: UserPass, hash: string | undefined, address: string): Promise<Authentication> {
     const { name, password } = userPass;
-    // Those before it in the line may have used up what one address may get wrong.
-    const held = await heldUp(name, address);
-    if (held !== undefined) return held;
+    // Race: checks that were queued before this one may have reached the limit.
+    const unavailable = await throttled(name, address);
+    if (unavailable !== undefined) return unavailable;
     if (await matches(password, hash)) return principalOf(name);
     await throttle.failed(name, address);
     return { kind: 'invalid' };
@@ -53,15 +53,15 @@ export function createBasicAuthenticator({ users, throttle, trustProxy }: BasicO
       const { name, password } = userPass;
       const hash = users.get(name);
       const address = clientAddress(request, trustProxy);
-      // Before what is remembered: else whoever is held up could go on guessing what its owner just used.
-      const held = await heldUp(name, address);
-      if (held !== undefined) return held;
+      // Attack: asked before the cache, or a throttled caller could go on guessing the password that its owner just used.
+      const unavailable = await throttled(name, address);
+      if (unavailable !== undefined) return unavailable;
       const known = verified.find(name, password, hash);
       if (known !== undefined && (await known)) return principalOf(name);
 
       const checked = queue.run(address, () => check(userPass, hash, address));
       const right = checked.then((found) => found?.kind === 'principal');
-      await verified.remember(name, password, hash, right);
+      await verified.add(name, password, hash, right);
       return (await checked) ?? { kind: 'unavailable', code: 'overloaded' };
     },
   };

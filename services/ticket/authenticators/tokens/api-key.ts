@@ -5,7 +5,7 @@ import type { Principal, TokenVerifier } from '../authenticator.ts';
 /**
  * API keys of back ends (`ogk_...`).
  *
- * @param keys the keys that are in force at the moment of asking
+ * @param keys returns the keys that are in force now
  */
 export function createApiKeyVerifier(keys: () => readonly ApiKey[]): TokenVerifier {
   return {

@@ -7,16 +7,16 @@ export interface IntrospectionOptions extends IdentityRules {
   readonly url: string;
   readonly clientId: string;
   readonly clientSecret: string;
-  /** The audience that a token must be for, where the answer names any. */
+  /** The audience that a token must be for, if the answer names any. */
   readonly audience: string | undefined;
   readonly timeoutMs: number;
-  /** For how long an answer is remembered at the most; never past the token's own expiry. 0 for not at all. */
+  /** The longest time an answer is cached, and never past the token's expiry; 0 caches none. */
   readonly cacheSeconds: number;
 }
 
 const UNAVAILABLE: Authentication = { kind: 'unavailable', code: 'authentication_unavailable' };
 
-/** Opaque access tokens, by asking their issuer (RFC 7662). */
+/** Opaque access tokens, about which their issuer is asked (RFC 7662). */
 export function createIntrospectionVerifier(options: IntrospectionOptions): TokenVerifier {
   const { server, client, authentication } = partiesOf(options);
   const cache = new AnswerCache(options.cacheSeconds);
@@ -29,7 +29,7 @@ export function createIntrospectionVerifier(options: IntrospectionOptions): Toke
     } catch {
       return UNAVAILABLE;
     }
-    // The library looks at `active` alone, and every comparison with what is no number is false.
+    // The library checks `active` only, and a comparison with something other than a number is always false.
     if (![answer.exp, answer.nbf].every(isTime)) return UNAVAILABLE;
     return judge(answer, options, Date.now());
   }
@@ -50,7 +50,7 @@ function requestOptions({
   return { signal: () => AbortSignal.timeout(timeoutMs), [oauth.allowInsecureRequests]: url.startsWith('http:') };
 }
 
-/** What an introspection answer says of a token at a moment (Unix ms). */
+/** Decides about a token by its introspection answer, at `now` (Unix ms). */
 export function judge(answer: oauth.IntrospectionResponse, rules: IntrospectionOptions, now: number): Authentication {
   const { active, exp, nbf, aud } = answer;
   if (active !== true) return { kind: 'invalid' };
@@ -65,7 +65,7 @@ function isTime(value: unknown): boolean {
   return value === undefined || Number.isFinite(value);
 }
 
-/** Asks about a token that cannot be good: throws where the endpoint does not answer, or not as it should. */
+/** Asks about a token that cannot be valid. Throws if the endpoint does not answer as RFC 7662 requires. */
 export async function checkIntrospection(
   options: Pick<IntrospectionOptions, 'url' | 'clientId' | 'clientSecret' | 'timeoutMs'>,
 ): Promise<void> {

@@ -4,18 +4,18 @@ import { KeysUnavailable } from './jwt.ts';
 
 export type IssuerAddress = { readonly issuer: string } | { readonly jwksUrl: string };
 
-/** No new keys are asked for within this time after the last answer, however many unknown key ids arrive. */
+/** Attack: unknown key ids make the service ask for new keys at most once in this time. */
 const COOLDOWN_MS = 30_000;
 
-/** How long known keys are used without looking for changes. */
+/** How long known keys are used before they are asked for again. */
 const MAX_AGE_MS = 600_000;
 
-/** After a failure the issuer is left alone for this long. */
+/** How long the issuer is not asked after a failure. */
 const PAUSE_MS = 2_000;
 
 /**
- * The signing keys of an issuer, looked up when they are needed. While the issuer cannot be reached
- * the keys that are known keep working; a key that is not known then is a matter of 503, not of 401.
+ * The signing keys of an issuer, looked up when they are needed. While the issuer cannot be reached, known
+ * keys keep working, and an unknown key leads to a 503, not to a 401.
  */
 export class IssuerKeys {
   readonly #address: IssuerAddress;
@@ -29,7 +29,7 @@ export class IssuerKeys {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** The key of a token, for jose. */
+  /** Finds the key of a token, for jose. */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     if (Date.now() >= this.#pausedUntil) {
       try {
@@ -49,13 +49,13 @@ export class IssuerKeys {
     }
   };
 
-  /** Asks the issuer for its keys now; throws where it cannot be reached. */
+  /** Asks the issuer for its keys now. Throws if it cannot be reached. */
   async check(): Promise<void> {
     const remote = await this.#found();
     await remote.reload();
   }
 
-  /** One for all, also where many ask before it has been found. */
+  /** The key set. Callers that ask while it is being discovered share one discovery. */
   async #found(): Promise<ReturnType<typeof createRemoteJWKSet>> {
     const url = await this.#jwksUrl();
     this.#remote ??= createRemoteJWKSet(url, {
@@ -78,7 +78,7 @@ export class IssuerKeys {
   }
 }
 
-/** OpenID Connect Discovery 1.0 §4; the answer has to be that issuer's own. */
+/** OpenID Connect Discovery 1.0 §4. The answer must name this issuer. */
 async function discover(issuer: URL, timeoutMs: number): Promise<URL> {
   const response = await oauth.discoveryRequest(issuer, {
     signal: () => AbortSignal.timeout(timeoutMs),

@@ -3,8 +3,8 @@ import type { IssuerKeys } from './issuer-keys.ts';
 import { ASYMMETRIC_ALGORITHMS, type JwtRules, peekJwt, verifyJwt } from './jwt.ts';
 
 /**
- * JWTs of an OpenID Connect issuer, or of whoever publishes a JWKS. With an issuer only tokens that
- * say they are its own are looked at.
+ * JWTs of an OpenID Connect issuer, or of the owner of a JWKS. If an issuer is configured, tokens of
+ * another `iss` are left to other verifiers.
  */
 export function createIssuerVerifier(keys: IssuerKeys, rules: JwtRules): TokenVerifier {
   return {

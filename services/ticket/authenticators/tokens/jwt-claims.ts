@@ -1,13 +1,13 @@
 import type { JWTPayload } from 'jose';
 import type { JwtRules } from './jwt.ts';
 
-/** What of the rules is about claims. */
+/** The rules about claims. */
 export type ClaimRules = Pick<JwtRules, 'issuer' | 'audience' | 'clockToleranceSeconds'>;
 
 /**
- * Whether the registered claims of a JWT (RFC 7519 §4.1) are what they have to be.
+ * Whether the registered claims of a JWT (RFC 7519 §4.1) satisfy the rules.
  *
- * @param payload nothing of it is believed: JSON of any shape
+ * @param payload untrusted JSON of any shape
  * @param now Unix seconds
  */
 export function claimsHold(payload: JWTPayload, rules: ClaimRules, now: number): boolean {

@@ -11,7 +11,7 @@ import {
 import type { Authentication } from '../authenticator.ts';
 import { authenticated, type IdentityRules, principalOf } from '../identity.ts';
 
-/** What every JWT is held to, whoever signed it (RFC 8725). */
+/** What every JWT must satisfy, whoever signed it (RFC 8725). */
 export interface JwtRules extends IdentityRules {
   /** The `iss` that a token must have. */
   readonly issuer: string | undefined;
@@ -23,7 +23,7 @@ export interface JwtRules extends IdentityRules {
 
 export const RSA_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
 export const EDWARDS_ALGORITHMS = ['EdDSA', 'Ed25519'];
-/** By OpenSSL's name of the curve. */
+/** The algorithm of each curve, by OpenSSL's name of the curve. */
 export const EC_ALGORITHMS: Readonly<Record<string, string>> = {
   prime256v1: 'ES256',
   secp384r1: 'ES384',
@@ -31,16 +31,16 @@ export const EC_ALGORITHMS: Readonly<Record<string, string>> = {
 };
 export const ASYMMETRIC_ALGORITHMS = [...RSA_ALGORITHMS, ...Object.values(EC_ALGORITHMS), ...EDWARDS_ALGORITHMS];
 
-/** RFC 8725 §3.11: a JWT of another kind (`logout+jwt`, say) is no credential, though the same key signed it. */
+/** RFC 8725 §3.11: a JWT of another type, such as `logout+jwt`, is no credential, though the same key signed it. */
 const CREDENTIAL_TYPE = /^(application\/)?(at\+)?jwt$/i;
 
-/** What a JWT says, before anything of it is believed. */
+/** The content of a JWT before it is verified. */
 export interface UnverifiedJwt {
   readonly header: ProtectedHeaderParameters;
   readonly payload: JWTPayload;
 }
 
-/** The two parts of a token that can be read; null where it is not a JWT. */
+/** Decodes a JWT without verifying it; null if it is not a JWT. */
 export function peekJwt(token: string): UnverifiedJwt | null {
   try {
     return { header: decodeProtectedHeader(token), payload: decodeJwt(token) };
@@ -49,12 +49,12 @@ export function peekJwt(token: string): UnverifiedJwt | null {
   }
 }
 
-/** Thrown by a key source that cannot be asked now. */
+/** Thrown by a key source that is unavailable. */
 export class KeysUnavailable extends Error {
   override readonly name = 'KeysUnavailable';
 }
 
-/** Verifies a JWT with one kind of key and the algorithms that belong to it: a token never chooses its own. */
+/** Verifies a JWT. Attack: the caller, not the token, chooses the algorithms that belong to the key. */
 export async function verifyJwt(
   token: string,
   key: KeyObject | JWTVerifyGetKey,
@@ -71,18 +71,18 @@ export async function verifyJwt(
     const { payload, protectedHeader } = await (typeof key === 'function'
       ? jwtVerify(token, key, options)
       : jwtVerify(token, key, options));
-    return believed({ header: protectedHeader, payload }, rules);
+    return authenticationOf({ header: protectedHeader, payload }, rules);
   } catch (error) {
     if (error instanceof KeysUnavailable) return { kind: 'unavailable', code: 'authentication_unavailable' };
-    return { kind: 'invalid' }; // whatever is wrong with it, the answer tells no more
+    return { kind: 'invalid' }; // the answer does not tell what is wrong
   }
 }
 
-/** The answer about a JWT of which signature and claims have been found good. */
-export function believed({ header, payload }: UnverifiedJwt, rules: JwtRules): Authentication {
+/** The authentication for a JWT whose signature and claims are verified. */
+export function authenticationOf({ header, payload }: UnverifiedJwt, rules: JwtRules): Authentication {
   if (header.typ !== undefined && !CREDENTIAL_TYPE.test(header.typ)) return { kind: 'invalid' };
   const expiresAt = payload.exp === undefined ? undefined : Math.floor(payload.exp * 1000);
-  // The tolerance is for a token that comes early: with one that has run out the ticket would be dead from the start.
+  // No clock tolerance here: with an expired token, the ticket would expire at once.
   if (expiresAt !== undefined && expiresAt <= Date.now()) return { kind: 'invalid' };
   return authenticated(principalOf(payload, rules, expiresAt));
 }

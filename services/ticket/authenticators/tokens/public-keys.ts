@@ -12,7 +12,7 @@ import {
   verifyJwt,
 } from './jwt.ts';
 
-/** Public keys, and the algorithms that they are good for. */
+/** Public keys, and the algorithms that they verify. */
 export interface PublicKeys {
   readonly key: KeyObject | JWTVerifyGetKey;
   readonly algorithms: readonly string[];
@@ -25,7 +25,7 @@ const jwks = z.object({
 /**
  * The public keys of a file: PEM (SPKI or a certificate) or a JWKS (RFC 7517 §5).
  *
- * @returns null where it is neither, or holds a private or symmetric key
+ * @returns null if it is neither, or if it contains a private or symmetric key
  */
 export function parsePublicKeys(content: string): PublicKeys | null {
   try {
@@ -53,7 +53,7 @@ function parsePem(content: string): PublicKeys | null {
   }
 }
 
-/** JWTs that are signed with an asymmetric algorithm and one of the keys of a file. */
+/** JWTs that are signed with a key of a file, by an asymmetric algorithm. */
 export function createPublicKeyVerifier({ key, algorithms }: PublicKeys, rules: JwtRules): TokenVerifier {
   return {
     async verify(token) {

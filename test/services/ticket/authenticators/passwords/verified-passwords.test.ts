@@ -20,7 +20,7 @@ function pending() {
 describe('a password that was found right', () => {
   test('is remembered for ten seconds and no longer', async () => {
     const verified = new VerifiedPasswords();
-    await verified.remember('ada', 'right', HASH, Promise.resolve(true));
+    await verified.add('ada', 'right', HASH, Promise.resolve(true));
 
     vi.advanceTimersByTime(9_999);
     await expect(verified.find('ada', 'right', HASH)).resolves.toBe(true);
@@ -37,7 +37,7 @@ describe('a password that was found right', () => {
     ['a name and a password that are the same text together', 'ada"', ',"right', HASH],
   ])('says nothing about %s', async (_name, name, password, hash) => {
     const verified = new VerifiedPasswords();
-    await verified.remember('ada', 'right', HASH, Promise.resolve(true));
+    await verified.add('ada', 'right', HASH, Promise.resolve(true));
 
     expect(verified.find(name, password, hash)).toBeUndefined();
   });
@@ -45,7 +45,7 @@ describe('a password that was found right', () => {
   test('is forgotten, the oldest first, where there are more than 1,000', async () => {
     const verified = new VerifiedPasswords();
     for (let index = 0; index < 1_001; index += 1) {
-      await verified.remember(`user-${index}`, 'right', HASH, Promise.resolve(true));
+      await verified.add(`user-${index}`, 'right', HASH, Promise.resolve(true));
     }
 
     expect(verified.find('user-0', 'right', HASH)).toBeUndefined();
@@ -54,7 +54,7 @@ describe('a password that was found right', () => {
   });
 
   test('is not remembered by another process', async () => {
-    await new VerifiedPasswords().remember('ada', 'right', HASH, Promise.resolve(true));
+    await new VerifiedPasswords().add('ada', 'right', HASH, Promise.resolve(true));
 
     expect(new VerifiedPasswords().find('ada', 'right', HASH)).toBeUndefined();
   });
@@ -64,7 +64,7 @@ describe('a password that was found wrong', () => {
   test('is checked once for all that arrive together, and anew afterwards', async () => {
     const verified = new VerifiedPasswords();
     const { result, settle } = pending();
-    const first = verified.remember('ada', 'wrong', HASH, result);
+    const first = verified.add('ada', 'wrong', HASH, result);
     const second = verified.find('ada', 'wrong', HASH);
     settle(false);
 
@@ -75,7 +75,7 @@ describe('a password that was found wrong', () => {
   test('is forgotten also where the check failed', async () => {
     const verified = new VerifiedPasswords();
     const { result, fail } = pending();
-    const first = verified.remember('ada', 'right', HASH, result);
+    const first = verified.add('ada', 'right', HASH, result);
     fail(new Error('out of memory'));
 
     await expect(first).rejects.toThrow('out of memory');

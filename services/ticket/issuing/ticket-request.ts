@@ -4,8 +4,8 @@ import { AUDIENCE, AUDIENCE_FORM } from '../../../shared/ticket/audience.ts';
 import { claimsFault } from '../../../shared/ticket/claims.ts';
 import { isSubject } from '../../../shared/ticket/ticket.ts';
 
-/** What a caller may ask of a ticket; all of it optional. */
-export interface TicketWish {
+/** What a caller may ask for. Every field is optional. */
+export interface TicketRequest {
   readonly audience?: string | undefined;
   readonly path?: string | undefined;
   /** A JSON object. */
@@ -14,8 +14,8 @@ export interface TicketWish {
   readonly subject?: string | undefined;
 }
 
-export type ParsedWish =
-  | { readonly ok: true; readonly wish: TicketWish }
+export type ParsedTicketRequest =
+  | { readonly ok: true; readonly asked: TicketRequest }
   | { readonly ok: false; readonly errors: FieldError[] };
 
 const MAX_PATH_LENGTH = 1_024;
@@ -23,20 +23,20 @@ const MAX_PATH_LENGTH = 1_024;
 const FIELDS = 'audience, path, claims, ttl_seconds, subject';
 
 /** Reads the body of a `POST /tickets`. */
-export type WishParser = (body: unknown) => ParsedWish;
+export type TicketRequestParser = (body: unknown) => ParsedTicketRequest;
 
-/** A parser that reports every field that is out of bounds; made once, because the schema is costly to make. */
-export function createWishParser(maxTtlSeconds: number): WishParser {
-  const schema = wishSchema(maxTtlSeconds);
+/** Makes a parser that reports every field that is out of bounds. Made once: building the schema is slow. */
+export function createTicketRequestParser(maxTtlSeconds: number): TicketRequestParser {
+  const schema = ticketRequestSchema(maxTtlSeconds);
   return (body) => {
     const parsed = schema.safeParse(body ?? {});
     if (!parsed.success) return { ok: false, errors: parsed.error.issues.map(fieldError) };
     const { audience, path, claims, ttl_seconds: ttlSeconds, subject } = parsed.data;
-    return { ok: true, wish: { audience, path, claims, ttlSeconds, subject } };
+    return { ok: true, asked: { audience, path, claims, ttlSeconds, subject } };
   };
 }
 
-function wishSchema(maxTtlSeconds: number) {
+function ticketRequestSchema(maxTtlSeconds: number) {
   const ttl = `must be a whole number from 1 to ${maxTtlSeconds} (seconds)`;
   const audience = `must be ${AUDIENCE_FORM}`;
   const subject = 'must be 1 to 256 characters without control characters';
@@ -59,7 +59,7 @@ function wishSchema(maxTtlSeconds: number) {
 
 const PATH_ERROR = `must be an absolute path of at most ${MAX_PATH_LENGTH} characters, percent-encoded as a browser sends it, without query or dot segments`;
 
-/** Only a path that arrives as it was written can ever be equal to the one in the upgrade request. */
+/** Whether URL parsing leaves the path unchanged. Any other could never equal the path of an upgrade request. */
 function isPath(path: string): boolean {
   if (path.length > MAX_PATH_LENGTH || !/^\/(?!\/)[!-~]*$/.test(path) || /[?#\\]/.test(path)) return false;
   return new URL(`http://host${path}`).pathname === path;
@@ -72,7 +72,7 @@ function checkedClaims(claims: unknown, context: z.RefinementCtx): Readonly<Reco
     context.addIssue({ code: 'custom', message: fault });
     return z.NEVER;
   }
-  return claims as Readonly<Record<string, unknown>>; // without a fault it is an object
+  return claims as Readonly<Record<string, unknown>>; // claimsFault() found an object
 }
 
 function fieldError(issue: { path: PropertyKey[]; message: string }): FieldError {
