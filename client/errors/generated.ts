@@ -2,7 +2,7 @@
 
 import type { Retry } from '../../shared/refusals.ts';
 
-/** After which refusals how many seconds to wait at least. */
+/** The shortest wait after a refusal, in seconds. Other refusals have none. */
 export const retryAfterSeconds: Readonly<Record<string, number>> = {
   rate_limited: 10,
   pending_limit: 5,
@@ -13,12 +13,12 @@ export const retryAfterSeconds: Readonly<Record<string, number>> = {
   authentication_unavailable: 2,
 };
 
-/** Refusals that are not what the client expects: `backoff` from 429 on, below it `reissue` of a ticket, `never` of all else. */
+/** Refusals that break the rule: `backoff` from status 429 on, `reissue` for `ticket_...`, else `never`. */
 export const unexpectedRetry: Readonly<Record<string, Retry>> = {
   upstream_refused: 'never',
 };
 
-/** Whether to come back, by the reason for which a gateway closed a connection. */
+/** Whether to come back, by the reason with which a gateway closed a connection. */
 export const closeRetry: Readonly<Record<string, Retry>> = {
   going_away: 'reissue',
   slow_consumer: 'backoff',

@@ -16,15 +16,15 @@ import {
   settingsOf,
 } from '../support/services/in-process.ts';
 
-/** Both services on one store, and what a client of theirs needs. */
+/** Both services on one store, and what their client needs. */
 export interface Stage {
   readonly tickets: InProcess;
   readonly gateway: InProcess;
   /** Between the clients and the gateway. */
   readonly gate: Gate;
-  /** Options of a client of ada's, on Node 20. */
+  /** Options of a client with the credentials of ada, for Node 20. */
   readonly options: ConnectOptions<WebSocket> & { readonly tickets: string };
-  /** The ids of all tickets that were issued, in their order. */
+  /** The ids of all issued tickets, in order. */
   issued(): unknown[];
   /** How many connections the gateway has opened so far. */
   opened(): number;
@@ -52,10 +52,10 @@ export async function setStage(environment: { gateway?: Environment; tickets?: E
   };
 }
 
-/** Somebody who takes every connection and never says a word. */
+/** A server that accepts every connection and never answers. */
 export interface SilentServer {
   readonly port: number;
-  /** How many connections it has now. */
+  /** How many connections are open now. */
   connections(): number;
 }
 
@@ -76,7 +76,7 @@ export async function startSilentServer(): Promise<SilentServer> {
   return { port, connections: () => sockets.size };
 }
 
-/** What a ticket service answers that refuses. */
+/** The answer of a ticket service that refuses. */
 export function problem(
   status: number,
   fields: { readonly code: string } & Readonly<Record<string, unknown>>,
@@ -85,10 +85,10 @@ export function problem(
   return new Response(JSON.stringify(body), { status, headers: { 'Content-Type': 'application/problem+json' } });
 }
 
-/** Options with which nobody waits for the backoff. */
+/** Options without a backoff that is worth waiting for. */
 export const SOON = { backoff: { baseMs: 1, maxMs: 1 } };
 
-/** Connects; the socket is ended with the test. */
+/** Connects; the socket is terminated when the test ends. */
 export async function open(options: ConnectOptions<WebSocket>): Promise<WebSocket> {
   const socket = await connect(options);
   atEnd(async () => socket.terminate());

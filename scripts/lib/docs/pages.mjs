@@ -200,7 +200,7 @@ function schemaFile(path, of, title, source) {
     .stdout;
 }
 
-/** What the client has to know of the two tables, and no more: it is measured by the byte. */
+/** What the client has to know of the two tables, and no more: its size is limited (docs/decisions/0022). */
 function clientTables() {
   const map = (doc, declaration, entries) =>
     `/** ${doc} */\nexport const ${declaration} = {\n${entries.map(([key, value]) => `  ${key}: ${value},\n`).join('')}};\n`;
@@ -209,21 +209,21 @@ function clientTables() {
   return [
     "// Generated from shared/refusals.ts and shared/close-codes.ts by `npm run docs`: not to be edited.\n\nimport type { Retry } from '../../shared/refusals.ts';\n",
     map(
-      'After which refusals how many seconds to wait at least.',
+      'The shortest wait after a refusal, in seconds. Other refusals have none.',
       'retryAfterSeconds: Readonly<Record<string, number>>',
       rows
         .filter(([, { retryAfterSeconds }]) => retryAfterSeconds !== undefined)
         .map(([name, { retryAfterSeconds }]) => [name, retryAfterSeconds]),
     ),
     map(
-      'Refusals that are not what the client expects: `backoff` from 429 on, below it `reissue` of a ticket, `never` of all else.',
+      'Refusals that break the rule: `backoff` from status 429 on, `reissue` for `ticket_...`, else `never`.',
       'unexpectedRetry: Readonly<Record<string, Retry>>',
       rows
         .filter(([name, { retry, status }]) => retry !== expected(name, status))
         .map(([name, { retry }]) => [name, `'${retry}'`]),
     ),
     map(
-      'Whether to come back, by the reason for which a gateway closed a connection.',
+      'Whether to come back, by the reason with which a gateway closed a connection.',
       'closeRetry: Readonly<Record<string, Retry>>',
       closeReasons.map((reason) => [reason, `'${closeCodes[reason].retry}'`]),
     ),

@@ -8,18 +8,18 @@ import { freePort } from '../../support/machine/free-port.ts';
 import { problem, type Stage, setStage, startSilentServer } from '../stage.ts';
 
 interface Moment {
-  /** Options with which it comes to this moment. */
+  /** Options that lead to this moment. */
   readonly options: ConnectOptions<WebSocket>;
-  /** Resolves when it has come to it. */
+  /** Resolves at this moment. */
   readonly reached: Promise<unknown>;
-  /** What must be so when it is over. */
+  /** What must hold afterwards. */
   readonly after?: () => void;
 }
 
 const turn = () => new Promise<void>((resolve) => setTimeout(resolve));
 const never = () => new Promise<never>(() => {});
 
-/** A function that never returns, and when it was called. */
+/** A function that never settles, and a promise that resolves when it is called. */
 function hanging(): { readonly call: () => Promise<never>; readonly called: Promise<void> } {
   let call = never;
   const called = new Promise<void>((resolve) => {
@@ -31,13 +31,13 @@ function hanging(): { readonly call: () => Promise<never>; readonly called: Prom
   return { call, called };
 }
 
-/** Each moment at which somebody may have enough of it. */
+/** Each moment at which the client may be aborted. */
 const moments: Readonly<Record<string, (stage: Stage) => Promise<Moment> | Moment>> = {
-  'a provider is asked': () => {
+  'a provider is called': () => {
     const { call, called } = hanging();
     return { options: { path: call }, reached: called };
   },
-  'the headers are asked for': () => {
+  'the headers are provided': () => {
     const { call, called } = hanging();
     return { options: { headers: call }, reached: called };
   },
@@ -77,7 +77,7 @@ const moments: Readonly<Record<string, (stage: Stage) => Promise<Moment> | Momen
       reached: vi.waitFor(() => expect(silent.connections()).toBe(1)),
     };
   },
-  'it waits for the next attempt': () => {
+  'the client waits for the next attempt': () => {
     let asked = 0;
     const tickets = async () => {
       asked += 1;
@@ -85,18 +85,18 @@ const moments: Readonly<Record<string, (stage: Stage) => Promise<Moment> | Momen
     };
     const reached = async () => {
       await vi.waitFor(() => expect(asked).toBe(1));
-      await turn(); // and its answer is read
+      await turn(); // the answer is read
     };
     return { options: { tickets, attempts: 2 }, reached: reached() };
   },
-  'it waits for the network': () => {
+  'the client waits for the network': () => {
     vi.stubGlobal('navigator', { onLine: false });
     onTestFinished(() => void vi.unstubAllGlobals());
     return { options: {}, reached: turn() };
   },
 };
 
-test.each(Object.keys(moments))('connect ends with the reason of its signal while %s', async (name) => {
+test.each(Object.keys(moments))('connect rejects with the reason of its signal while %s', async (name) => {
   const stage = await setStage();
   const { options, reached, after } = (await moments[name]?.(stage)) ?? { options: {}, reached: never() };
   const controller = new AbortController();
@@ -110,7 +110,7 @@ test.each(Object.keys(moments))('connect ends with the reason of its signal whil
   expect(stage.opened()).toBe(0);
 });
 
-test.each(Object.keys(moments))('a socket is closed for good while %s', async (name) => {
+test.each(Object.keys(moments))('close() ends a socket while %s', async (name) => {
   const stage = await setStage();
   const { options, reached, after } = (await moments[name]?.(stage)) ?? { options: {}, reached: never() };
   const controller = new AbortController();
@@ -131,7 +131,7 @@ test.each(Object.keys(moments))('a socket is closed for good while %s', async (n
   expect(stage.opened()).toBe(0);
 });
 
-test('connect does nothing where its signal is aborted already', async () => {
+test('connect makes no request if its signal is aborted already', async () => {
   const { options, issued } = await setStage();
   let asked = 0;
   const path = () => {
@@ -142,7 +142,7 @@ test('connect does nothing where its signal is aborted already', async () => {
   expect([asked, issued()]).toEqual([0, []]);
 });
 
-test('connect leaves nothing behind on a signal that is never aborted', async () => {
+test('connect leaves no listener on a signal that is never aborted', async () => {
   const { options } = await setStage();
   const { signal } = new AbortController();
   const socket = await connect({ ...options, signal });

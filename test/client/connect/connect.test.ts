@@ -6,7 +6,7 @@ import { bearer } from '../../support/logins/bearer.ts';
 import { freePort } from '../../support/machine/free-port.ts';
 import { nextMessage, open, refusalOf, SOON, setStage, startSilentServer } from '../stage.ts';
 
-/** As a browser's class for `ws:` on a page of `https:`. */
+/** Throws as a browser's class does for `ws:` on a page of `https:`. */
 class Refusing {
   constructor() {
     throw new DOMException('An insecure WebSocket', 'SecurityError');
@@ -27,7 +27,7 @@ describe('connect', () => {
     expect(await nextMessage(socket)).toBe('and back');
   });
 
-  test('has the id of the ticket in the path, the ticket in the subprotocol, and the rest as the application has it', async () => {
+  test('puts the ticket id into the path, the ticket into a subprotocol, and keeps path, claims and protocols of the application', async () => {
     const stage = await setStage();
     const socket = await open({
       ...stage.options,
@@ -40,7 +40,7 @@ describe('connect', () => {
     expect(JSON.parse(await nextMessage(socket))).toMatchObject({ claims: { role: 'guest' } });
   });
 
-  test('is told the reason of a refusal, and makes one attempt', async () => {
+  test('rejects with the reason of a refusal, after one attempt', async () => {
     const { options, issued, gateway } = await setStage({ gateway: { GATEWAY_AUDIENCE: 'chat' } });
     const refused = await refusalOf({ ...options, audience: 'news' });
     expect(refused).toMatchObject({ code: 'audience_refused', status: 403, retry: 'never', ticketId: issued()[0] });
@@ -48,7 +48,7 @@ describe('connect', () => {
     expect(await gateway.metric('oncegate_handshakes_total{outcome="audience_refused"}')).toBe(1);
   });
 
-  test('takes a fresh ticket, and asks its providers, for every attempt that it may make', async () => {
+  test('gets a fresh ticket, and calls its providers, for every attempt', async () => {
     const { options, issued } = await setStage({ tickets: { GATEWAY_URL: `ws://127.0.0.1:${await freePort()}` } });
     const paths: string[] = [];
     const path = () => {
@@ -63,13 +63,13 @@ describe('connect', () => {
     expect(paths).toHaveLength(3);
   });
 
-  test('stops at the first refusal that is final, whatever the number of attempts', async () => {
+  test('stops at the first final refusal, even if attempts are left', async () => {
     const { options, issued } = await setStage({ gateway: { GATEWAY_AUDIENCE: 'chat' } });
     await refusalOf({ ...options, ...SOON, audience: 'news', attempts: 5 });
     expect(issued()).toHaveLength(1);
   });
 
-  test('comes through when what was in its way is gone', async () => {
+  test('opens once the gateway can be reached again', async () => {
     const stage = await setStage();
     let asked = 0;
     stage.gate.cut();
@@ -87,7 +87,7 @@ describe('connect', () => {
     expect(stage.issued()).toHaveLength(3);
   });
 
-  test('waits before it asks for a ticket, as long as Retry-After says', async () => {
+  test('waits as long as Retry-After says before it gets the next ticket', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     onTestFinished(() => void vi.useRealTimers());
     let asked = 0;
@@ -106,14 +106,14 @@ describe('connect', () => {
     expect(await refused).toMatchObject({ code: 'rate_limited', retryAfter: 40 });
   });
 
-  test('gives up on a socket that does not open in time, and closes it', async () => {
+  test('closes a socket that does not open in time', async () => {
     const silent = await startSilentServer();
     const { options } = await setStage({ tickets: { GATEWAY_URL: `ws://127.0.0.1:${silent.port}` } });
     expect(await refusalOf({ ...options, timeoutMs: 300 })).toMatchObject({ code: 'not_seen' });
     await vi.waitFor(() => expect(silent.connections()).toBe(0));
   });
 
-  test('says what is missing where there is no WebSocket', async () => {
+  test('throws a TypeError if there is no WebSocket class', async () => {
     const { options } = await setStage();
     vi.stubGlobal('WebSocket', undefined);
     onTestFinished(() => void vi.unstubAllGlobals());
@@ -124,7 +124,7 @@ describe('connect', () => {
   test.each([
     ['its class throws', Refusing as never, '/', 'SecurityError'],
     ['its address has a fragment', WebSocket, '/room?seat=3#7', 'SyntaxError'],
-  ] as const)('says for good why there can be no WebSocket where %s', async (_, Class, path, name) => {
+  ] as const)('rejects with a final not_seen that says why if %s', async (_, Class, path, name) => {
     const { options, issued } = await setStage();
     const refused = await refusalOf({ ...options, ...SOON, WebSocket: Class, path, attempts: 3 });
     expect(refused).toMatchObject({ code: 'not_seen', status: undefined, retry: 'never', ticketId: issued()[0] });
@@ -134,7 +134,7 @@ describe('connect', () => {
   });
 
   test.each(['/x?ticket=12', '/x?a=1&ticket', '/?b=?&%74icket=', '/x??ticket=1'])(
-    'refuses the path %s, which carries a ticket of its own, before it asks for one',
+    'refuses the path %s, which has a ticket, before any request',
     async (path) => {
       const { options, issued, gateway } = await setStage();
       const refused = new TypeError('path: no `ticket` in its query');
@@ -146,7 +146,7 @@ describe('connect', () => {
   );
 
   test.each(['/ticket=1', '/x?tickets=1&my.ticket=2&Ticket=3', '/a&ticket=1', '/x?a=?ticket=1', '/x?'])(
-    'takes the path %s, which carries none',
+    'accepts the path %s, which has no ticket',
     async (path) => {
       const { options } = await setStage();
       expect((await open({ ...options, path })).readyState).toBe(1);
@@ -171,7 +171,7 @@ describe('connect', () => {
 });
 
 describe('a user who is not signed in', () => {
-  test('is asked to sign in once, and the attempt goes on with the new credentials', async () => {
+  test('signs in once, and the attempt goes on with the new credentials', async () => {
     const { options, issued } = await setStage();
     const asked: string[] = [];
     let authorization = 'Bearer none';
@@ -188,7 +188,7 @@ describe('a user who is not signed in', () => {
     expect(issued()).toHaveLength(1);
   });
 
-  test('who then has no better credentials is refused for good', async () => {
+  test('is refused for good if the second credentials are no better', async () => {
     const { options } = await setStage();
     const asked: string[] = [];
     const refused = await refusalOf({
@@ -201,7 +201,7 @@ describe('a user who is not signed in', () => {
     expect(asked).toEqual(['credentials_missing']);
   });
 
-  test('is asked again after a request has succeeded in between', async () => {
+  test('is asked again after a request has succeeded', async () => {
     const stage = await setStage({ tickets: { GATEWAY_URL: `ws://127.0.0.1:${await freePort()}` } });
     const good = await bearer('ada');
     let asked = 0;
@@ -214,7 +214,7 @@ describe('a user who is not signed in', () => {
       headers: () => ({ Authorization: authorization }),
       path: () => {
         attempts += 1;
-        // The first, the same again after the login, and the second.
+        // 1: the first attempt; 2: the same again after the login; 3: the second attempt.
         if (attempts === 3) authorization = 'Bearer expired';
         return '/';
       },
@@ -227,8 +227,8 @@ describe('a user who is not signed in', () => {
     expect(stage.issued()).toHaveLength(2);
   });
 
-  describe('any more when it is asked why an attempt has failed', () => {
-    /** A gateway that cannot be reached, and a user whose credentials last for one request. */
+  describe('any more when the client asks why an attempt failed', () => {
+    /** A gateway that cannot be reached, and credentials that are refused for the second request only. */
     async function signedOut() {
       const stage = await setStage();
       stage.gate.cut();
@@ -257,7 +257,7 @@ describe('a user who is not signed in', () => {
       expect(issued()).toHaveLength(2);
     });
 
-    test('is asked to sign in, and told what is known, where no attempt is left', async () => {
+    test('signs in, and connect rejects with unexplained, if no attempt is left', async () => {
       const { options, issued } = await signedOut();
       const asked: string[] = [];
       const refused = await refusalOf({ ...options, onUnauthenticated: ({ code }) => void asked.push(code) });
@@ -267,11 +267,11 @@ describe('a user who is not signed in', () => {
       expect(issued()).toHaveLength(1);
     });
 
-    test('is not asked again and again where the application gets the tickets by itself', async () => {
+    test('is not asked at all if the application gets the tickets', async () => {
       const { options, issued } = await signedOut();
       const { tickets, ...rest } = options;
       const headers = { Authorization: await bearer('ada'), 'Content-Type': 'application/json' };
-      const own = (wish: object) => fetch(`${tickets}`, { method: 'POST', headers, body: JSON.stringify(wish) });
+      const own = (request: object) => fetch(`${tickets}`, { method: 'POST', headers, body: JSON.stringify(request) });
       const asked: string[] = [];
       const refused = await refusalOf({
         ...rest,
@@ -287,14 +287,14 @@ describe('a user who is not signed in', () => {
     });
   });
 
-  test('and does not want to be ends it with the reason of the application', async () => {
+  test('and refuses to sign in makes connect reject with the error of onUnauthenticated', async () => {
     const { options } = await setStage();
     const cancelled = new Error('cancelled');
     const onUnauthenticated = () => Promise.reject(cancelled);
     await expect(connect({ ...options, headers: {}, onUnauthenticated })).rejects.toBe(cancelled);
   });
 
-  test('is refused at once where the application has no login', async () => {
+  test('is refused at once if the application has no login', async () => {
     const { options } = await setStage();
     expect(await refusalOf({ ...options, headers: {} })).toMatchObject({ code: 'credentials_missing', status: 401 });
   });

@@ -18,9 +18,9 @@ import {
 } from '../../support/services/in-process.ts';
 import { openWithTicket } from '../../support/sockets/web-socket.ts';
 
-/** What a page tells of one attempt. Times in milliseconds. */
+/** What a page reports of one attempt. Times in milliseconds. */
 interface Attempt {
-  /** Why it failed; null where it opened. */
+  /** Why it failed; null if it opened. */
   readonly code: string | null;
   readonly startedAt: number;
   readonly tookMs: number;
@@ -30,12 +30,12 @@ interface Attempt {
 const CLIENT_FAILURES = 20;
 
 /**
- * How often a plain WebSocket does. Firefox holds back the attempt after each failure 1.5 times as long as
- * the one before, from 200 to 400 ms on and up to a minute: 20 failures would take several minutes.
+ * How often a plain WebSocket fails. Firefox delays the first attempt after a failure by 200 to 400 ms, and each later
+ * one 1.5 times as long, up to a minute. 20 failures would take several minutes.
  */
 const PLAIN_FAILURES = 9;
 
-/** As many as succeed in what follows. */
+/** How many connections a subject may have. */
 const ROOM = 3;
 
 const artefacts = join(import.meta.dirname, '..', '..', 'artefacts');
@@ -68,7 +68,7 @@ describe.skipIf(isMissing('firefox'))('Firefox, after failures in a row', () => 
   const withClient = (): Promise<Attempt> =>
     run('return connect({ headers }).then(() => told(null), ({ code }) => told(code));');
 
-  /** A WebSocket without the client, always on the same path; the ticket is in the query, where there is one. */
+  /** Opens a WebSocket without the client, always on the same path. A ticket would be in the query. */
   const plain = (query: string): Promise<Attempt> =>
     run(`
       const socket = new WebSocket('ws://localhost:${gateway.port}/${query}');
@@ -79,7 +79,7 @@ describe.skipIf(isMissing('firefox'))('Firefox, after failures in a row', () => 
 
   const times = (attempts: readonly Attempt[]): number[] => attempts.map(({ tookMs }) => tookMs);
 
-  test('holds a plain attempt back for many seconds, and none of the client', { timeout: 120_000 }, async () => {
+  test('delays a plain attempt for many seconds, and no attempt of the client', { timeout: 120_000 }, async () => {
     const holders = [];
     for (let count = 0; count < ROOM; count += 1) {
       holders.push(await openWithTicket(gateway.port, (await storeTicket(gateway.store)).value));
@@ -94,7 +94,7 @@ describe.skipIf(isMissing('firefox'))('Firefox, after failures in a row', () => 
 
     const failedPlain: Attempt[] = [];
     while (failedPlain.length < PLAIN_FAILURES) failedPlain.push(await plain(''));
-    // In the same page, to the same host and port, while Firefox is set on holding back what comes next.
+    // In the same page, to the same host and port, while Firefox delays the next plain attempt.
     const openedMeanwhile = await withClient();
     const ticket = await storeTicket(gateway.store);
     const heldBack = await plain(`?ticket=${ticket.value}`);

@@ -18,24 +18,30 @@ describe('the end of a connection', () => {
     ['draining;spread_seconds=0', undefined],
     ['draining;spread_seconds=soon', undefined],
     ['draining', undefined],
-  ])('of %s is to come back from within %s s', (reason, spreadSeconds) => {
+  ])('with the reason %s has a spread of %s s', (reason, spreadSeconds) => {
     expect(new ConnectionEnded(1012, reason)).toMatchObject({ code: 'draining', retry: 'reissue', spreadSeconds });
   });
 
-  test.each([1001, 1005, 1006, 1011, 1012, 1013, 1014])('with %i and no reason is to come back from', (closeCode) => {
+  test.each([1001, 1005, 1006, 1011, 1012, 1013, 1014])('with %i and no reason has retry backoff', (closeCode) => {
     expect(new ConnectionEnded(closeCode, '')).toMatchObject({ code: 'closed', closeCode, retry: 'backoff' });
   });
 
-  test.each([1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 4000, 4999])('with %i and no reason is final', (code) => {
-    expect(new ConnectionEnded(code, '')).toMatchObject({ code: 'closed', retry: 'never' });
-  });
+  test.each([1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 4000, 4999])(
+    'with %i and no reason has retry never',
+    (code) => {
+      expect(new ConnectionEnded(code, '')).toMatchObject({ code: 'closed', retry: 'never' });
+    },
+  );
 
-  test.each(['constructor', 'toString', '__proto__', 'bye'])('by a back end that says "%s" has no reason', (reason) => {
-    expect(new ConnectionEnded(1006, reason)).toMatchObject({ code: 'closed', retry: 'backoff' });
-    expect(new ConnectionEnded(1000, reason)).toMatchObject({ code: 'closed', retry: 'never' });
-  });
+  test.each(['constructor', 'toString', '__proto__', 'bye'])(
+    'with the reason "%s" of a back end has the code closed',
+    (reason) => {
+      expect(new ConnectionEnded(1006, reason)).toMatchObject({ code: 'closed', retry: 'backoff' });
+      expect(new ConnectionEnded(1000, reason)).toMatchObject({ code: 'closed', retry: 'never' });
+    },
+  );
 
-  test('is an error that can be told from others', () => {
+  test('is an Error of its own class', () => {
     const ended = new ConnectionEnded(1006, '');
     expect(ended).toBeInstanceOf(Error);
     expect(ended).toBeInstanceOf(ConnectionEnded);

@@ -6,11 +6,11 @@ import { atEnd } from '../../support/machine/teardown.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 
-/** A project of somebody else's, in a folder of its own, which has this package among its dependencies. */
+/** A project in a folder of its own that depends on this package. */
 export interface FixtureProject {
-  /** What the compiler says: nothing where it is content. One diagnostic a line. */
+  /** Compiles TypeScript files. Resolves with the diagnostics, one a line. */
   compile(files: Readonly<Record<string, string>>): Promise<string[]>;
-  /** What a module writes that Node runs there. */
+  /** Runs a module in Node. Resolves with its output. */
   run(module: string): Promise<string>;
 }
 

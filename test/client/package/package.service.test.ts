@@ -11,7 +11,7 @@ const NAMES = ['ConnectRefused', 'ConnectionEnded', 'OncegateSocket', 'connect']
 const root = resolve(import.meta.dirname, '..', '..', '..');
 
 describe('oncegate/client', () => {
-  test('is what Node imports from the package', async () => {
+  test('can be imported from the package in Node', async () => {
     const told = await createFixtureProject().run(`
       import * as client from 'oncegate/client';
       const { code, retry, name } = new client.ConnectRefused('not_seen');
@@ -29,7 +29,7 @@ describe('oncegate/client', () => {
     expect(await createFixtureProject().compile(files)).toEqual([expect.stringMatching(/^wrong\.ts.*error TS2322/)]);
   });
 
-  test('is there in one file for pages without a bundler, which imports nothing', async () => {
+  test('is also one file without imports, for pages without a bundler', async () => {
     const path = join(root, 'dist/client/oncegate.min.js');
     expect(readFileSync(path, 'utf8')).not.toMatch(/\bimport\b/);
     expect(Object.keys(await import(pathToFileURL(path).href))).toEqual(NAMES);

@@ -13,7 +13,7 @@ import { exchange, openRaw, upgradeRequest } from '../../support/sockets/raw-soc
 import { openWebSocket, openWithTicket } from '../../support/sockets/web-socket.ts';
 import type { Issued, RefusalCase, Stage } from './stage.ts';
 
-/** The page asks by itself, as ada, with this body. */
+/** The page sends its own request, as ada, with this body. */
 const asking = (body: string) => async () => ({
   request: { headers: { 'Content-Type': 'application/json', Authorization: await bearer('ada') }, body },
 });
@@ -21,22 +21,22 @@ const asking = (body: string) => async () => ({
 const byTicketService: ReadonlyArray<Omit<RefusalCase, 'attempted'>> = [
   { name: 'nobody is signed in', code: 'credentials_missing', status: 401, options: { headers: {} } },
   {
-    name: 'the token is none',
+    name: 'the token is not a token',
     code: 'credentials_invalid',
     status: 401,
     options: { headers: { Authorization: 'Bearer nonsense' } },
   },
   {
-    name: 'a request with a cookie that a form could have sent',
+    name: 'a request with a cookie that a form of another site could send',
     code: 'csrf_refused',
     status: 403,
     page: 'own',
     settings: async () => ({ ticket: { AUTH_FORWARD_URL: (await startApplication()).meUrl } }),
     job: () => ({ cookie: SIGNED_IN, request: { credentials: 'include' } }),
   },
-  { name: 'a ticket for somebody else', code: 'subject_refused', status: 403, job: asking('{"subject":"bob"}') },
+  { name: 'a ticket for another subject', code: 'subject_refused', status: 403, job: asking('{"subject":"bob"}') },
   {
-    name: 'a page in a sandbox',
+    name: 'a sandboxed page',
     code: 'origin_refused',
     status: 403,
     page: 'sandboxed',
@@ -45,7 +45,7 @@ const byTicketService: ReadonlyArray<Omit<RefusalCase, 'attempted'>> = [
   },
   { name: 'JSON that ends too early', code: 'request_malformed', status: 400, job: asking('{"path":') },
   {
-    name: 'an audience that is none',
+    name: 'an invalid audience',
     code: 'request_invalid',
     status: 422,
     options: { audience: 'not an audience' },
@@ -57,33 +57,33 @@ const byTicketService: ReadonlyArray<Omit<RefusalCase, 'attempted'>> = [
     options: { claims: { text: 'x'.repeat(17_000) } },
   },
   {
-    name: 'an address that the ticket service does not know',
+    name: 'an unknown address of the ticket service',
     code: 'not_found',
     status: 404,
     job: ({ site }) => ({ options: { tickets: `${site.origin()}/tickets/not/here` } }),
   },
   {
-    name: 'the address of a ticket in place of that of all',
+    name: 'the address of one ticket instead of that of all',
     code: 'method_not_allowed',
     status: 405,
     job: ({ site }) => ({ options: { tickets: `${site.origin()}/tickets/AAAAAAAAAAAAAAAAAAAAAA` } }),
   },
   {
-    name: 'one request too many of a subject',
+    name: 'a subject with one request too many',
     code: 'rate_limited',
     status: 429,
     settings: () => ({ ticket: { MAX_REQUESTS_PER_MINUTE_PER_SUBJECT: '1' } }),
     before: ({ issue }) => issue(),
   },
   {
-    name: 'one unspent ticket too many',
+    name: 'a subject with one unspent ticket too many',
     code: 'pending_limit',
     status: 429,
     settings: () => ({ ticket: { MAX_PENDING_PER_SUBJECT: '1' } }),
     before: ({ issue }) => issue(),
   },
   {
-    name: 'the store is away',
+    name: 'the store is down',
     code: 'store_unavailable',
     status: 503,
     before: ({ gate, tickets }) => {
@@ -92,7 +92,7 @@ const byTicketService: ReadonlyArray<Omit<RefusalCase, 'attempted'>> = [
     },
   },
   {
-    name: 'the application cannot be asked who it is',
+    name: 'the application that authenticates is down',
     code: 'authentication_unavailable',
     status: 503,
     async settings() {
@@ -104,7 +104,7 @@ const byTicketService: ReadonlyArray<Omit<RefusalCase, 'attempted'>> = [
   },
 ];
 
-/** Presents a ticket as a client of another place would; the connection stays open. */
+/** Presents a ticket as another client would; the connection stays open. */
 const useElsewhere = ({ gateway, origin }: Stage, { id, protocols }: Issued): Promise<unknown> =>
   openWebSocket(`ws://localhost:${gateway.port}/~${id}`, { protocols, ...(origin !== undefined && { origin }) });
 
@@ -134,7 +134,7 @@ const byGateway: ReadonlyArray<Omit<RefusalCase, 'attempted'>> = [
     settings: () => ({ gateway: { TICKET_CARRIERS: 'query,authorization' } }),
   },
   {
-    name: 'a page that may ask for tickets and not connect',
+    name: 'a page that may get tickets but not connect',
     code: 'origin_refused',
     status: 403,
     page: 'stranger',
@@ -148,33 +148,33 @@ const byGateway: ReadonlyArray<Omit<RefusalCase, 'attempted'>> = [
     between: ({ issue }) => issue({}, { Origin: 'https://other.example' }),
   },
   {
-    name: 'too many failed handshakes of the address',
+    name: 'an address with too many failed handshakes',
     code: 'rate_limited',
     status: 429,
     settings: () => ({ gateway: { MAX_FAILED_HANDSHAKES_PER_MINUTE: '1' } }),
     before: ({ gateway }) => exchange(gateway.port, upgradeRequest()),
   },
   {
-    name: 'a ticket that expires on its way',
+    name: 'a ticket that has expired',
     code: 'ticket_expired',
     status: 401,
     settings: () => ({ ticket: { TICKET_TTL_SECONDS: '1' } }),
     between: ({ tickets }, { id }) => until(async () => (await tickets.store.read(id))?.state === 'expired'),
   },
   {
-    name: 'a ticket that somebody else has used meanwhile',
+    name: 'a ticket that another client has used',
     code: 'ticket_consumed',
     status: 401,
     between: useElsewhere,
   },
   {
-    name: 'a ticket that is revoked meanwhile',
+    name: 'a ticket that was revoked',
     code: 'ticket_revoked',
     status: 401,
     between: (stage, issued) => stage.revoke(issued.id),
   },
   {
-    name: 'a ticket that the store has lost meanwhile',
+    name: 'a ticket that the store has lost',
     code: 'ticket_unknown',
     status: 401,
     between: async ({ redis }) => void (await redis.call('FLUSHALL')),
@@ -201,21 +201,21 @@ const byGateway: ReadonlyArray<Omit<RefusalCase, 'attempted'>> = [
     between: ({ issue }) => issue({}, { 'X-Forwarded-For': '192.0.2.7' }),
   },
   {
-    name: 'one connection too many of the subject',
+    name: 'a subject with one connection too many',
     code: 'connection_limit',
     status: 429,
     settings: () => ({ gateway: { MAX_CONNECTIONS_PER_SUBJECT: '1' } }),
     before: openOne,
   },
   {
-    name: 'one connection too many of the gateway',
+    name: 'a gateway with one connection too many',
     code: 'connection_limit',
     status: 429,
     settings: () => ({ gateway: { MAX_CONNECTIONS: '1' } }),
     before: openOne,
   },
   {
-    name: 'the gateway is about to stop',
+    name: 'a gateway that drains',
     code: 'draining',
     status: 503,
     settings: () => ({ gateway: { DRAIN_SECONDS: '10' } }),
@@ -228,7 +228,7 @@ const byGateway: ReadonlyArray<Omit<RefusalCase, 'attempted'>> = [
     },
   },
   {
-    name: 'another upgrade is being decided',
+    name: 'a gateway with one pending upgrade too many',
     code: 'overloaded',
     status: 503,
     async settings({ redis }) {
@@ -240,12 +240,12 @@ const byGateway: ReadonlyArray<Omit<RefusalCase, 'attempted'>> = [
       const deciding = relay?.hold(other.id.slice(11));
       (await openRaw(gateway.port)).send(upgradeWith(other));
       await deciding;
-      // Its note on the record is held as well; then the refusal has been decided.
+      // The relay also holds the note on the record: when that arrives, the refusal has been decided.
       void relay?.hold(id.slice(11)).then(relay.release);
     },
   },
   {
-    name: 'the store goes away meanwhile',
+    name: 'the store goes down after the ticket was issued',
     code: 'store_unavailable',
     status: 503,
     between: ({ gate, gateway, tickets }) => {
@@ -258,21 +258,21 @@ const byGateway: ReadonlyArray<Omit<RefusalCase, 'attempted'>> = [
 /** What the client finds out by itself. */
 const byClient: readonly RefusalCase[] = [
   {
-    name: 'there is no gateway where tickets say',
+    name: 'no gateway at the address in the ticket',
     code: 'not_seen',
     status: null,
     attempted: true,
     settings: async () => ({ ticket: { GATEWAY_URL: `ws://localhost:${await freePort()}` } }),
   },
   {
-    name: 'an address that no WebSocket takes',
+    name: 'an address that a WebSocket does not accept',
     code: 'not_seen',
     status: null,
     attempted: false,
     options: { path: '/room?seat=3#7' },
   },
   {
-    name: 'a ticket that somebody has changed',
+    name: 'a ticket that was changed',
     code: 'not_seen',
     status: null,
     attempted: true,
@@ -280,7 +280,7 @@ const byClient: readonly RefusalCase[] = [
       JSON.stringify({ ...issued, id, protocols: ['oncegate.v1', `oncegate.ticket.ogt_${id}.${'x'.repeat(32)}`] }),
   },
   {
-    name: 'the gateway refuses, and nobody says why',
+    name: 'a refusal of the gateway, while the ticket service is down',
     code: 'unexplained',
     status: null,
     attempted: true,
@@ -290,14 +290,14 @@ const byClient: readonly RefusalCase[] = [
     },
   },
   {
-    name: 'there is no ticket service',
+    name: 'no ticket service',
     code: 'service_unreachable',
     status: null,
     attempted: false,
     job: async () => ({ options: { tickets: `http://localhost:${await freePort()}/tickets` } }),
   },
   {
-    name: 'a page that may not ask for tickets',
+    name: 'a page that may not get tickets',
     code: 'service_unreachable',
     status: null,
     attempted: false,
@@ -305,7 +305,7 @@ const byClient: readonly RefusalCase[] = [
     browsersOnly: true,
   },
   {
-    name: 'a page in place of the ticket service',
+    name: 'a web page instead of the ticket service',
     code: 'answer_unreadable',
     status: 200,
     attempted: false,
@@ -313,7 +313,7 @@ const byClient: readonly RefusalCase[] = [
     job: ({ site }) => ({ options: { tickets: `${site.origin()}/` } }),
   },
   {
-    name: 'the 101 is lost',
+    name: 'a 101 that is lost',
     code: 'connection_lost',
     status: null,
     attempted: true,
@@ -321,7 +321,7 @@ const byClient: readonly RefusalCase[] = [
   },
 ];
 
-/** What stands behind the gateway says no, or nothing at all. */
+/** The back end refuses, or does not answer. */
 const byUpstream: readonly RefusalCase[] = [
   {
     name: 'a back end that is down',
@@ -350,7 +350,7 @@ const byUpstream: readonly RefusalCase[] = [
   },
 ];
 
-/** A back end that answers upgrades in this way; its address. */
+/** Starts a back end that answers upgrades with `answer`. Resolves with its address. */
 async function startBackEnd(answer: (socket: Duplex) => void): Promise<string> {
   const server = createServer();
   const sockets: Duplex[] = [];
@@ -369,7 +369,7 @@ async function startBackEnd(answer: (socket: Duplex) => void): Promise<string> {
   return `ws://127.0.0.1:${address.port}`;
 }
 
-/** Every refusal that a client can meet, each with the ways to get it. */
+/** Every refusal that a client can get, with each way to get it. */
 export const refusalCases: readonly RefusalCase[] = [
   ...byTicketService.map((row) => ({ ...row, attempted: false })),
   ...byGateway.map((row) => ({ ...row, attempted: true })),
@@ -377,8 +377,8 @@ export const refusalCases: readonly RefusalCase[] = [
   ...byClient,
 ];
 
-/** The codes that `connect()` never rejects with, and why. */
+/** The codes that `connect()` never rejects with, and the reason. */
 export const neverMet = {
   ticket_malformed:
-    'The client presents the ticket as it was issued. Of one that was changed on its way no record tells: not_seen.',
+    'The client presents the ticket as it was issued. If it is changed on its way, no record says so: not_seen.',
 } as const satisfies Partial<Record<ConnectCode, string>>;

@@ -6,10 +6,10 @@ import { nodeAlone, nodeWithWs } from './runtimes.ts';
 import { describeRefusals } from './suite.ts';
 
 describeRefusals('Node with ws', nodeWithWs, false);
-// Node has one from version 22 on.
+// Node 22 and later have one.
 if ('WebSocket' in globalThis) describeRefusals("Node's own WebSocket", nodeAlone, false);
 
-test('every code is provoked, or it is said why it cannot be met', () => {
+test('every code is provoked, or is listed with the reason why it cannot be', () => {
   const provoked = new Set<string>(refusalCases.map(({ code }) => code));
   const known = [...refusalCodes, ...Object.keys(clientCodes)];
 

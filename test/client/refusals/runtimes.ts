@@ -3,13 +3,13 @@ import { startChromium } from '../../support/browsers/chromium.ts';
 import { startFirefox } from '../../support/browsers/firefox.ts';
 import { CLIENT_BUNDLE } from '../../support/browsers/page-server.ts';
 
-/** One call of `connect()`. It is handed to a page, so all of it is JSON. */
+/** One call of `connect()`. A page gets it as JSON. */
 export interface Job {
   /** Options of `connect()`. */
   readonly options: Readonly<Record<string, unknown>> & { readonly tickets: string };
   /** A cookie of the page's host. */
   readonly cookie?: string;
-  /** The application sends the `POST` to `options.tickets` by itself, with this. */
+  /** The application sends this `POST` to `options.tickets` itself. */
   readonly request?: {
     readonly headers?: Readonly<Record<string, string>>;
     readonly body?: string;
@@ -17,46 +17,45 @@ export interface Job {
   };
 }
 
-/** What came of it. */
+/** The result of a call. */
 export interface Told {
-  /** The `code` of what `connect()` rejected with; null where it resolved. */
+  /** The `code` of what `connect()` rejected with; null if it resolved. */
   readonly code: string | null;
-  /** null where it is undefined. */
+  /** Null if it is undefined. */
   readonly status: number | null;
   readonly ticketId: string | null;
   /** The class and the text of the error, for people. */
   readonly error: string | null;
-  /** How many WebSockets were made. */
+  /** How many WebSockets were created. */
   readonly sockets: number;
-  /** How many `open` events they fired together. */
+  /** How many `open` events they fired in all. */
   readonly opened: number;
 }
 
 /** A place where the client runs. */
 export interface Runtime {
   readonly name: string;
-  /** Whether what it sends has an `Origin`, and CORS is minded. */
+  /** Whether its requests have an `Origin`, and CORS applies. */
   readonly isBrowser: boolean;
-  /** @param page the address of the page that calls, where it is a browser */
+  /** @param page address of the page that calls, in a browser */
   run(page: string, job: Job): Promise<Told>;
 }
 
 type Connect = (options: object) => Promise<{ close(): void }>;
 
-/** As much of a WebSocket class as is needed to count what its sockets do. */
+/** What is needed of a WebSocket class to count its sockets and their events. */
 type SocketClass = new (
   url: string,
   protocols: string[],
 ) => { addEventListener(type: 'open', listener: () => void): void };
 
 /**
- * Calls `connect()` and tells what came of it. The same code everywhere: pages are given its text, so it
- * uses nothing from outside itself.
+ * Calls `connect()` and returns the result. Pages get the text of this function, so it uses nothing from outside.
  *
  * @param Given the WebSocket class to pass as an option; without one the client finds the global one
  */
 async function call(connect: Connect, job: Job, Given?: SocketClass): Promise<Told> {
-  // What a page has, as far as it is used here.
+  // What is used of a page's global object.
   const page = globalThis as unknown as { WebSocket: SocketClass; document?: { cookie: string } };
   const { WebSocket: Global } = page;
   let sockets = 0;
@@ -78,7 +77,7 @@ async function call(connect: Connect, job: Job, Given?: SocketClass): Promise<To
     (() => {
       const headers = { ...request.headers, ...cookieOfNode };
       const init = { ...request, method: 'POST', headers };
-      return fetch(options.tickets, init as RequestInit); // `credentials` is a text in JSON
+      return fetch(options.tickets, init as RequestInit); // in JSON, `credentials` is a string
     });
 
   if (!Given) page.WebSocket = Counted;
@@ -87,7 +86,7 @@ async function call(connect: Connect, job: Job, Given?: SocketClass): Promise<To
     socket.close();
     return { code: null, status: null, ticketId: null, error: null, sockets, opened };
   } catch (error) {
-    const { code = null, status = null, ticketId = null } = error as Partial<Told>; // whatever it is, it is asserted on
+    const { code = null, status = null, ticketId = null } = error as Partial<Told>; // its fields are asserted, whatever it is
     return { code, status, ticketId, error: String(error), sockets, opened };
   } finally {
     if (!Given) page.WebSocket = Global;
@@ -99,7 +98,7 @@ function callOf(job: Job): string {
   return `import('/oncegate.min.js').then(({ connect }) => (${call})(connect, ${JSON.stringify(job)}))`;
 }
 
-/** Debian's Chromium; every call is made in a page and a profile of its own. */
+/** Debian's Chromium. Every call is made in a new page and a new profile. */
 export async function chromium(): Promise<Runtime> {
   const browser = await startChromium();
   return {
@@ -118,7 +117,7 @@ export async function chromium(): Promise<Runtime> {
   };
 }
 
-/** Debian's Firefox, likewise. */
+/** Debian's Firefox, in the same way. */
 export async function firefox(): Promise<Runtime> {
   const browser = await startFirefox();
   return {
@@ -142,13 +141,13 @@ async function connectOfBundle(): Promise<Connect> {
   return connect;
 }
 
-/** This Node with the WebSocket of `ws`, as an option. */
+/** Node, with the WebSocket of `ws` as an option. */
 export async function nodeWithWs(): Promise<Runtime> {
   const connect = await connectOfBundle();
   return { name: 'Node with ws', isBrowser: false, run: (_page, job) => call(connect, job, WebSocket) };
 }
 
-/** This Node's own WebSocket. */
+/** Node, with its own WebSocket. */
 export async function nodeAlone(): Promise<Runtime> {
   const connect = await connectOfBundle();
   return { name: 'Node', isBrowser: false, run: (_page, job) => call(connect, job) };

@@ -9,28 +9,28 @@ import { type Environment, type InProcess, runGateway, runTicketService } from '
 import { ask } from '../../support/services/ticket-client.ts';
 import type { Job, Runtime, Told } from './runtimes.ts';
 
-/** What is there before the services are. */
+/** What exists before the services are started. */
 export interface Scene {
   readonly redis: RedisServer;
   /** Between both services and Redis. */
   readonly gate: Gate;
-  /** Where the ticket service is asked. */
+  /** The origin at which the ticket service is asked. */
   readonly site: PageServer;
   /** Another origin of the same host. */
   readonly sibling: PageServer;
 }
 
-/** What a case may use to bring about its situation. */
+/** What a case may use to bring its situation about. */
 export interface Stage extends Scene {
   readonly gateway: InProcess;
   /** Between the clients and the gateway. */
   readonly proxy: TcpProxy;
   readonly tickets: InProcess;
   readonly relay: HoldingRelay | undefined;
-  /** The origin of the page that calls, where the client has one. */
+  /** The origin of the page that calls; undefined in Node. */
   readonly origin: string | undefined;
-  /** Asks the ticket service by itself, as ada and from the client's origin unless said otherwise: its answer's text. */
-  issue(wish?: object, headers?: Readonly<Record<string, string>>): Promise<string>;
+  /** Gets another ticket, as ada and from the client's origin unless `headers` say otherwise. Resolves with the answer's text. */
+  issue(request?: object, headers?: Readonly<Record<string, string>>): Promise<string>;
   revoke(id: string): Promise<void>;
 }
 
@@ -41,13 +41,13 @@ export interface Issued {
   readonly protocols: string[];
 }
 
-/** Which page calls: by default one of another port than the ticket service's, which is in ALLOWED_ORIGINS. */
+/** Which page calls. Default: `sibling`, on another port than the ticket service, and in ALLOWED_ORIGINS. */
 type Page = 'own' | 'sibling' | 'stranger' | 'sandboxed';
 
 interface Settings {
   readonly ticket?: Environment;
   readonly gateway?: Environment;
-  /** Between the gateway and Redis, where the case has one. */
+  /** Between the gateway and Redis, if the case has one. */
   readonly relay?: HoldingRelay;
 }
 
@@ -56,20 +56,20 @@ export interface RefusalCase {
   readonly name: string;
   readonly code: ConnectCode;
   readonly status: number | null;
-  /** Whether it comes to a handshake. */
+  /** Whether a handshake is attempted. */
   readonly attempted: boolean;
-  /** The page that calls; where it matters which one it is, the case is one for browsers only. */
+  /** The page that calls. If it matters which one that is, the case is for browsers only. */
   readonly page?: Page;
   readonly browsersOnly?: true;
-  /** Settings of the services beside the usual ones. */
+  /** Settings of the services besides the usual ones. */
   readonly settings?: (scene: Scene) => Promise<Settings> | Settings;
   /** Happens before the call. */
   readonly before?: (stage: Stage) => unknown;
-  /** Happens when the ticket is issued and the client does not have it yet; what it returns is what the client gets. */
+  /** Happens after the ticket is issued and before the client gets it. A string that it returns is given to the client instead. */
   readonly between?: (stage: Stage, issued: Issued) => unknown;
-  /** How it is called, beside the usual. */
+  /** How the client is called, besides the usual. */
   readonly job?: (stage: Stage) => Promise<Partial<Job>> | Partial<Job>;
-  /** Options of `connect()` beside the usual ones. */
+  /** Options of `connect()` besides the usual ones. */
   readonly options?: Readonly<Record<string, unknown>>;
 }
 
@@ -81,7 +81,7 @@ const addressOf = ({ site, sibling }: Scene, page: Page): string =>
     sandboxed: `${sibling.origin()}${SANDBOXED}`,
   })[page];
 
-/** Plays one case in one place, and returns what the caller was told and which ticket it had. */
+/** Plays one case in one runtime. Resolves with what the caller was told, and the id of its ticket. */
 export async function play(
   runtime: Runtime,
   row: Partial<RefusalCase>,

@@ -20,14 +20,14 @@ export function describeRefusals(name: string, start: () => Promise<Runtime>, is
       runtime = await start();
     }, 120_000);
 
-    test('opens where nothing is in the way', async () => {
+    test('opens if nothing is wrong', async () => {
       const { told, ticketId } = await play(runtime, {}, { redis, site, sibling });
       expect(told).toEqual({ code: null, status: null, ticketId: null, error: null, sockets: 1, opened: 1 });
       expect(ticketId).not.toBeNull();
     });
 
     const rows = refusalCases.filter(({ browsersOnly }) => isBrowser || !browsersOnly);
-    test.each(rows.map((row) => [row.code, row.name, row] as const))('is told %s: %s', async (code, _name, row) => {
+    test.each(rows.map((row) => [row.code, row.name, row] as const))('gets %s: %s', async (code, _name, row) => {
       const { told, ticketId } = await play(runtime, row, { redis, site, sibling });
       expect(told).toEqual({
         code,

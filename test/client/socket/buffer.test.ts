@@ -27,14 +27,14 @@ function thrownBy(action: () => void): unknown {
   return undefined;
 }
 
-test('nothing may be sent while the socket is down', async () => {
+test('send() throws while the connection is down', async () => {
   const { socket } = await make();
   expect(thrownBy(() => socket.send('too early'))).toEqual(invalidState);
   expect(thrownBy(() => socket.send(''))).toEqual(invalidState);
   expect(socket.bufferedAmount).toBe(0);
 });
 
-test('messages wait for the connection, in their order, each as it was when it was sent', async () => {
+test('messages wait for the connection in order, each as it was when it was sent', async () => {
   const { stage, socket, received } = await make({ bufferBytes: 100 });
   const bytes = new Uint8Array([0, 1, 2, 3, 4, 5, 6, 7]);
   socket.send('ä');
@@ -59,7 +59,7 @@ test('messages wait for the connection, in their order, each as it was when it w
   expect(received.filter((message) => message === 'ä')).toHaveLength(1);
 });
 
-test('a Blob waits as well', async () => {
+test('a Blob can wait too', async () => {
   const { socket, received } = await make({ bufferBytes: 3 });
   socket.send(new Blob([new Uint8Array([1, 2, 3])]));
   expect(socket.bufferedAmount).toBe(3);
@@ -67,7 +67,7 @@ test('a Blob waits as well', async () => {
   expect(received[1]).toEqual([1, 2, 3]);
 });
 
-test('no more bytes wait than may', async () => {
+test('no more than bufferBytes wait', async () => {
   const { socket, received } = await make({ bufferBytes: 4 });
   socket.send('123');
   expect(thrownBy(() => socket.send('ä'))).toEqual(invalidState);
@@ -78,7 +78,7 @@ test('no more bytes wait than may', async () => {
   expect(received.slice(1)).toEqual(['123', '4']);
 });
 
-test('what is sent after the end counts, and goes nowhere', async () => {
+test('what is sent after the end counts as buffered, and is never sent', async () => {
   const { socket, received } = await make({ bufferBytes: 100 });
   await until(() => received.length === 1);
   socket.close(1000);

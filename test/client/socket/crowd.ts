@@ -5,18 +5,18 @@ import { atEnd } from '../../support/machine/teardown.ts';
 import type { Fleet } from '../../support/services/services.ts';
 import { NodeSocket } from './node-socket.ts';
 
-/** An `OncegateSocket` of a user of its own, and all that it has told. */
+/** An `OncegateSocket` of one user, and what it has reported. */
 export interface Member {
   readonly socket: OncegateSocket;
-  /** Each change of state, and when it was told, by `performance.now()`. */
+  /** Each change of state, and its time by `performance.now()`. */
   readonly changes: ReadonlyArray<{ readonly at: number; readonly change: StateChange }>;
-  /** The ids of all tickets that it has presented, in their order. */
+  /** The ids of all tickets that it has presented, in order. */
   readonly tickets: readonly string[];
-  /** The types of the events that say that it gave up. */
+  /** The types of its `close` and `error` events: none as long as it comes back. */
   readonly endings: readonly string[];
 }
 
-/** So many users, each with a socket that comes back; they are closed with the test. */
+/** Opens a socket for each of `size` users. All are closed when the test ends. */
 export async function openCrowd({ ticket }: Fleet, size: number): Promise<Member[]> {
   return Promise.all(
     Array.from({ length: size }, async (_, index) => {

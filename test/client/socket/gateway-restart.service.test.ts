@@ -40,11 +40,10 @@ const restarts: readonly Restart[] = [
 
 describe.skipIf(isMissing('redis'))(`a gateway with ${CLIENTS} clients that is restarted`, () => {
   test.each(restarts)(
-    'by $signal has them all back, each with a ticket of its own',
+    'by $signal has all of them back, each with a new ticket',
     async (restart) => {
       const redis = await startRedis();
       const port = String(await freePort());
-      // The deadlines are for a machine that is busy with other tests.
       const env = { GATEWAY_PORT: port, DRAIN_SECONDS: String(DRAIN_SECONDS), REDIS_TIMEOUT_MS: '5000' };
       const fleet = await startFleet({ redisUrl: redis.url, env });
       const first = gatewayOf(fleet);
@@ -78,12 +77,12 @@ describe.skipIf(isMissing('redis'))(`a gateway with ${CLIENTS} clients that is r
       }
       expect(await metric(second, 'oncegate_replays_total')).toBe(0);
 
-      // By when each meant to come back: what a busy machine made of it is no matter of the client's.
+      // What the clients planned is judged; what a busy machine made of it is printed only.
       const planned = histogram(crowd.map(plannedReturn), BUCKET_MS);
       const actual = histogram(crowd.map(lastOpening), BUCKET_MS);
       console.log(
         [
-          `${restart.signal}: when ${CLIENTS} clients meant to come back for the first time`,
+          `${restart.signal}: when ${CLIENTS} clients planned to come back for the first time`,
           drawn(planned, BUCKET_MS),
           `${restart.signal}: when they were back`,
           drawn(actual, BUCKET_MS),
@@ -106,15 +105,15 @@ function allOpen(crowd: readonly Member[]): Promise<boolean> {
 
 const waitsOf = ({ changes }: Member) => changes.filter(({ change }) => change.state === 'waiting');
 
-/** Of how many milliseconds a wait is a random part. */
+/** The longest random part of a wait, in milliseconds. */
 function windowMs(index: number, { ended }: Pick<Restart, 'ended'>): number {
   const spreadMs = index === 0 ? (ended.spreadSeconds ?? 0) * 1000 : 0;
   return Math.max(spreadMs, Math.min(MAX_MS, BASE_MS * 2 ** (index + 1)));
 }
 
 /**
- * The waits fill their window. A quarter of the clients are expected in each quarter of it; that fewer than a tenth
- * are, or more than 45 %, is eight standard deviations away.
+ * The waits fill their window: a quarter of the clients is expected in each quarter. Less than a tenth, or more than
+ * 45 %, is eight standard deviations away.
  */
 function expectSpread(waits: readonly number[], window: number): void {
   const quarters = [0, 1, 2, 3].map(
@@ -126,7 +125,7 @@ function expectSpread(waits: readonly number[], window: number): void {
   }
 }
 
-/** The first wait is for the end of the connection, the others for refusals; each is as long as it may be, at most. */
+/** The first wait follows the end of the connection, the others follow refusals. None is longer than it may be. */
 function expectWaits(member: Member, { ended }: Restart): void {
   const waits = waitsOf(member).map(({ change }) => change);
   expect(waits.length).toBeGreaterThan(0);
@@ -139,7 +138,7 @@ function expectWaits(member: Member, { ended }: Restart): void {
       expect(waitMs).toBeLessThan(jitterMs);
     } else {
       if (!(reason instanceof ConnectRefused)) throw reason;
-      // On a busy machine the ticket service may be late as well.
+      // On a busy machine the ticket service may answer late as well.
       expect(['draining', 'not_seen', 'connection_lost', 'store_unavailable', 'service_unreachable']).toContain(
         reason.code,
       );

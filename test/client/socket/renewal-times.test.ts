@@ -5,7 +5,7 @@ import { keepRenewed } from '../../../client/socket/renewal.ts';
 
 const OPENED_AT = Date.parse('2026-11-22T07:40:00.000Z');
 
-/** A ticket service whose clock is an hour ahead; the session of its ticket ends by its credentials. */
+/** A ticket service whose clock is an hour ahead. `sessionMs` is the end of the session, from the opening on. */
 function serve(sessionMs: () => number) {
   vi.useFakeTimers({ now: OPENED_AT });
   onTestFinished(() => void vi.useRealTimers());
@@ -22,14 +22,14 @@ function serve(sessionMs: () => number) {
   return { renewedAfterMs, done };
 }
 
-test('a session is renewed so long before each of its ends, whatever the clock of the service says', async () => {
+test('a session is renewed renewBefore seconds before each end, even if the service has another time', async () => {
   const { renewedAfterMs, done } = serve(() => Date.now() - OPENED_AT + 100_000);
   void done(10);
   await vi.advanceTimersByTimeAsync(300_000);
   expect(renewedAfterMs).toEqual([90_000, 180_000, 270_000]);
 });
 
-test('a session that no renewal makes longer is asked for less and less often, and let go', async () => {
+test('a session that no renewal makes longer is renewed a few more times, and then no more', async () => {
   const { renewedAfterMs, done } = serve(() => 64_000);
   const over = done(32);
   await vi.advanceTimersByTimeAsync(120_000);
@@ -38,14 +38,14 @@ test('a session that no renewal makes longer is asked for less and less often, a
   expect(renewedAfterMs.length).toBeLessThan(9);
 });
 
-test('a session that is no longer than the time before its end is renewed at half of it', async () => {
+test('a session that is no longer than renewBefore is renewed at half of it', async () => {
   const { renewedAfterMs, done } = serve(() => Date.now() - OPENED_AT + 20_000);
   void done(60);
   await vi.advanceTimersByTimeAsync(45_000);
   expect(renewedAfterMs).toEqual([10_000, 20_000, 30_000, 40_000]);
 });
 
-test('who needs the user to sign in while he does it already waits with the first', async () => {
+test('a second request that needs a login waits for the one under way', async () => {
   const asked: ConnectRefused[] = [];
   let signedIn = () => {};
   const onUnauthenticated = (refused: ConnectRefused) => {

@@ -10,7 +10,7 @@ import { recordInRedis } from '../../support/services/fleet.ts';
 import { type InProcess, runGateway, runTicketService } from '../../support/services/in-process.ts';
 import { NodeSocket } from './node-socket.ts';
 
-/** Renewal is due this long before the end of the first session, which lasts for 3 to 4 s: JWTs have whole seconds. */
+/** The first session lasts 3 to 4 s, because the times in a JWT are whole seconds. */
 const RENEW_BEFORE_SECONDS = 2;
 const FIRST_TOKEN = '4s';
 
@@ -42,7 +42,7 @@ async function setStage(): Promise<Stage> {
   };
 }
 
-/** The credentials of one request after another: to issue, to read the record, to renew. The last ones stay. */
+/** Credentials for one request after another: to issue, to read the record, to renew. The last ones are repeated. */
 function inTurn(...credentials: readonly string[]): () => string {
   let requests = 0;
   return () => credentials[requests++] ?? String(credentials.at(-1));
@@ -76,7 +76,7 @@ async function open(options: OncegateSocketOptions): Promise<Watched> {
   return { socket, states, closes, errors, echo };
 }
 
-/** Resolves when the gateway has ended the session of another connection, which was opened with these credentials and not renewed. */
+/** Opens another connection with these credentials, does not renew it, and resolves with its close code. */
 async function sessionEnd({ options }: Stage, credentials: string): Promise<number> {
   const other = await connect({ ...options(() => credentials), WebSocket: NodeSocket });
   return new Promise((resolve) => other.addEventListener('close', ({ code }) => resolve(code)));
@@ -90,7 +90,7 @@ const expiryOf = (credentials: string): number => {
 const eventsOf = ({ log }: InProcess, id: string | undefined, event: string) =>
   log.filter((line) => line.ticket_id === id && line.event === event);
 
-describe.skipIf(isMissing('redis'))('a session whose access token expires mid-way', () => {
+describe.skipIf(isMissing('redis'))('a session whose access token expires', () => {
   test('is renewed with a fresh token, and the socket is never closed', async () => {
     const stage = await setStage();
     const first = await bearer('ada', FIRST_TOKEN);
@@ -114,7 +114,7 @@ describe.skipIf(isMissing('redis'))('a session whose access token expires mid-wa
     expect([closes, errors]).toEqual([[], []]);
   });
 
-  test('ends with 3000 for good where the renewal is refused, and the user is asked to sign in once', async () => {
+  test('ends with 3000 for good if the renewal is refused, after one call of onUnauthenticated', async () => {
     const stage = await setStage();
     const first = await bearer('ada', FIRST_TOKEN);
     const asked: string[] = [];
@@ -141,7 +141,7 @@ describe.skipIf(isMissing('redis'))('a session whose access token expires mid-wa
     expect(eventsOf(stage.service, socket.ticketId, 'renew')).toEqual([]);
   });
 
-  test('goes on where the renewal is refused and the user then signs in', async () => {
+  test('goes on if the renewal is refused and the user then signs in', async () => {
     const stage = await setStage();
     const first = await bearer('ada', FIRST_TOKEN);
     const fresh = await bearer('ada', '10m');

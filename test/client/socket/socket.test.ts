@@ -15,7 +15,7 @@ interface Watched {
   readonly socket: OncegateSocket;
   /** Every change of state. */
   readonly changes: readonly StateChange[];
-  /** The types of all other events, in their order. */
+  /** The types of all other events, in order. */
   readonly events: string[];
   readonly messages: readonly unknown[];
   /** Resolves with the next change to a state. */
@@ -47,7 +47,7 @@ function watch(options: OncegateSocketOptions): Watched {
 
 const statesOf = ({ changes }: Watched) => changes.map(({ state }) => state);
 
-const halfOfWhatIsRandom = () => {
+const fixRandomAtHalf = () => {
   const random = vi.spyOn(Math, 'random').mockReturnValue(0.5);
   onTestFinished(() => random.mockRestore());
 };
@@ -59,7 +59,7 @@ async function opened(stage: Stage, options: Partial<OncegateSocketOptions> = {}
 }
 
 describe('an OncegateSocket', () => {
-  test('opens, passes messages on, and closes as it is told to', async () => {
+  test('opens, passes messages on, and closes with the given code and reason', async () => {
     const stage = await setStage();
     const watched = await opened(stage, { path: '/room/7' });
     const { socket, messages, events } = watched;
@@ -93,7 +93,7 @@ describe('an OncegateSocket', () => {
     expect(stage.issued()).toHaveLength(1);
   });
 
-  test('does nothing before whoever made it has had a turn to listen', async () => {
+  test('does nothing before the caller has added its listeners', async () => {
     const { options, issued } = await setStage();
     const watched = watch(options);
     expect([watched.socket.readyState, watched.socket.state, watched.changes]).toEqual([0, 'issuing', []]);
@@ -104,7 +104,7 @@ describe('an OncegateSocket', () => {
   });
 
   test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])(
-    'fires no open event once it is closed, %i turns after the connection has opened',
+    'fires no open event after close(), %i turns after the connection has opened',
     async (turns) => {
       const stage = await setStage();
       let opening = () => {};
@@ -130,7 +130,7 @@ describe('an OncegateSocket', () => {
   );
 
   test.each(['issuing', 'connecting', 'signing_in', 'waiting'] as const)(
-    'ends at once where it is closed as it is %s',
+    'ends at once if it is closed in the state %s',
     async (state) => {
       const stage = await setStage({ tickets: { GATEWAY_URL: `ws://127.0.0.1:${await freePort()}` } });
       const watched = watch({
@@ -157,7 +157,7 @@ describe('an OncegateSocket', () => {
     expect([watched.events, watched.messages]).toEqual([['close'], []]);
   });
 
-  test('is closed by its signal', async () => {
+  test('closes when its signal is aborted', async () => {
     const controller = new AbortController();
     const watched = await opened(await setStage(), { signal: controller.signal });
     controller.abort();
@@ -166,14 +166,14 @@ describe('an OncegateSocket', () => {
     expect(watched.events).toEqual(['open', 'close']);
   });
 
-  test('ends with the reason of a signal that was aborted before', async () => {
+  test('ends with the reason of a signal that is aborted already', async () => {
     const { options, issued } = await setStage();
     const watched = watch({ ...options, signal: AbortSignal.abort('too late') });
     expect((await watched.next('closed'))?.reason).toBe('too late');
     expect(issued()).toEqual([]);
   });
 
-  test('tells with its error why it never opened', async () => {
+  test('fires an error that says why it never opened', async () => {
     const stage = await setStage({ gateway: { GATEWAY_AUDIENCE: 'chat' } });
     const watched = watch({ ...stage.options, ...SOON, audience: 'news' });
     const error = await new Promise<unknown>((resolve) => {
@@ -186,7 +186,7 @@ describe('an OncegateSocket', () => {
     expect(stage.issued()).toHaveLength(1);
   });
 
-  test('gives up after as many attempts as it may make, each after a wait', async () => {
+  test('ends after the last of its attempts, with a wait between them', async () => {
     const stage = await setStage({ tickets: { GATEWAY_URL: `ws://127.0.0.1:${await freePort()}` } });
     const watched = watch({ ...stage.options, ...SOON, attempts: 2 });
     await watched.next('closed');
@@ -196,8 +196,8 @@ describe('an OncegateSocket', () => {
   });
 });
 
-describe('a connection that ends', () => {
-  test('is followed by another one, with a ticket of its own', async () => {
+describe('an OncegateSocket whose connection ends', () => {
+  test('opens another one, with a new ticket', async () => {
     const stage = await setStage();
     const watched = await opened(stage);
     const { socket, changes, messages, events } = watched;
@@ -217,8 +217,8 @@ describe('a connection that ends', () => {
     expect(socket.ticketId).toBe(used.at(-1));
   });
 
-  test('by a draining gateway is come back from after a part of the spread', async () => {
-    halfOfWhatIsRandom();
+  test('comes back to a draining gateway after a part of the spread', async () => {
+    fixRandomAtHalf();
     const stage = await setStage({ gateway: { DRAIN_SECONDS: '60' } });
     const watched = await opened(stage);
     void stage.gateway.service.drain();
@@ -229,8 +229,8 @@ describe('a connection that ends', () => {
     expect(stage.issued()).toHaveLength(1);
   });
 
-  test('is waited for longer each time, until one has lasted', async () => {
-    halfOfWhatIsRandom();
+  test('waits longer each time, until a connection has lasted', async () => {
+    fixRandomAtHalf();
     vi.useFakeTimers({ toFake: ['Date'] });
     onTestFinished(() => void vi.useRealTimers());
     const stage = await setStage();
@@ -248,7 +248,7 @@ describe('a connection that ends', () => {
     expect(waits).toEqual([4, 8, 4]);
   });
 
-  test('for good is told with its code and reason', async () => {
+  test('closes with code and reason of a final end', async () => {
     const stage = await setStage();
     const { signal } = new AbortController();
     const watched = await opened(stage, { signal });
@@ -261,7 +261,7 @@ describe('a connection that ends', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  test('is come back from, or not, as the application says', async () => {
+  test('comes back, or not, as shouldReconnect says', async () => {
     const stage = await setStage();
     const asked: string[] = [];
     const watched = await opened(stage, {
@@ -281,8 +281,8 @@ describe('a connection that ends', () => {
   });
 });
 
-describe('while the browser is away', () => {
-  test('it pauses offline, and goes on when the network is back', async () => {
+describe('an OncegateSocket without a network', () => {
+  test('pauses offline, and goes on when the network is back', async () => {
     const stage = await setStage();
     const watched = await opened(stage);
     const browser = { onLine: false };
@@ -300,7 +300,7 @@ describe('while the browser is away', () => {
     expect(statesOf(watched).slice(3)).toEqual(['waiting', 'paused', 'issuing', 'connecting', 'open']);
   });
 
-  test('it pauses from freeze to resume', async () => {
+  test('pauses from freeze to resume of its page', async () => {
     const page = new EventTarget();
     vi.stubGlobal('document', page);
     onTestFinished(() => void vi.unstubAllGlobals());

@@ -4,34 +4,34 @@ import { bearer } from '../../support/logins/bearer.ts';
 import { freePort } from '../../support/machine/free-port.ts';
 import { nextMessage, open, problem, refusalOf, SOON, type Stage, setStage } from '../stage.ts';
 
-/** A ticket of a service, as an application would hand it on. */
-async function issue({ options }: Stage, wish: object = {}): Promise<Response> {
+/** Gets a ticket as an application would, to hand it on. */
+async function issue({ options }: Stage, request: object = {}): Promise<Response> {
   return fetch(options.tickets, {
     method: 'POST',
     headers: { Authorization: await bearer('ada'), 'Content-Type': 'application/json' },
-    body: JSON.stringify(wish),
+    body: JSON.stringify(request),
   });
 }
 
-describe('a ticket that a function gets', () => {
-  test('may be an answer of the service', async () => {
+describe('a ticket from a function of the application', () => {
+  test('may be an answer of the ticket service', async () => {
     const stage = await setStage();
-    const wishes: object[] = [];
+    const requests: object[] = [];
     const { headers: _, ...options } = stage.options;
     const socket = await open({
       ...options,
       path: '/room/7?seat=3',
       audience: 'chat',
-      tickets: (wish) => {
-        wishes.push(wish);
-        return issue(stage, wish);
+      tickets: (request) => {
+        requests.push(request);
+        return issue(stage, request);
       },
     });
     expect(JSON.parse(await nextMessage(socket))).toMatchObject({ type: 'hello', ticket_id: stage.issued()[0] });
-    expect(wishes).toEqual([{ path: '/room/7', audience: 'chat', claims: undefined }]);
+    expect(requests).toEqual([{ path: '/room/7', audience: 'chat', claims: undefined }]);
   });
 
-  test('may be a ticket that was issued otherwise', async () => {
+  test('may be an object', async () => {
     const stage = await setStage();
     const { headers: _, ...options } = stage.options;
     const ticket = (await (await issue(stage)).json()) as IssuedTicket; // what POST /tickets answers
@@ -39,14 +39,14 @@ describe('a ticket that a function gets', () => {
     expect(JSON.parse(await nextMessage(socket))).toMatchObject({ type: 'hello', ticket_id: ticket.id });
   });
 
-  test('is explained by the service that `records` names', async () => {
+  test('is explained by the ticket service at `records`', async () => {
     const stage = await setStage({ gateway: { GATEWAY_AUDIENCE: 'chat' } });
     const tickets = () => issue(stage, { audience: 'news' });
     const refused = await refusalOf({ ...stage.options, tickets, records: new URL(stage.options.tickets) });
     expect(refused).toMatchObject({ code: 'audience_refused', ticketId: stage.issued()[0] });
   });
 
-  test('is refused as the service refuses it', async () => {
+  test('may be a refusal of the ticket service', async () => {
     const stage = await setStage();
     const tickets = async () => problem(429, { code: 'pending_limit', retry: 'backoff', retry_after: 17 });
     expect(await refusalOf({ ...stage.options, tickets })).toMatchObject({
@@ -58,16 +58,16 @@ describe('a ticket that a function gets', () => {
   });
 
   test.each([
-    ['the network is gone', async () => fetch(`http://127.0.0.1:${await freePort()}`)],
+    ['the network is down', async () => fetch(`http://127.0.0.1:${await freePort()}`)],
     ['the answer breaks off', async () => new Response(broken('{"id":'), { status: 201 })],
-    ['it does not answer in time', () => new Promise<Response>(() => {})],
+    ['the function does not answer in time', () => new Promise<Response>(() => {})],
     [
-      'it throws',
+      'the function throws',
       () => {
         throw new Error('no token');
       },
     ],
-  ])('is worth another attempt where %s', async (_, tickets) => {
+  ])('is requested again if %s', async (_, tickets) => {
     const stage = await setStage();
     let asked = 0;
     const socket = await open({
@@ -85,7 +85,7 @@ describe('a ticket that a function gets', () => {
   });
 });
 
-describe('what a function returns', () => {
+describe('the value that the function returns', () => {
   const TICKET = {
     id: 'AAAAAAAAAAAAAAAAAAAAAA',
     url: 'ws://127.0.0.1:1',
@@ -93,30 +93,30 @@ describe('what a function returns', () => {
   };
 
   const none: ReadonlyArray<readonly [what: string, returned: unknown]> = [
-    ['nothing, for want of a return', undefined],
+    ['undefined', undefined],
     ['null', null],
-    ['a text', 'ogt_x'],
+    ['a string', 'ogt_x'],
     ['a list', [TICKET]],
     ['no id', { ...TICKET, id: undefined }],
-    ['an id that is none', { ...TICKET, id: '../x' }],
+    ['an invalid id', { ...TICKET, id: '../x' }],
     ['no url', { ...TICKET, url: undefined }],
     ['a url of another scheme', { ...TICKET, url: 'localhost:8081' }],
     ['a url with a query', { ...TICKET, url: 'ws://127.0.0.1:1/?a' }],
     ['a url with a space', { ...TICKET, url: 'ws://a b' }],
     ['no protocols', { ...TICKET, protocols: undefined }],
     ['an empty list of protocols', { ...TICKET, protocols: [] }],
-    ['protocols that are none', { ...TICKET, protocols: ['a b', ''] }],
-    ['a Response that is of another library', { ok: true, status: 201, json: async () => TICKET }],
+    ['invalid protocols', { ...TICKET, protocols: ['a b', ''] }],
+    ['a Response of another library', { ok: true, status: 201, json: async () => TICKET }],
   ];
 
-  test.each(none)('is answer_unreadable where it is no ticket: %s', async (_, returned) => {
-    const tickets = async () => returned as IssuedTicket; // as an application without types has it
+  test.each(none)('is answer_unreadable if it is no ticket: %s', async (_, returned) => {
+    const tickets = async () => returned as IssuedTicket; // an application without types may return anything
     const refused = await refusalOf({ tickets, WebSocket: NeverMade as never });
     expect(refused).toMatchObject({ code: 'answer_unreadable', retry: 'never' });
   });
 
   test.each(none.filter(([, returned]) => returned !== undefined))(
-    'is answer_unreadable where a Response has it: %s',
+    'is answer_unreadable if a Response contains it: %s',
     async (_, returned) => {
       const tickets = async () => Response.json(returned, { status: 201 });
       const refused = await refusalOf({ tickets, WebSocket: NeverMade as never });
@@ -124,7 +124,7 @@ describe('what a function returns', () => {
     },
   );
 
-  test('is a refusal where it is the JSON of one', async () => {
+  test('is a refusal if it is the JSON of one', async () => {
     const returned = await problem(429, { code: 'pending_limit', retry: 'backoff', retry_after: 17 }).json();
     expect(await refusalOf({ tickets: async () => returned as IssuedTicket })).toMatchObject({
       code: 'pending_limit',
@@ -135,7 +135,7 @@ describe('what a function returns', () => {
   });
 });
 
-/** With what is no ticket it does not come to a socket. */
+/** No socket is created without a ticket. */
 class NeverMade {
   constructor() {
     throw new Error('a WebSocket was made');
@@ -149,7 +149,7 @@ describe('the address of the ticket service', () => {
     ['?tenant=1', '?tenant=1'],
     ['/?tenant=1&of=/', '?tenant=1&of=/'],
     ['//#there', '#there'],
-  ])('may end with %j: a record is behind its path', async (ending, kept) => {
+  ])('may end with %j: the id of a record goes behind the path', async (ending, kept) => {
     const stage = await setStage({ gateway: { GATEWAY_AUDIENCE: 'chat' } });
     const fetched = vi.spyOn(globalThis, 'fetch');
     onTestFinished(() => void vi.restoreAllMocks());
@@ -161,14 +161,14 @@ describe('the address of the ticket service', () => {
     }
   });
 
-  test.each(['/', '?tenant=1', '/?tenant=1'])('may end with %j: a ticket is issued there', async (ending) => {
+  test.each(['/', '?tenant=1', '/?tenant=1'])('may end with %j: tickets are issued there', async (ending) => {
     const { options } = await setStage({ gateway: { GATEWAY_AUDIENCE: 'chat' } });
     const refused = await refusalOf({ ...options, tickets: options.tickets + ending, audience: 'news' });
     expect(refused).toMatchObject({ code: 'audience_refused', status: 403 });
   });
 });
 
-/** A body that ends before it is complete. */
+/** A body that breaks off. */
 function broken(beginning: string): ReadableStream<Uint8Array> {
   return new ReadableStream({
     start(controller) {
@@ -185,7 +185,7 @@ describe('an answer of the ticket service', () => {
     ["an application's own 404", Response.json({ code: 'E_ROUTE' }, { status: 404 }), 'answer_unreadable', 'never'],
     ["a proxy's 502", new Response('Bad Gateway', { status: 502 }), 'answer_unreadable', 'backoff'],
     ["an application's own 401", Response.json({ code: 4711 }, { status: 401 }), 'credentials_missing', 'never'],
-  ] as const)('that is %s is none of its own', async (_, response, code, retry) => {
+  ] as const)('that is %s is read as %s', async (_, response, code, retry) => {
     expect(await refusalOf({ tickets: async () => response })).toMatchObject({ code, status: response.status, retry });
   });
 
@@ -193,7 +193,7 @@ describe('an answer of the ticket service', () => {
     ['33', 33],
     ['0', 0],
     [new Date(Date.UTC(2031, 0, 1, 0, 1, 30)).toUTCString(), 90],
-  ])('has a Retry-After of a proxy obeyed: %s', async (told, retryAfter) => {
+  ])('may have a Retry-After of a proxy: %s', async (told, retryAfter) => {
     vi.useFakeTimers({ now: Date.UTC(2031, 0, 1), toFake: ['Date'] });
     onTestFinished(() => void vi.useRealTimers());
     const response = new Response('', { status: 503, headers: { 'Retry-After': told } });
@@ -201,21 +201,24 @@ describe('an answer of the ticket service', () => {
   });
 
   test.each(['', '-5', '-2050', 'soon', 'Infinity', '1e999', '5, 5', new Date(0).toUTCString()])(
-    'has a Retry-After of %j ignored',
+    'may have a Retry-After that is ignored: %j',
     async (told) => {
       const response = new Response('', { status: 503, headers: { 'Retry-After': told } });
       expect(await refusalOf({ tickets: async () => response })).toMatchObject({ retryAfter: undefined });
     },
   );
 
-  test.each(['-1000', '"soon"', '"7"', '1e999', 'null', '[]'])('has a retry_after of %s ignored', async (told) => {
-    const body = `{"type":"urn:oncegate:problem:overloaded","retry":"backoff","retry_after":${told}}`;
-    const answer = (headers: Record<string, string>) => async () => new Response(body, { status: 503, headers });
-    expect(await refusalOf({ tickets: answer({ 'Retry-After': '9' }) })).toMatchObject({ retryAfter: 9 });
-    expect(await refusalOf({ tickets: answer({}) })).toMatchObject({ retryAfter: 5 }); // as the table has it
-  });
+  test.each(['-1000', '"soon"', '"7"', '1e999', 'null', '[]'])(
+    'may have a retry_after that is ignored: %s',
+    async (told) => {
+      const body = `{"type":"urn:oncegate:problem:overloaded","retry":"backoff","retry_after":${told}}`;
+      const answer = (headers: Record<string, string>) => async () => new Response(body, { status: 503, headers });
+      expect(await refusalOf({ tickets: answer({ 'Retry-After': '9' }) })).toMatchObject({ retryAfter: 9 });
+      expect(await refusalOf({ tickets: answer({}) })).toMatchObject({ retryAfter: 5 }); // the value of the table
+    },
+  );
 
-  test.each([-1_000, 'soon'])('does not switch the backoff off with a retry_after of %s', async (retry_after) => {
+  test.each([-1_000, 'soon'])('does not end the backoff with a retry_after of %s', async (retry_after) => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     onTestFinished(() => void vi.useRealTimers());
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
@@ -236,7 +239,7 @@ describe('an answer of the ticket service', () => {
     await refused;
   });
 
-  test('says in words what the service says', async () => {
+  test('gives the message its detail', async () => {
     const refused = await refusalOf({ tickets: async () => problem(403, { code: 'csrf_refused', detail: 'Not so.' }) });
     expect(refused).toMatchObject({ name: 'ConnectRefused', message: 'csrf_refused: Not so.' });
   });
@@ -245,42 +248,42 @@ describe('an answer of the ticket service', () => {
 
   test.each([
     [
-      'that the store is away',
+      'the store is down',
       problem(503, { code: 'store_unavailable', retry_after: 9 }),
       { code: 'store_unavailable', status: 503, retry: 'backoff', retryAfter: 9 },
       'store_unavailable',
     ],
     [
-      'that these are too many requests',
+      'too many requests',
       problem(429, { code: 'rate_limited', retry_after: 21 }),
       { code: 'unexplained', status: undefined, retry: 'backoff', retryAfter: 21 },
       'rate_limited',
     ],
     [
-      'that nobody is signed in',
+      'nobody is signed in',
       problem(401, { code: 'credentials_invalid' }),
       { code: 'unexplained', status: undefined, retry: 'backoff', retryAfter: undefined },
       'credentials_invalid',
     ],
     [
-      'that there is no such ticket',
+      'no such ticket',
       problem(404, { code: 'not_found' }),
       { code: 'ticket_unknown', status: 401, retry: 'reissue' },
       'not_found',
     ],
     [
-      'with a 404 of others',
+      'a 404 of another service',
       new Response('<h1>Not Found</h1>', { status: 404 }),
       { code: 'unexplained', status: undefined, retry: 'backoff' },
       'answer_unreadable',
     ],
     [
-      'with a 404 of others, in JSON',
+      'a 404 of another service, in JSON',
       new Response(elsewhere, { status: 404, headers: { 'Content-Type': 'application/problem+json' } }),
       { code: 'unexplained', status: undefined, retry: 'backoff' },
       'answer_unreadable',
     ],
-  ])('to the question why says %s', async (_, answer, told, cause) => {
+  ])('to the question why: %s', async (_, answer, told, cause) => {
     const stage = await setStage({ tickets: { GATEWAY_URL: `ws://127.0.0.1:${await freePort()}` } });
     const real = fetch;
     const asked: string[] = [];

@@ -4,7 +4,7 @@ import { type Advice, nextWaitMs } from '../../../client/waiting/backoff.ts';
 const ALMOST_ONE = 1 - 2 ** -20;
 
 describe('the wait before the next attempt', () => {
-  test('is none where nobody is to come back', () => {
+  test('is null for never', () => {
     expect(nextWaitMs({ retry: 'never' }, 0, {}, 0)).toBeNull();
     expect(nextWaitMs({ retry: 'never', retryAfter: 5, spreadSeconds: 5 }, 3, {}, 0.5)).toBeNull();
   });
@@ -22,13 +22,13 @@ describe('the wait before the next attempt', () => {
     expect(nextWaitMs({ retry: 'backoff' }, failures, {}, ALMOST_ONE)).toBeLessThan(longestMs);
   });
 
-  test('keeps to the bounds that the application gives', () => {
+  test('stays within the bounds of the application', () => {
     const backoff = { baseMs: 10, maxMs: 25 };
     const longest = [0, 1, 2, 3].map((failures) => nextWaitMs({ retry: 'backoff' }, failures, backoff, 1));
     expect(longest).toEqual([10, 20, 25, 25]);
   });
 
-  test('is over at once for a first failure that a new ticket mends, and not for a second', () => {
+  test('is 0 after a first failure with reissue, and longer after a second', () => {
     expect(nextWaitMs({ retry: 'reissue' }, 0, {}, 0.5)).toBe(0);
     expect(nextWaitMs({ retry: 'reissue' }, 1, {}, 0.5)).toBe(500);
   });
@@ -42,7 +42,7 @@ describe('the wait before the next attempt', () => {
     expect(nextWaitMs({ retry: 'backoff', retryAfter }, 2, {}, 0.5)).toBe(1_000);
   });
 
-  test('is a random part of the spread, where that is longer', () => {
+  test('is a random part of the spread, if that is longer', () => {
     expect(nextWaitMs({ retry: 'reissue', spreadSeconds: 60 }, 1, {}, 0.5)).toBe(30_000);
     expect(nextWaitMs({ retry: 'reissue', spreadSeconds: 60 }, 0, {}, 0.5)).toBe(30_000);
     expect(nextWaitMs({ retry: 'backoff', spreadSeconds: 1 }, 3, {}, 0.5)).toBe(2_000);

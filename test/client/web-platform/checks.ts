@@ -1,6 +1,6 @@
-/** What the standard expects of a WebSocket, as functions that run in a page, and what they return there. */
+/** What the standard expects of a WebSocket: functions that run in a page, and what they must return. */
 
-/** As much of a class as the native one and ours have in common. */
+/** What the browser's class and OncegateSocket have in common. */
 export type SocketClass = {
   readonly prototype: EventTarget;
   readonly CONNECTING: number;
@@ -9,14 +9,14 @@ export type SocketClass = {
   readonly CLOSED: number;
 };
 
-/** What a check is given in the page. */
+/** What a check can use in the page. */
 export interface Page {
   readonly Class: SocketClass;
-  /** A socket that has just been made; it is ended with the check. */
+  /** A new socket; it is closed after the check. */
   make(): Promise<WebSocket>;
   /** The next event of a type. */
   next(socket: WebSocket, type: string): Promise<Event>;
-  /** A socket that is open, and has received its first message. */
+  /** A socket that is open and has received its first message. */
   open(): Promise<WebSocket>;
   /** The name of what an action throws, or null. */
   thrown(action: () => unknown): string | null;
@@ -25,7 +25,7 @@ export interface Page {
 export interface Check {
   readonly run: (page: Page) => Promise<unknown>;
   readonly expected: unknown;
-  /** Where Chromium's own class does not follow the standard: in which way. */
+  /** How Chromium's own class differs from the standard, if it does. */
   readonly deviation?: string;
 }
 
@@ -142,7 +142,7 @@ export const checks: Readonly<Record<string, Check>> = {
     expected: ['once', 'object', 'object'],
   },
 
-  'it goes through its states, and tells in this order': {
+  'its states and events come in this order': {
     run: async ({ make, next }) => {
       const socket = await make();
       const seen: unknown[] = [socket.readyState];
@@ -159,7 +159,7 @@ export const checks: Readonly<Record<string, Check>> = {
     expected: [0, 'open', 1, 'message', 1, 2, 'close', 3],
   },
 
-  'it may be closed before it is open, and tells so later': {
+  'it may be closed before it is open, and fires its events later': {
     run: async ({ make, next }) => {
       const socket = await make();
       const seen: unknown[] = [];
@@ -203,7 +203,7 @@ export const checks: Readonly<Record<string, Check>> = {
     },
   },
 
-  'its binaryType is one of two, and decides how bytes are told': {
+  'its binaryType is one of two, and decides how bytes are received': {
     run: async ({ make, open, next }) => {
       const early = await make();
       const types: string[] = [early.binaryType];
@@ -232,7 +232,7 @@ export const checks: Readonly<Record<string, Check>> = {
     },
   },
 
-  'its bufferedAmount counts what is not sent, also after its end': {
+  'its bufferedAmount counts what is not sent, even after its end': {
     run: async ({ make, open, next }) => {
       const connecting = await make();
       const socket = await open();
@@ -267,7 +267,7 @@ export const checks: Readonly<Record<string, Check>> = {
     run: async ({ make, thrown }) => {
       const socket = await make();
       const messages = ['text', '', new ArrayBuffer(1), new Uint8Array(1), new Blob(['x']), {}, null];
-      // Values that the types do not allow are what it is about.
+      // The types do not allow these values; the standard does.
       const of = (message: unknown) => thrown(() => socket.send(message as string));
       return [...messages.map(of), of(Symbol('no text'))];
     },
@@ -288,7 +288,7 @@ export const checks: Readonly<Record<string, Check>> = {
       const received: unknown[] = [];
       for (const message of messages) {
         const answer = next(socket, 'message');
-        const returned = socket.send(message as string); // what the types do not allow is what it is about
+        const returned = socket.send(message as string); // the types do not allow these values; the standard does
         const { data } = (await answer) as MessageEvent; // it is one
         received.push(data instanceof ArrayBuffer ? [...new Uint8Array(data)] : data, returned);
       }

@@ -1,6 +1,6 @@
 import type { Check } from './checks.ts';
 
-/** What the standard expects of `close()`: its arguments, as Web IDL converts them, and what becomes of them. */
+/** What the standard expects of `close()`: how Web IDL converts its arguments, and what they do. */
 export const closings: Readonly<Record<string, Check>> = {
   'the arguments of close() are checked, open or not': {
     run: async ({ make, open, next, thrown }) => {
@@ -21,7 +21,7 @@ export const closings: Readonly<Record<string, Check>> = {
       await end;
       const connecting = await make();
       return [connecting, opened, ended].map((socket) => [
-        // Values that the types do not allow are what it is about.
+        // The types do not allow these values; the standard does.
         ...wrong.map((values) => thrown(() => socket.close(...(values as [])))),
         socket.readyState,
       ]);
@@ -46,7 +46,7 @@ export const closings: Readonly<Record<string, Check>> = {
         right.map(async (values) => {
           const socket = await open();
           const closed = next(socket, 'close');
-          const returned = socket.close(...(values as [])); // what the types do not allow is what it is about
+          const returned = socket.close(...(values as [])); // the types do not allow these values; the standard does
           const { code, reason, wasClean } = (await closed) as CloseEvent; // it is one
           return [returned === undefined, code, reason, wasClean];
         }),

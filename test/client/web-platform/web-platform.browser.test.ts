@@ -14,7 +14,7 @@ interface Client {
   readonly OncegateSocket: new (options: object) => WebSocket;
 }
 
-/** Runs in the page: defines what the checks use there. */
+/** Runs in the page: defines what the checks use. */
 function prepare({ OncegateSocket }: Client, authorization: string) {
   const headers = { Authorization: authorization, 'Content-Type': 'application/json' };
   async function native(): Promise<WebSocket> {
@@ -31,7 +31,7 @@ function prepare({ OncegateSocket }: Client, authorization: string) {
       return socket;
     }
     return {
-      Class: kind === 'WebSocket' ? WebSocket : (OncegateSocket as unknown as typeof WebSocket), // it is to be like it
+      Class: kind === 'WebSocket' ? WebSocket : (OncegateSocket as unknown as typeof WebSocket), // the checks compare the two
       make,
       next,
       async open() {
