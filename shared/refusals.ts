@@ -227,6 +227,10 @@ export type RefusalCode = keyof typeof refusals;
 /** The codes in the order of the table. */
 export const refusalCodes = Object.keys(refusals) as RefusalCode[]; // the keys of a literal are its type's keys
 
+export function isRefusalCode(value: string): value is RefusalCode {
+  return Object.hasOwn(refusals, value);
+}
+
 /** One field of a request that is out of bounds (RFC 9457 §3, the `errors` extension). */
 export interface FieldError {
   /** JSON Pointer to the field (RFC 6901, URI fragment form), for example `#/ttl_seconds`. */

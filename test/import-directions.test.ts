@@ -79,7 +79,7 @@ describe('the scanner of imports', () => {
 
   test('finds the imports that are there', () => {
     expect(importsUnder('shared').map(shown)).toContain(
-      `${join('shared', 'store', 'redis-store.ts')} imports ../close-codes.ts`,
+      `${join('shared', 'store', 'redis', 'redis-store.ts')} imports ../../close-codes.ts`,
     );
   });
 });

@@ -10,8 +10,8 @@
  * share of a core that this process used.
  */
 import { readFileSync } from 'node:fs';
-import { RedisLink } from '../../dist/shared/store/redis-link.js';
-import { RedisStore } from '../../dist/shared/store/redis-store.js';
+import { RedisLink } from '../../dist/shared/store/redis/redis-link.js';
+import { RedisStore } from '../../dist/shared/store/redis/redis-store.js';
 import { hashSecret, mintAttemptId, parseTicket } from '../../dist/shared/ticket/ticket.js';
 import { consumeRequest } from '../lib/load/consume-request.mjs';
 import { quantile } from '../lib/measure/statistics.mjs';

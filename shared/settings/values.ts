@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
-import type { HostPort } from '../store/redis-link.ts';
+import type { HostPort } from '../store/redis/redis-client.ts';
 import { isOrigin } from '../ticket/origin.ts';
 
 /** How a setting's text becomes its value, and what a person may write. */

@@ -1,8 +1,9 @@
 import type { Logger } from '../process/log.ts';
 import type { Settings } from '../settings/table.ts';
-import { MemoryStore } from './memory-store.ts';
-import { type RedisAddress, RedisLink } from './redis-link.ts';
-import { RedisStore } from './redis-store.ts';
+import { MemoryStore } from './memory/memory-store.ts';
+import type { RedisAddress } from './redis/redis-client.ts';
+import { RedisLink } from './redis/redis-link.ts';
+import { RedisStore } from './redis/redis-store.ts';
 import type { TicketStore } from './store.ts';
 
 /** Where Redis is, as configured, or undefined where nothing says so. */

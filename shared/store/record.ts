@@ -1,6 +1,6 @@
 import { ABNORMAL_CLOSURE } from '../close-codes.ts';
-import type { RefusalCode } from '../refusals.ts';
-import type { TicketRecord, TicketState } from './store.ts';
+import { isRefusalCode, type RefusalCode } from '../refusals.ts';
+import { type TicketRecord, ticketStates } from './store.ts';
 
 /** The fields of a record's hash, in the order in which they are written (times in Unix ms). */
 export const recordFields = {
@@ -33,61 +33,91 @@ export const recordFields = {
 export type RecordField = keyof typeof recordFields;
 export type RecordHash = Partial<Record<RecordField, string>>;
 
+/** A record, as it was read. */
+export interface Reading {
+  readonly record: TicketRecord;
+  /** Whether it is in its subject's list: an unspent ticket, or a connection whose lease runs. */
+  readonly listed: boolean;
+}
+
+/** A record that no script writes. The message names the field and not its value. */
+export class MalformedRecord extends Error {
+  override readonly name = 'MalformedRecord';
+
+  constructor(id: string, field: RecordField) {
+    super(`the record of ticket ${id} is malformed: ${field}`);
+  }
+}
+
 /**
  * The record of a ticket as it stands now. Two things only the clock knows: that an unspent ticket has
- * expired, and that an open connection's gateway no longer renews its lease, so that it is gone
- * without a Close frame.
+ * expired, and that the lease of an open connection has lapsed. Its gateway is gone then, and the connection
+ * ended without a Close frame.
  *
  * @param now Unix ms, by the clock of the store
- * @param leaseDeadline Unix ms, or 0 where the connection is not in its subject's set
+ * @param leaseDeadline Unix ms, or 0 if the connection is not in its subject's set
+ * @throws MalformedRecord
  */
-export function recordOf(id: string, hash: RecordHash, now: number, leaseDeadline: number): TicketRecord {
-  const { subject, gateway, claims, audience, path, origin, address } = hash;
-  const state = hash.state as TicketState; // only the scripts and the in-memory store write this field
-  const expired = state === 'issued' && now >= Number(hash.expires_at);
-  const lapsed = state === 'open' && now >= leaseDeadline;
-  const lastOutcome = hash.last_attempt_outcome as 'admitted' | RefusalCode | undefined; // likewise
-  return {
+export function readRecord(id: string, hash: RecordHash, now: number, leaseDeadline: number): Reading {
+  const malformed = (field: RecordField): never => {
+    throw new MalformedRecord(id, field);
+  };
+  const text = (field: RecordField): string => hash[field] || malformed(field);
+  const optionalNumber = (field: RecordField): number | undefined => {
+    const value = hash[field];
+    if (value === undefined) return undefined;
+    return WHOLE_NUMBER.test(value) ? Number(value) : malformed(field);
+  };
+  const number = (field: RecordField): number => optionalNumber(field) ?? malformed(field);
+  const outcome = (field: RecordField): 'admitted' | RefusalCode => {
+    const value = text(field);
+    return value === 'admitted' || isRefusalCode(value) ? value : malformed(field);
+  };
+
+  const stored = ticketStates.find((state) => state === hash.state) ?? malformed('state');
+  const expiresAt = number('expires_at');
+  const expired = stored === 'issued' && now >= expiresAt;
+  const lapsed = stored === 'open' && now >= leaseDeadline;
+  const state = expired ? 'expired' : lapsed ? 'closed' : stored;
+  const { gateway, claims, audience, path, origin, address } = hash;
+  const record: TicketRecord = {
     id,
-    subject: subject ?? '',
-    state: expired ? 'expired' : lapsed ? 'closed' : state,
-    issuedAt: Number(hash.issued_at),
-    expiresAt: Number(hash.expires_at),
-    sessionExpiresAt: Number(hash.session_expires_at),
-    attempts: Number(hash.attempts),
+    subject: text('subject'),
+    state,
+    issuedAt: number('issued_at'),
+    expiresAt,
+    sessionExpiresAt: number('session_expires_at'),
+    attempts: number('attempts'),
     ...present({ audience, path, origin, address, claims, gatewayId: gateway }),
     ...present({
-      openedAt: numeric(hash.opened_at),
-      // Of a lapsed connection nobody saw the end.
-      closedAt: lapsed ? undefined : numeric(hash.closed_at),
-      closeCode: lapsed ? ABNORMAL_CLOSURE : numeric(hash.close_code),
+      openedAt: optionalNumber('opened_at'),
+      // Nobody saw when a lapsed connection ended.
+      closedAt: lapsed ? undefined : optionalNumber('closed_at'),
+      closeCode: lapsed ? ABNORMAL_CLOSURE : optionalNumber('close_code'),
       closeReason: hash.close_reason,
     }),
-    ...(lastOutcome !== undefined && {
+    ...(hash.last_attempt_at !== undefined && {
       lastAttempt: {
-        at: Number(hash.last_attempt_at),
-        outcome: lastOutcome,
-        status: Number(hash.last_attempt_status),
-        gatewayId: hash.last_attempt_gateway ?? '',
+        at: number('last_attempt_at'),
+        outcome: outcome('last_attempt_outcome'),
+        status: number('last_attempt_status'),
+        gatewayId: text('last_attempt_gateway'),
         ...present({ origin: hash.last_attempt_origin, address: hash.last_attempt_address }),
       },
     }),
   };
+  return { record, listed: state === 'issued' || now < leaseDeadline };
 }
 
-/**
- * A subject's records, the newest first. Left out are ids of another subject with the same digest, and
- * those that only the clock has ended: they stay in their set until the next write drops them.
- */
-export function newestFirst(records: ReadonlyArray<TicketRecord | null>, subject: string): TicketRecord[] {
-  return records
-    .filter((record) => record !== null)
-    .filter((record) => record.subject === subject && record.state !== 'expired' && record.state !== 'closed')
+const WHOLE_NUMBER = /^\d{1,16}$/;
+
+/** A subject's list, the newest first. Ids of another subject with the same digest are left out. */
+export function newestFirst(readings: ReadonlyArray<Reading | null>, subject: string): TicketRecord[] {
+  return readings
+    .filter((reading) => reading !== null)
+    .filter(({ record, listed }) => listed && record.subject === subject)
+    .map(({ record }) => record)
     .sort((a, b) => b.issuedAt - a.issuedAt || (a.id < b.id ? -1 : 1));
-}
-
-function numeric(value: string | undefined): number | undefined {
-  return value === undefined ? undefined : Number(value);
 }
 
 /** An object without the fields that are undefined or empty: absent rather than empty. */

@@ -2,9 +2,10 @@ import type { CloseReason } from '../close-codes.ts';
 import type { RefusalCode } from '../refusals.ts';
 
 /**
- * What both services need of the store. Expected outcomes are values with a `code`; every method
- * throws {@link StoreUnavailable} when the store did not answer in time, and nothing else.
- * All times are Unix milliseconds by the store's own clock.
+ * What both services need of the store. Expected outcomes are values with a `code`. Every method throws
+ * {@link StoreUnavailable} if the store did not answer. It throws another error if the answer or a record is
+ * malformed: that is a fault, and whoever asked must refuse. All times are Unix milliseconds by the store's
+ * own clock.
  */
 export interface TicketStore {
   /** Stores a fresh ticket, unless its subject has too many unspent ones. */
@@ -145,8 +146,11 @@ export interface Admitted {
 
 export type ConsumeOutcome =
   | Admitted
-  /** `subject` is absent for `ticket_unknown` alone. */
-  | { readonly code: ConsumeRefusal; readonly subject?: string };
+  /**
+   * One of {@link ConsumeRefusal}, or the refusal with which the admission of the same attempt was taken back.
+   * `subject` is absent for `ticket_unknown` alone.
+   */
+  | { readonly code: RefusalCode; readonly subject?: string };
 
 export interface NoteRequest extends Presentation {
   readonly outcome: RefusalCode;
@@ -235,7 +239,8 @@ export interface CountOutcome {
   readonly resetMs: number;
 }
 
-export type TicketState = 'issued' | 'open' | 'closed' | 'refused' | 'expired' | 'revoked';
+export const ticketStates = ['issued', 'open', 'closed', 'refused', 'expired', 'revoked'] as const;
+export type TicketState = (typeof ticketStates)[number];
 
 /** A ticket's record as it stands at the moment of reading. Absent rather than empty. */
 export interface TicketRecord {

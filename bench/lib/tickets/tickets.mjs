@@ -24,8 +24,8 @@ const built = (path) => import(pathToFileURL(join(root, 'dist', 'shared', path))
  * @typedef {{ id: string, value: string, subject: string }} Ticket
  */
 export async function ticketIssuer(redisUrl) {
-  const { RedisStore } = await built('store/redis-store.js');
-  const { RedisLink } = await built('store/redis-link.js');
+  const { RedisStore } = await built('store/redis/redis-store.js');
+  const { RedisLink } = await built('store/redis/redis-link.js');
   const { mintTicket, mintAttemptId, formatTicket, hashSecret } = await built('ticket.js');
   const link = new RedisLink({ address: { kind: 'single', url: redisUrl }, timeoutMs: 10_000 });
   const store = new RedisStore({ link, keyPrefix: 'oncegate:', retentionMs: 600_000, leaseMs: 90_000 });

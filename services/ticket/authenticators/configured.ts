@@ -3,7 +3,7 @@ import { type ApiKey, parseApiKeys } from '../../../shared/logins/api-keys.ts';
 import { parseUsersFile } from '../../../shared/logins/users-file.ts';
 import type { Logger } from '../../../shared/process/log.ts';
 import type { Settings } from '../../../shared/settings/table.ts';
-import { RedisLink } from '../../../shared/store/redis-link.ts';
+import { RedisLink } from '../../../shared/store/redis/redis-link.ts';
 import type { TicketStore } from '../../../shared/store/store.ts';
 import type { Authenticator, TokenVerifier } from './authenticator.ts';
 import { createBearerAuthenticator } from './bearer.ts';

@@ -1,6 +1,6 @@
 import { parseCookie as parse } from 'cookie';
 import { unsign } from 'cookie-signature';
-import type { RedisLink } from '../../../shared/store/redis-link.ts';
+import type { RedisLink } from '../../../shared/store/redis/redis-link.ts';
 import { StoreUnavailable } from '../../../shared/store/store.ts';
 import type { Authentication, Authenticator } from './authenticator.ts';
 import { principalOf, subjectAt } from './identity.ts';

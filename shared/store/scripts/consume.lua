@@ -34,7 +34,8 @@
     {'admitted', subject, audience or '', claims or '', opened_at, session_expires_at,
       {replaced id, its gateway, ...}}
                                   the ticket is spent, its state is 'open'; times are Unix ms
-  The attempt that spent a ticket gets the same answer again, and nothing is written.
+  The attempt that spent a ticket gets the same answer again, or the refusal with which refuse.lua took its
+  admission back. Nothing is written.
 ]]
 local id, attempt, gateway, origin, address = ARGV[1], ARGV[3], ARGV[4], ARGV[7], ARGV[8]
 local limit, lease, retention = tonumber(ARGV[10]), tonumber(ARGV[12]), tonumber(ARGV[13])
@@ -71,8 +72,9 @@ local function refuse_spent(outcome)
 end
 
 if state == 'revoked' then return refuse_spent('ticket_revoked') end
-if state == 'open' or state == 'closed' or state == 'refused' then return refuse_spent('ticket_consumed') end
 if state == 'expired' then return refuse_spent('ticket_expired') end
+-- 'open', 'closed' or 'refused'. A state that no script writes does not admit either.
+if state ~= 'issued' then return refuse_spent('ticket_consumed') end
 
 local function spend(new_state, outcome)
   redis.call('HSET', KEYS[1], 'state', new_state, 'attempt', attempt .. ':' .. outcome)

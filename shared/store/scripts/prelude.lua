@@ -4,10 +4,14 @@
     CLOSING  reason -> WebSocket close code, made from the table of close codes
 ]]
 
--- Redis's own time in Unix ms: no other machine's clock matters.
+-- Redis's own time in Unix ms, the same throughout a script: no other machine's clock matters.
+local started_at
 local function now_ms()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  if not started_at then
+    local time = redis.call('TIME')
+    started_at = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return started_at
 end
 
 -- Redis refuses a script at its first write when it is full, and lets all others through after one that

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { SimulatedStore } from '../../../services/standalone/simulated-store.ts';
-import { MemoryStore } from '../../../shared/store/memory-store.ts';
+import { MemoryStore } from '../../../shared/store/memory/memory-store.ts';
 import { StoreUnavailable } from '../../../shared/store/store.ts';
 import { subjectDigest } from '../../../shared/ticket/ticket.ts';
-import { describeStore } from '../../shared/store/contract.ts';
-import { DEFAULTS, type Harness } from '../../shared/store/harness.ts';
+import { describeStore } from '../../shared/store/contract/contract.ts';
+import { DEFAULTS, type Harness } from '../../shared/store/contract/harness.ts';
 import { closeOf, consumeOf, issued, noteOf, opened } from '../../shared/store/requests.ts';
 
 function createHarness(): Harness {

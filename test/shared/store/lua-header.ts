@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Reply } from '../../../shared/store/redis-link.ts';
+import type { Reply } from '../../../shared/store/redis/replies.ts';
 import type { ScriptName } from '../../../shared/store/scripts.ts';
 
 /** A Lua script as its header describes it, and as it is. */

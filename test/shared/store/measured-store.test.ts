@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { createMetrics } from '../../../shared/metrics.ts';
 import { MeasuredStore } from '../../../shared/store/measured-store.ts';
-import { MemoryStore } from '../../../shared/store/memory-store.ts';
+import { MemoryStore } from '../../../shared/store/memory/memory-store.ts';
 import { StoreUnavailable, type TicketStore } from '../../../shared/store/store.ts';
-import { describeStore } from './contract.ts';
-import { DEFAULTS } from './harness.ts';
-import { createMemoryHarness } from './memory-harness.ts';
+import { describeStore } from './contract/contract.ts';
+import { DEFAULTS } from './contract/harness.ts';
+import { createMemoryHarness } from './memory/memory-harness.ts';
 import { closeOf, consumeOf, issued, issueOf, mint, noteOf, opened } from './requests.ts';
 
 describeStore('a measured store', async () => {

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { MemoryStore } from '../../../shared/store/memory-store.ts';
+import { MemoryStore } from '../../../shared/store/memory/memory-store.ts';
 import { subjectDigest } from '../../../shared/ticket/ticket.ts';
 import { startRedis } from '../../support/redis/redis.ts';
 import { Model } from './model.ts';
 import { commands, type Real } from './model-commands.ts';
-import { createRedisHarness } from './redis-harness.ts';
+import { createRedisHarness } from './redis/redis-harness.ts';
 
 /** Longer than a sequence of commands takes: nothing lapses or is forgotten but by command. */
 const options = { leaseMs: 1_000_000, retentionMs: 1_000_000_000_000 };

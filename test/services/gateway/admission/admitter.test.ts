@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import type { Decision } from '../../../../services/gateway/admission/admitter.ts';
 import { createGatewayCore } from '../../../../services/gateway/core.ts';
-import { MemoryStore } from '../../../../shared/store/memory-store.ts';
+import { MemoryStore } from '../../../../shared/store/memory/memory-store.ts';
 import { atEnd } from '../../../support/machine/teardown.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { type Environment, settingsOf, storeTicket } from '../../../support/services/in-process.ts';

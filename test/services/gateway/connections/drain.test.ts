@@ -4,7 +4,7 @@ import type { Connection, Wire } from '../../../../services/gateway/connections/
 import { Connections } from '../../../../services/gateway/connections/connections.ts';
 import { drainConnections } from '../../../../services/gateway/connections/drain.ts';
 import { createMetrics } from '../../../../shared/metrics.ts';
-import { MemoryStore } from '../../../../shared/store/memory-store.ts';
+import { MemoryStore } from '../../../../shared/store/memory/memory-store.ts';
 import { until } from '../../../support/machine/wait.ts';
 
 interface Told {

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { Connections } from '../../../../services/gateway/connections/connections.ts';
 import { createMetrics } from '../../../../shared/metrics.ts';
-import { MemoryStore } from '../../../../shared/store/memory-store.ts';
+import { MemoryStore } from '../../../../shared/store/memory/memory-store.ts';
 import type { LeaseOutcome, LeaseRequest } from '../../../../shared/store/store.ts';
 import { hashSecret } from '../../../../shared/ticket/ticket.ts';
 import { until } from '../../../support/machine/wait.ts';

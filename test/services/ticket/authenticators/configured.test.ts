@@ -7,7 +7,7 @@ import { configuredAuthenticators } from '../../../../services/ticket/authentica
 import { authenticationRules } from '../../../../services/ticket/authenticators/rules.ts';
 import { createLogger } from '../../../../shared/process/log.ts';
 import { loadSettings } from '../../../../shared/settings/load.ts';
-import { MemoryStore } from '../../../../shared/store/memory-store.ts';
+import { MemoryStore } from '../../../../shared/store/memory/memory-store.ts';
 import { bearer, JWT_SECRET } from '../../../support/logins/bearer.ts';
 import { basic, quickHash } from '../../../support/logins/passwords.ts';
 import { runTicketService, settingsOf } from '../../../support/services/in-process.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Rate } from '../../../../services/ticket/limits/rate.ts';
-import { MemoryStore } from '../../../../shared/store/memory-store.ts';
+import { MemoryStore } from '../../../../shared/store/memory/memory-store.ts';
 
 /** Two services that count the same thing in one store. */
 function twoOf(quota = 3) {

@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createKeys } from '../../../../shared/store/keys.ts';
-import { MemoryStore } from '../../../../shared/store/memory-store.ts';
+import { MemoryStore } from '../../../../shared/store/memory/memory-store.ts';
 import { subjectDigest } from '../../../../shared/ticket/ticket.ts';
 import { type HttpReply, type HttpRequestOptions, httpRequest } from '../../../support/http/http-request.ts';
 import { bearer } from '../../../support/logins/bearer.ts';

@@ -5,7 +5,7 @@ import type { Authenticator } from '../../../../../services/ticket/authenticator
 import type { AuthenticationContext } from '../../../../../services/ticket/authenticators/configured.ts';
 import { createBasicAuthenticator } from '../../../../../services/ticket/authenticators/passwords/basic.ts';
 import { NameThrottle } from '../../../../../services/ticket/authenticators/passwords/name-throttle.ts';
-import { MemoryStore } from '../../../../../shared/store/memory-store.ts';
+import { MemoryStore } from '../../../../../shared/store/memory/memory-store.ts';
 import { basic, quickHash } from '../../../../support/logins/passwords.ts';
 import {
   CHALLENGE,

@@ -1,9 +1,7 @@
-import { timingSafeEqual } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { closeCodes } from '../close-codes.ts';
-import { type RefusalCode, rowOf } from '../refusals.ts';
-import { splitTicketId, subjectDigest } from '../ticket/ticket.ts';
-import { newestFirst, present, type RecordHash, recordOf } from './record.ts';
+import type { RefusalCode } from '../../refusals.ts';
+import { subjectDigest } from '../../ticket/ticket.ts';
+import { newestFirst, present, type Reading, readRecord } from '../record.ts';
 import type {
   Admitted,
   CloseOutcome,
@@ -28,24 +26,24 @@ import type {
   RevokeRequest,
   StoreOptions,
   TicketRecord,
+  TicketState,
   TicketStore,
-} from './store.ts';
+} from '../store.ts';
+import { dropUntil, type KeptRecord, MemoryRecords } from './memory-records.ts';
+import {
+  admitted,
+  markForClosing,
+  noteAttempt,
+  type StoredHash,
+  sameSecret,
+  sessionEnd,
+  spentOutcome,
+  splitAttempt,
+} from './record-hash.ts';
 
 export interface MemoryStoreOptions extends StoreOptions {
   /** The clock, Unix ms; the machine's unless a test says otherwise. */
   readonly now?: () => number;
-}
-
-interface Entry {
-  readonly hash: RecordHash;
-  /** Unix ms. */
-  keepUntil: number;
-}
-
-/** What is kept for one digest, as in one slot of Redis: ids with a moment (Unix ms). */
-interface SubjectSets {
-  readonly pending: Map<string, number>;
-  readonly connections: Map<string, number>;
 }
 
 const SWEEP_EVERY_MS = 10_000;
@@ -59,8 +57,7 @@ export class MemoryStore implements TicketStore {
   readonly #now: () => number;
   readonly #retentionMs: number;
   readonly #leaseMs: number;
-  readonly #records = new Map<string, Entry>();
-  readonly #subjects = new Map<string, SubjectSets>();
+  readonly #records = new MemoryRecords();
   readonly #counts = new Map<string, { readonly count: number; readonly until: number }>();
   readonly #control = new EventEmitter();
   #sweepAt = 0;
@@ -74,16 +71,16 @@ export class MemoryStore implements TicketStore {
   async issue(request: IssueRequest): Promise<IssueOutcome> {
     const now = this.#now();
     this.#sweep(now);
-    const { pending } = this.#setsOf(request.id);
+    const { pending } = this.#records.setsOf(request.id);
     dropUntil(pending, now);
     if (pending.size >= request.maxPending) {
       return { code: 'pending_limit', retryAfterMs: Math.min(...pending.values()) - now };
     }
-    if (this.#find(request.id, now) !== undefined) return { code: 'id_taken' };
+    if (this.#records.find(request.id, now) !== undefined) return { code: 'id_taken' };
 
     const sessionExpiresAt = sessionEnd(now, request);
     const expiresAt = Math.min(now + request.ttlMs, sessionExpiresAt);
-    const hash: RecordHash = {
+    const hash: StoredHash = {
       state: 'issued',
       issued_at: String(now),
       expires_at: String(expiresAt),
@@ -99,21 +96,22 @@ export class MemoryStore implements TicketStore {
         claims: request.claims,
       }),
     };
-    this.#records.set(request.id, { hash, keepUntil: expiresAt + this.#retentionMs });
+    this.#records.put(request.id, { hash, keepUntil: expiresAt + this.#retentionMs });
     pending.set(request.id, expiresAt);
     return { code: 'issued', issuedAt: now, expiresAt, sessionExpiresAt };
   }
 
   async consume(request: ConsumeRequest): Promise<ConsumeOutcome> {
     const now = this.#now();
-    const entry = this.#find(request.id, now);
-    if (entry === undefined || !sameSecret(entry.hash, request.secretSha256)) return { code: 'ticket_unknown' };
-    const { hash } = entry;
-    const subject = hash.subject ?? '';
+    const kept = this.#records.find(request.id, now);
+    if (kept === undefined || !sameSecret(kept.hash, request.secretSha256)) return { code: 'ticket_unknown' };
+    const { hash } = kept;
+    const { subject } = hash;
 
     const decided = splitAttempt(hash);
     if (decided?.attemptId === request.attemptId) {
-      return decided.outcome === 'admitted' ? admitted(hash, []) : { code: decided.outcome as ConsumeRefusal, subject }; // refuse writes others here, of an attempt that asks no more
+      if (decided.outcome === 'admitted') return admitted(hash, []);
+      return { code: decided.outcome as RefusalCode, subject }; // only #spend and refuse write it
     }
 
     const spent = spentOutcome(hash);
@@ -128,73 +126,74 @@ export class MemoryStore implements TicketStore {
       return { code: refusal, subject };
     }
 
-    const replaced = this.#makeRoom(request);
+    const replaced = this.#makeRoom(request, now);
+    dropUntil(this.#records.setsOf(request.id).connections, now);
     this.#spend(hash, request, now, 'open', 'admitted');
     Object.assign(hash, { gateway: request.gatewayId, opened_at: String(now) });
-    this.#hold(request.id, entry, now);
+    this.#hold(request.id, kept, now);
     return admitted(hash, replaced);
   }
 
   async note(request: NoteRequest): Promise<NoteOutcome> {
     const now = this.#now();
-    const entry = this.#find(request.id, now);
-    if (entry === undefined || !sameSecret(entry.hash, request.secretSha256)) return { code: 'ticket_unknown' };
-    noteAttempt(entry.hash, now, request.outcome, request);
-    return { code: 'noted', subject: entry.hash.subject ?? '' };
+    const kept = this.#records.find(request.id, now);
+    if (kept === undefined || !sameSecret(kept.hash, request.secretSha256)) return { code: 'ticket_unknown' };
+    noteAttempt(kept.hash, now, request.outcome, request);
+    return { code: 'noted', subject: kept.hash.subject };
   }
 
   async refuse({ id, attemptId, outcome, status }: RefuseRequest): Promise<RefuseOutcome> {
     const now = this.#now();
-    const entry = this.#find(id, now);
-    const decided = entry && splitAttempt(entry.hash);
-    if (entry === undefined || decided?.attemptId !== attemptId || decided.outcome !== 'admitted') {
+    const kept = this.#records.find(id, now);
+    const decided = kept && splitAttempt(kept.hash);
+    if (kept === undefined || decided?.attemptId !== attemptId || decided.outcome !== 'admitted') {
       return { code: 'not_held' };
     }
-    const { hash } = entry;
+    const { hash } = kept;
     if (hash.closed_at !== undefined) return { code: 'not_held' };
 
-    this.#setsOf(id).connections.delete(id);
+    this.#records.setsOf(id).connections.delete(id);
     if (hash.state === 'open') hash.state = 'refused';
     hash.attempt = `${attemptId}:${outcome}`;
     hash.last_attempt_outcome = outcome;
     hash.last_attempt_status = String(status);
     delete hash.opened_at;
-    entry.keepUntil = Math.max(now, Number(hash.expires_at)) + this.#retentionMs;
+    kept.keepUntil = Math.max(now, Number(hash.expires_at)) + this.#retentionMs;
     return { code: 'refused' };
   }
 
   async close(request: CloseRequest): Promise<CloseOutcome> {
     const now = this.#now();
-    const entry = this.#find(request.id, now);
-    const decided = entry && splitAttempt(entry.hash);
-    if (entry === undefined || decided?.attemptId !== request.attemptId || decided.outcome !== 'admitted') {
+    const kept = this.#records.find(request.id, now);
+    const decided = kept && splitAttempt(kept.hash);
+    if (kept === undefined || decided?.attemptId !== request.attemptId || decided.outcome !== 'admitted') {
       return { code: 'not_held' };
     }
-    const { hash } = entry;
+    const { hash } = kept;
     if (hash.closed_at !== undefined) return { code: 'already_closed' };
 
-    this.#setsOf(request.id).connections.delete(request.id);
+    this.#records.setsOf(request.id).connections.delete(request.id);
     hash.closed_at = String(now);
     if (hash.state === 'open') {
       hash.state = 'closed';
       hash.close_code = String(request.closeCode);
       if (request.closeReason !== '') hash.close_reason = request.closeReason;
     }
-    entry.keepUntil = Math.max(now, Number(hash.expires_at)) + this.#retentionMs;
+    kept.keepUntil = Math.max(now, Number(hash.expires_at)) + this.#retentionMs;
     return { code: 'closed' };
   }
 
   async revoke({ id, subject }: RevokeRequest): Promise<RevokeOutcome> {
     const now = this.#now();
-    const entry = this.#find(id, now);
-    if (entry === undefined || (subject !== undefined && entry.hash.subject !== subject)) return { code: 'unknown' };
-    const { hash } = entry;
+    const kept = this.#records.find(id, now);
+    if (kept === undefined || (subject !== undefined && kept.hash.subject !== subject)) return { code: 'unknown' };
+    const { hash } = kept;
     const gatewayId = hash.gateway ?? '';
 
     if (hash.state === 'issued' && now < Number(hash.expires_at)) {
       hash.state = 'revoked';
-      this.#setsOf(id).pending.delete(id);
-      entry.keepUntil = Number(hash.expires_at) + this.#retentionMs;
+      this.#records.setsOf(id).pending.delete(id);
+      kept.keepUntil = Number(hash.expires_at) + this.#retentionMs;
       return { code: 'revoked' };
     }
     if (hash.state === 'open') {
@@ -209,7 +208,7 @@ export class MemoryStore implements TicketStore {
 
   async renew(request: RenewRequest): Promise<RenewOutcome> {
     const now = this.#now();
-    const hash = this.#find(request.id, now)?.hash;
+    const hash = this.#records.find(request.id, now)?.hash;
     if (hash === undefined || hash.subject !== request.subject) return { code: 'unknown' };
     if (hash.state !== 'open') return { code: 'not_open' };
     const sessionExpiresAt = sessionEnd(now, request);
@@ -219,14 +218,14 @@ export class MemoryStore implements TicketStore {
 
   async lease(request: LeaseRequest): Promise<LeaseOutcome> {
     const now = this.#now();
-    const entry = this.#find(request.id, now);
-    if (entry === undefined || entry.hash.state === 'issued') {
+    const kept = this.#records.find(request.id, now);
+    if (kept === undefined || kept.hash.state === 'issued') {
       const openedAt = String(request.openedAt);
-      const hash: RecordHash = {
+      const hash: StoredHash = {
         issued_at: openedAt,
         expires_at: openedAt,
         attempts: '1',
-        ...entry?.hash,
+        ...kept?.hash,
         state: 'open',
         attempt: `${request.attemptId}:admitted`,
         subject: request.subject,
@@ -234,33 +233,33 @@ export class MemoryStore implements TicketStore {
         opened_at: openedAt,
         session_expires_at: String(request.sessionExpiresAt),
       };
-      const restored = { hash, keepUntil: entry?.keepUntil ?? 0 };
-      this.#records.set(request.id, restored);
-      this.#setsOf(request.id).pending.delete(request.id);
+      const restored = { hash, keepUntil: kept?.keepUntil ?? 0 };
+      this.#records.put(request.id, restored);
+      this.#records.setsOf(request.id).pending.delete(request.id);
       this.#hold(request.id, restored, now);
       return { code: 'restored' };
     }
-    const { hash } = entry;
+    const { hash } = kept;
     const decided = splitAttempt(hash); // none where the ticket was revoked unspent
     if (decided !== undefined && decided.attemptId !== request.attemptId) return { code: 'ended', reason: 'replaced' };
     if (hash.state !== 'open') {
       return { code: 'ended', reason: hash.close_reason === 'replaced' ? 'replaced' : 'revoked' };
     }
-    this.#hold(request.id, entry, now);
+    this.#hold(request.id, kept, now);
     return { code: 'held', sessionExpiresAt: Number(hash.session_expires_at) };
   }
 
   async read(id: string): Promise<TicketRecord | null> {
-    const now = this.#now();
-    const entry = this.#find(id, now);
-    if (entry === undefined) return null;
-    return recordOf(id, entry.hash, now, this.#setsOf(id).connections.get(id) ?? 0);
+    return this.#reading(id)?.record ?? null;
   }
 
   async list(subject: string): Promise<TicketRecord[]> {
-    const { pending, connections } = this.#setsOf(subjectDigest(subject));
+    const { pending, connections } = this.#records.setsOf(subjectDigest(subject));
     const ids = [...pending.keys(), ...connections.keys()];
-    return newestFirst(await Promise.all(ids.map((id) => this.read(id))), subject);
+    return newestFirst(
+      ids.map((id) => this.#reading(id)),
+      subject,
+    );
   }
 
   async count({ kind, key, windowMs, add }: CountRequest): Promise<CountOutcome> {
@@ -290,24 +289,14 @@ export class MemoryStore implements TicketStore {
     this.#control.removeAllListeners();
   }
 
-  #find(id: string, now: number): Entry | undefined {
-    const entry = this.#records.get(id);
-    if (entry === undefined || now < entry.keepUntil) return entry;
-    this.#records.delete(id);
-    return undefined;
+  #reading(id: string): Reading | null {
+    const now = this.#now();
+    const kept = this.#records.find(id, now);
+    if (kept === undefined) return null;
+    return readRecord(id, kept.hash, now, this.#records.setsOf(id).connections.get(id) ?? 0);
   }
 
-  #setsOf(id: string): SubjectSets {
-    const { digest } = splitTicketId(id);
-    let sets = this.#subjects.get(digest);
-    if (sets === undefined) {
-      sets = { pending: new Map(), connections: new Map() };
-      this.#subjects.set(digest, sets);
-    }
-    return sets;
-  }
-
-  #refusalOf(hash: RecordHash, request: ConsumeRequest, now: number): ConsumeRefusal | undefined {
+  #refusalOf(hash: StoredHash, request: ConsumeRequest, now: number): ConsumeRefusal | undefined {
     if (now >= Number(hash.expires_at)) return 'ticket_expired';
     if (request.audience !== undefined && hash.audience !== request.audience) return 'audience_refused';
     if (hash.path !== undefined && hash.path !== request.path) return 'path_refused';
@@ -315,126 +304,59 @@ export class MemoryStore implements TicketStore {
     const bound = hash.address !== undefined && hash.address === request.address;
     if (request.bindAddress && !bound) return 'address_refused';
 
-    const { connections } = this.#setsOf(request.id);
-    dropUntil(connections, now);
-    const full = request.maxConnections > 0 && connections.size >= request.maxConnections;
+    const full = request.maxConnections > 0 && this.#held(request.id, now).length >= request.maxConnections;
     return full && request.limitPolicy === 'refuse' ? 'connection_limit' : undefined;
   }
 
-  /** Takes the oldest connections of the subject out until one more fits. */
-  #makeRoom(request: ConsumeRequest): Admitted['replaced'] {
-    const { connections } = this.#setsOf(request.id);
-    if (request.maxConnections === 0) return [];
-    const openedAt = (id: string): number => Number(this.#records.get(id)?.hash.opened_at ?? 0);
-    return [...connections.keys()]
+  /** The open connections of the subject. Those whose lease has lapsed do not count, dropped or not. */
+  #held(id: string, now: number): string[] {
+    const { connections } = this.#records.setsOf(id);
+    return [...connections].filter(([, deadline]) => deadline > now).map(([held]) => held);
+  }
+
+  /** Ends the oldest connections of the subject until one more fits. */
+  #makeRoom({ id, maxConnections }: ConsumeRequest, now: number): Admitted['replaced'] {
+    if (maxConnections === 0) return [];
+    const held = this.#held(id, now);
+    const openedAt = (open: string): number => Number(this.#records.find(open, now)?.hash.opened_at ?? 0);
+    return held
       .sort((a, b) => openedAt(a) - openedAt(b) || (a < b ? -1 : 1))
-      .slice(0, Math.max(0, connections.size - request.maxConnections + 1))
-      .map((id) => {
-        const hash = this.#records.get(id)?.hash;
+      .slice(0, Math.max(0, held.length - maxConnections + 1))
+      .map((oldest) => {
+        const hash = this.#records.find(oldest, now)?.hash;
+        // One that was revoked keeps its reason; one whose record is lost stays lost.
         if (hash?.state === 'open') markForClosing(hash, 'replaced');
-        connections.delete(id);
-        return { id, gatewayId: hash?.gateway ?? '' };
+        this.#records.setsOf(id).connections.delete(oldest);
+        return { id: oldest, gatewayId: hash?.gateway ?? '' };
       });
   }
 
   #spend(
-    hash: RecordHash,
+    hash: StoredHash,
     request: ConsumeRequest,
     now: number,
-    state: string,
+    state: TicketState,
     outcome: 'admitted' | RefusalCode,
   ): void {
     Object.assign(hash, { state, attempt: `${request.attemptId}:${outcome}` });
-    this.#setsOf(request.id).pending.delete(request.id);
+    this.#records.setsOf(request.id).pending.delete(request.id);
     noteAttempt(hash, now, outcome, request);
   }
 
-  #hold(id: string, entry: Entry, now: number): void {
-    this.#setsOf(id).connections.set(id, now + this.#leaseMs);
-    entry.keepUntil = Math.max(entry.keepUntil, now + this.#leaseMs + this.#retentionMs);
+  #hold(id: string, kept: KeptRecord, now: number): void {
+    this.#records.setsOf(id).connections.set(id, now + this.#leaseMs);
+    kept.keepUntil = Math.max(kept.keepUntil, now + this.#leaseMs + this.#retentionMs);
   }
 
   #sweep(now: number): void {
     if (now < this.#sweepAt) return;
     this.#sweepAt = now + SWEEP_EVERY_MS;
-    for (const id of this.#records.keys()) this.#find(id, now);
+    this.#records.sweep(now);
     for (const [name, { until }] of this.#counts) if (until <= now) this.#counts.delete(name);
-    for (const [digest, { pending, connections }] of this.#subjects) {
-      dropUntil(pending, now);
-      dropUntil(connections, now);
-      if (pending.size + connections.size === 0) this.#subjects.delete(digest);
-    }
   }
 }
 
 /** Event names of its own: a gateway may be called `error`, which an EventEmitter treats in another way. */
 function channelOf(gatewayId: string): string {
   return `control:${gatewayId}`;
-}
-
-function sessionEnd(now: number, request: Pick<IssueRequest, 'maxSessionMs' | 'credentialsExpireAt'>): number {
-  return Math.min(now + request.maxSessionMs, request.credentialsExpireAt ?? Number.POSITIVE_INFINITY);
-}
-
-function dropUntil(set: Map<string, number>, now: number): void {
-  for (const [id, moment] of set) if (moment <= now) set.delete(id);
-}
-
-function sameSecret(hash: RecordHash, secretSha256: string): boolean {
-  if (hash.secret_sha256 === undefined) return false;
-  const stored = Buffer.from(hash.secret_sha256);
-  const presented = Buffer.from(secretSha256);
-  return stored.length === presented.length && timingSafeEqual(stored, presented);
-}
-
-function splitAttempt(hash: RecordHash): { attemptId: string; outcome: string } | undefined {
-  const [attemptId, outcome] = hash.attempt?.split(':') ?? [];
-  return attemptId === undefined || outcome === undefined ? undefined : { attemptId, outcome };
-}
-
-/** The refusal of a ticket that was spent before. */
-function spentOutcome(hash: RecordHash): ConsumeRefusal | undefined {
-  switch (hash.state) {
-    case 'revoked':
-      return 'ticket_revoked';
-    case 'open':
-    case 'closed':
-    case 'refused':
-      return 'ticket_consumed';
-    case 'expired':
-      return 'ticket_expired';
-    default:
-      return undefined;
-  }
-}
-
-function markForClosing(hash: RecordHash, reason: 'revoked' | 'replaced'): void {
-  Object.assign(hash, { state: 'revoked', close_code: String(closeCodes[reason].code), close_reason: reason });
-}
-
-function noteAttempt(
-  hash: RecordHash,
-  now: number,
-  outcome: 'admitted' | RefusalCode,
-  { gatewayId, origin, address }: Pick<NoteRequest, 'gatewayId' | 'origin' | 'address'>,
-): void {
-  hash.attempts = String(Number(hash.attempts) + 1);
-  hash.last_attempt_at = String(now);
-  hash.last_attempt_outcome = outcome;
-  hash.last_attempt_status = String(outcome === 'admitted' ? 101 : rowOf(outcome).status);
-  hash.last_attempt_gateway = gatewayId;
-  delete hash.last_attempt_origin;
-  delete hash.last_attempt_address;
-  Object.assign(hash, present({ last_attempt_origin: origin, last_attempt_address: address }));
-}
-
-function admitted(hash: RecordHash, replaced: Admitted['replaced']): Admitted {
-  return {
-    code: 'admitted',
-    subject: hash.subject ?? '',
-    ...present({ audience: hash.audience, claims: hash.claims }),
-    openedAt: Number(hash.opened_at),
-    sessionExpiresAt: Number(hash.session_expires_at),
-    replaced,
-  };
 }

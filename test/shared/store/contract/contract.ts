@@ -1,15 +1,15 @@
 import { beforeAll, describe } from 'vitest';
-import { bindingContract } from './contract-binding.ts';
-import { consumeContract } from './contract-consume.ts';
-import { controlContract } from './contract-control.ts';
-import { countContract } from './contract-count.ts';
-import { endingContract } from './contract-ending.ts';
-import { issueContract } from './contract-issue.ts';
-import { leaseContract } from './contract-lease.ts';
-import { limitContract } from './contract-limit.ts';
-import { listContract } from './contract-list.ts';
-import { refuseContract } from './contract-refuse.ts';
+import { bindingContract } from './binding.ts';
+import { consumeContract } from './consume.ts';
+import { controlContract } from './control.ts';
+import { countContract } from './count.ts';
+import { endingContract } from './ending.ts';
 import type { Harness } from './harness.ts';
+import { issueContract } from './issue.ts';
+import { leaseContract } from './lease.ts';
+import { limitContract } from './limit.ts';
+import { listContract } from './list.ts';
+import { refuseContract } from './refuse.ts';
 
 /** What every store has to do, whatever it keeps its records in. */
 export function describeStore(name: string, createHarness: () => Promise<Harness>): void {

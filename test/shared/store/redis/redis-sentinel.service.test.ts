@@ -1,12 +1,12 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { createKeys } from '../../../shared/store/keys.ts';
-import { RedisLink } from '../../../shared/store/redis-link.ts';
-import { RedisStore } from '../../../shared/store/redis-store.ts';
-import type { GatewayCommand } from '../../../shared/store/store.ts';
-import { until } from '../../support/machine/wait.ts';
-import { type RedisSentinel, startSentinel } from '../../support/redis/redis.ts';
-import { DEFAULTS } from './harness.ts';
-import { consumeOf, issued, mint, opened } from './requests.ts';
+import { createKeys } from '../../../../shared/store/keys.ts';
+import { RedisLink } from '../../../../shared/store/redis/redis-link.ts';
+import { RedisStore } from '../../../../shared/store/redis/redis-store.ts';
+import type { GatewayCommand } from '../../../../shared/store/store.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { type RedisSentinel, startSentinel } from '../../../support/redis/redis.ts';
+import { DEFAULTS } from '../contract/harness.ts';
+import { consumeOf, issued, mint, opened } from '../requests.ts';
 
 const PREFIX = 'oncegate:';
 const FAILOVER = { timeoutMs: 15_000 };

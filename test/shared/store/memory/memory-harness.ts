@@ -1,5 +1,5 @@
-import { MemoryStore } from '../../../shared/store/memory-store.ts';
-import { DEFAULTS, type Harness } from './harness.ts';
+import { MemoryStore } from '../../../../shared/store/memory/memory-store.ts';
+import { DEFAULTS, type Harness } from '../contract/harness.ts';
 
 /** In-memory stores with a clock that only the test moves. */
 export function createMemoryHarness(): Harness {

@@ -1,13 +1,15 @@
 import type { Redis } from 'ioredis';
 import { onTestFinished } from 'vitest';
-import { createKeys, type Keys } from '../../../shared/store/keys.ts';
-import { type RedisAddress, RedisLink, type RedisLinkOptions, type Reply } from '../../../shared/store/redis-link.ts';
-import { RedisStore } from '../../../shared/store/redis-store.ts';
-import type { ScriptName } from '../../../shared/store/scripts.ts';
-import type { StoreOptions } from '../../../shared/store/store.ts';
-import { until } from '../../support/machine/wait.ts';
-import { DEFAULTS, type Harness } from './harness.ts';
-import { outcomeOf } from './lua-header.ts';
+import { createKeys, type Keys } from '../../../../shared/store/keys.ts';
+import type { RedisAddress } from '../../../../shared/store/redis/redis-client.ts';
+import { RedisLink, type RedisLinkOptions } from '../../../../shared/store/redis/redis-link.ts';
+import { RedisStore } from '../../../../shared/store/redis/redis-store.ts';
+import type { Reply } from '../../../../shared/store/redis/replies.ts';
+import type { ScriptName } from '../../../../shared/store/scripts.ts';
+import type { StoreOptions } from '../../../../shared/store/store.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { DEFAULTS, type Harness } from '../contract/harness.ts';
+import { outcomeOf } from '../lua-header.ts';
 
 /** Long enough that only a store that is gone is ever too slow. */
 const PATIENT_MS = 10_000;

@@ -1,24 +1,9 @@
-import type { Socket } from 'node:net';
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { Redis } from 'ioredis';
+import { type ScriptName, scriptNames, scriptSource } from '../scripts.ts';
+import { StoreUnavailable } from '../store.ts';
 import { type Departure, GatheredWrites } from './gathered-writes.ts';
-import { type ScriptName, scriptNames, scriptSource } from './scripts.ts';
-import { StoreUnavailable } from './store.ts';
-
-/** Where Redis is: a single server, a Sentinel group or a Cluster. */
-export type RedisAddress =
-  | { readonly kind: 'single'; readonly url: string }
-  | {
-      readonly kind: 'sentinel';
-      readonly sentinels: readonly HostPort[];
-      readonly name: string;
-      readonly url?: string | undefined;
-    }
-  | { readonly kind: 'cluster'; readonly nodes: readonly HostPort[]; readonly url?: string | undefined };
-
-export interface HostPort {
-  readonly host: string;
-  readonly port: number;
-}
+import { createClient, type RedisAddress, type RedisClient, streamsOf } from './redis-client.ts';
+import type { Reply } from './replies.ts';
 
 export interface RedisLinkOptions {
   readonly address: RedisAddress;
@@ -33,16 +18,10 @@ export interface RedisLinkOptions {
   readonly onError?: (message: string) => void;
 }
 
-type Client = Redis | Cluster;
-/** A reply as ioredis hands it over. */
-export type Reply = string | number | null | Reply[];
 type RunScript = (keyCount: number, ...keysAndArguments: Array<string | number>) => Promise<Reply>;
 
-const RECONNECT_MAX_MS = 500;
 const ERROR_EVERY_MS = 1_000;
 const PULSE_EVERY_MS = 1_000;
-/** A connection that has not answered for this long is given up: a dead network sends no FIN. */
-const SILENCE_MAX_MS = 5_000;
 
 /**
  * ioredis, set up to fail closed and fast.
@@ -54,7 +33,7 @@ const SILENCE_MAX_MS = 5_000;
  *   Redis answers in order, so that answer is the moment at which it has caught up.
  */
 export class RedisLink {
-  readonly #client: Client;
+  readonly #client: RedisClient;
   readonly #timeoutMs: number;
   readonly #onChange: (available: boolean, reason: string) => void;
   readonly #onError: (message: string) => void;
@@ -96,7 +75,7 @@ export class RedisLink {
   }
 
   /** Runs one operation within the time allowed. */
-  async run<T>(operation: (client: Client) => Promise<T>): Promise<T> {
+  async run<T>(operation: (client: RedisClient) => Promise<T>): Promise<T> {
     if (!this.ready) throw new StoreUnavailable(`Redis is away: ${this.#lastError || 'not connected yet'}`);
     try {
       const departure = this.#writes.gather(performance.now());
@@ -201,47 +180,6 @@ export class RedisLink {
   }
 }
 
-function createClient(address: RedisAddress): Client {
-  const options = {
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: reconnectDelay,
-    connectTimeout: SILENCE_MAX_MS,
-    // Counts the handshake of a new connection too, which `connectTimeout` does not.
-    socketTimeout: SILENCE_MAX_MS,
-    // READONLY: this is no longer the primary. The command was not executed, and is not sent again.
-    reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 1 : false),
-  } satisfies RedisOptions;
-  switch (address.kind) {
-    case 'single':
-      return new Redis(address.url, options);
-    case 'sentinel':
-      return new Redis({
-        ...options,
-        ...credentialsOf(address.url),
-        sentinels: [...address.sentinels],
-        name: address.name,
-        sentinelRetryStrategy: reconnectDelay,
-      });
-    case 'cluster': {
-      const { enableOfflineQueue, retryStrategy, ...redisOptions } = options; // for a Cluster these stand one level up
-      return new Cluster([...address.nodes], {
-        enableOfflineQueue,
-        clusterRetryStrategy: retryStrategy,
-        redisOptions: { ...redisOptions, ...credentialsOf(address.url) },
-      });
-    }
-    default:
-      return address satisfies never;
-  }
-}
-
-/** The connections on which commands are written now. */
-function streamsOf(client: Client): Socket[] {
-  const clients = client instanceof Redis ? [client] : client.nodes('master');
-  return clients.map(({ stream }) => stream).filter((stream) => stream !== undefined);
-}
-
 /**
  * All of an error that may go on. The error of ioredis carries the arguments of the command, and Redis
  * repeats those of a command that it does not know, in its message.
@@ -251,23 +189,8 @@ function messageOf(error: unknown): string {
   return message.replace(/,? with args beginning with.*$/s, '');
 }
 
-function reconnectDelay(times: number): number {
-  return Math.min(25 * 2 ** Math.min(times, 10), RECONNECT_MAX_MS);
-}
-
-/** With Sentinel and Cluster, `REDIS_URL` gives only user, password and TLS. */
-function credentialsOf(url: string | undefined): Pick<RedisOptions, 'username' | 'password' | 'tls'> {
-  if (url === undefined) return {};
-  const { protocol, username, password } = new URL(url);
-  return {
-    ...(username !== '' && { username: decodeURIComponent(username) }),
-    ...(password !== '' && { password: decodeURIComponent(password) }),
-    ...(protocol === 'rediss:' && { tls: {} }),
-  };
-}
-
 /** Scripts are sent in full once for each connection, by their SHA-1 after that. */
-function defineScripts(client: Client): Record<ScriptName, RunScript> {
+function defineScripts(client: RedisClient): Record<ScriptName, RunScript> {
   const commands = client as unknown as Record<ScriptName, RunScript>; // defineCommand adds methods that no type knows
   const scripts: Partial<Record<ScriptName, RunScript>> = {};
   for (const name of scriptNames) {

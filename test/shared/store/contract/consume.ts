@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { ConsumeRequest, IssueRequest, TicketStore } from '../../../shared/store/store.ts';
+import type { ConsumeRequest, IssueRequest, TicketStore } from '../../../../shared/store/store.ts';
+import { closeOf, consumeOf, issued, type Minted, mint, noteOf, opened, WRONG_SECRET } from '../requests.ts';
 import type { Harness } from './harness.ts';
-import { closeOf, consumeOf, issued, type Minted, mint, noteOf, opened, WRONG_SECRET } from './requests.ts';
 
 export function consumeContract(harness: () => Harness): void {
   describe('consume', () => {

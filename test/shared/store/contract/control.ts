@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { GatewayCommand } from '../../../shared/store/store.ts';
-import { until } from '../../support/machine/wait.ts';
+import type { GatewayCommand } from '../../../../shared/store/store.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { mint } from '../requests.ts';
 import type { Harness } from './harness.ts';
-import { mint } from './requests.ts';
 
 export function controlContract(harness: () => Harness): void {
   describe('the control channel', () => {

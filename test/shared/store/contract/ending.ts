@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { closeOf, consumeOf, issued, issueOf, mint, noteOf, opened } from '../requests.ts';
 import type { Harness } from './harness.ts';
-import { closeOf, consumeOf, issued, issueOf, mint, noteOf, opened } from './requests.ts';
 
 /** How tickets and connections end, and how long their records are kept after that. */
 export function endingContract(harness: () => Harness): void {

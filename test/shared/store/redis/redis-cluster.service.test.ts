@@ -1,13 +1,13 @@
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
-import { RedisLink } from '../../../shared/store/redis-link.ts';
-import { RedisStore } from '../../../shared/store/redis-store.ts';
-import { StoreUnavailable } from '../../../shared/store/store.ts';
-import { until } from '../../support/machine/wait.ts';
-import { type RedisCluster, startCluster } from '../../support/redis/redis.ts';
-import { describeStore } from './contract.ts';
-import { DEFAULTS } from './harness.ts';
+import { RedisLink } from '../../../../shared/store/redis/redis-link.ts';
+import { RedisStore } from '../../../../shared/store/redis/redis-store.ts';
+import { StoreUnavailable } from '../../../../shared/store/store.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { type RedisCluster, startCluster } from '../../../support/redis/redis.ts';
+import { describeStore } from '../contract/contract.ts';
+import { DEFAULTS } from '../contract/harness.ts';
+import { issued, issueOf, mint } from '../requests.ts';
 import { createRedisHarness, type RedisHarness } from './redis-harness.ts';
-import { issued, issueOf, mint } from './requests.ts';
 
 let cluster: RedisCluster;
 let harness: RedisHarness;

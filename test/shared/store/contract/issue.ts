@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { closeOf, consumeOf, issued, issueOf, mint, opened, WRONG_SECRET } from '../requests.ts';
 import type { Harness } from './harness.ts';
-import { closeOf, consumeOf, issued, issueOf, mint, opened, WRONG_SECRET } from './requests.ts';
 
 export function issueContract(harness: () => Harness): void {
   describe('issue', () => {

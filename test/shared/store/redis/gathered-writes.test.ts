@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { GatheredWrites } from '../../../shared/store/gathered-writes.ts';
+import { GatheredWrites } from '../../../../shared/store/redis/gathered-writes.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -1,12 +1,12 @@
 import { inspect } from 'node:util';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { RedisLink } from '../../../shared/store/redis-link.ts';
-import { RedisStore } from '../../../shared/store/redis-store.ts';
-import { StoreUnavailable } from '../../../shared/store/store.ts';
-import { until } from '../../support/machine/wait.ts';
-import { startTcpProxy } from '../../support/proxies/tcp-proxy.ts';
-import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
-import { consumeOf, issued, issueOf, mint, opened } from './requests.ts';
+import { RedisLink } from '../../../../shared/store/redis/redis-link.ts';
+import { RedisStore } from '../../../../shared/store/redis/redis-store.ts';
+import { StoreUnavailable } from '../../../../shared/store/store.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { startTcpProxy } from '../../../support/proxies/tcp-proxy.ts';
+import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { consumeOf, issued, issueOf, mint, opened } from '../requests.ts';
 
 /** Long enough that only a Redis that does not answer is ever too slow. */
 const PATIENT_MS = 5_000;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { subjectDigest } from '../../../shared/ticket/ticket.ts';
+import { subjectDigest } from '../../../../shared/ticket/ticket.ts';
+import { closeOf, consumeOf, issued, issueOf, mint, opened } from '../requests.ts';
 import type { Harness } from './harness.ts';
-import { closeOf, consumeOf, issued, issueOf, mint, opened } from './requests.ts';
 
 export function listContract(harness: () => Harness): void {
   describe('read', () => {

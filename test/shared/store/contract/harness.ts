@@ -1,4 +1,4 @@
-import type { StoreOptions, TicketStore } from '../../../shared/store/store.ts';
+import type { StoreOptions, TicketStore } from '../../../../shared/store/store.ts';
 
 /** What the contract suite needs of a kind of store, besides the store itself. */
 export interface Harness {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { closeOf, consumeOf, issued, mint, opened } from '../requests.ts';
 import type { Harness } from './harness.ts';
-import { closeOf, consumeOf, issued, mint, opened } from './requests.ts';
 
 export function leaseContract(harness: () => Harness): void {
   const refuseAtOne = { maxConnections: 1, limitPolicy: 'refuse' } as const;

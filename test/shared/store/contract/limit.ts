@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { ConsumeRequest, TicketStore } from '../../../shared/store/store.ts';
+import type { ConsumeRequest, TicketStore } from '../../../../shared/store/store.ts';
+import { closeOf, consumeOf, issued, mint, type Opened, opened } from '../requests.ts';
 import type { Harness } from './harness.ts';
-import { closeOf, consumeOf, issued, mint, type Opened, opened } from './requests.ts';
 
 export function limitContract(harness: () => Harness): void {
   const refuseAt = (maxConnections: number): Partial<ConsumeRequest> => ({ maxConnections, limitPolicy: 'refuse' });

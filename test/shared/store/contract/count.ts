@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { CountOutcome, CountRequest, TicketStore } from '../../../shared/store/store.ts';
+import type { CountOutcome, CountRequest, TicketStore } from '../../../../shared/store/store.ts';
 import type { Harness } from './harness.ts';
 
 export function countContract(harness: () => Harness): void {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { ConsumeRequest, IssueRequest, TicketStore } from '../../../shared/store/store.ts';
+import type { ConsumeRequest, IssueRequest, TicketStore } from '../../../../shared/store/store.ts';
+import { closeOf, consumeOf, issued, type Minted, opened, WRONG_SECRET } from '../requests.ts';
 import type { Harness } from './harness.ts';
-import { closeOf, consumeOf, issued, type Minted, opened, WRONG_SECRET } from './requests.ts';
 
 /** What consume may hold against an unspent ticket, in the order of the contract, with a way to provoke it. */
 const objections = [

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { closeOf, consumeOf, issued, type Opened, opened } from '../requests.ts';
 import type { Harness } from './harness.ts';
-import { closeOf, consumeOf, issued, type Opened, opened } from './requests.ts';
 
 const refuseOf = ({ id, attemptId }: Opened) => ({ id, attemptId, outcome: 'upstream_refused', status: 403 }) as const;
 

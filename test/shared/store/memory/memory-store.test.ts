@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { MemoryStore } from '../../../shared/store/memory-store.ts';
-import { describeStore } from './contract.ts';
-import { DEFAULTS } from './harness.ts';
+import { MemoryStore } from '../../../../shared/store/memory/memory-store.ts';
+import { describeStore } from '../contract/contract.ts';
+import { DEFAULTS } from '../contract/harness.ts';
+import { consumeOf, issued, opened } from '../requests.ts';
 import { createMemoryHarness } from './memory-harness.ts';
-import { consumeOf, issued, opened } from './requests.ts';
 
 describeStore('the in-memory store', async () => createMemoryHarness());
 

@@ -1,15 +1,15 @@
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { recordFields } from '../../../shared/store/record.ts';
-import { RedisLink } from '../../../shared/store/redis-link.ts';
-import { ANNOUNCEMENT_MS, RedisStore } from '../../../shared/store/redis-store.ts';
-import { scriptNames } from '../../../shared/store/scripts.ts';
-import { until } from '../../support/machine/wait.ts';
-import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
-import { describeStore } from './contract.ts';
-import { parseScript } from './lua-header.ts';
+import { recordFields } from '../../../../shared/store/record.ts';
+import { RedisLink } from '../../../../shared/store/redis/redis-link.ts';
+import { ANNOUNCEMENT_MS, RedisStore } from '../../../../shared/store/redis/redis-store.ts';
+import { scriptNames } from '../../../../shared/store/scripts.ts';
+import { until } from '../../../support/machine/wait.ts';
+import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { describeStore } from '../contract/contract.ts';
+import { parseScript } from '../lua-header.ts';
+import { closeOf, consumeOf, issued, issueOf, mint, noteOf, opened } from '../requests.ts';
 import { createRedisHarness, type RedisHarness } from './redis-harness.ts';
-import { closeOf, consumeOf, issued, issueOf, mint, noteOf, opened } from './requests.ts';
 
 let redis: RedisServer;
 let harness: RedisHarness;

@@ -1,14 +1,12 @@
-import { ABNORMAL_CLOSURE, type RecordedReason } from '../close-codes.ts';
-import { subjectDigest } from '../ticket/ticket.ts';
-import { parseCommand } from './command.ts';
-import { createKeys, type Keys } from './keys.ts';
-import { newestFirst, present, type RecordHash, recordOf } from './record.ts';
-import type { RedisLink, Reply } from './redis-link.ts';
+import { ABNORMAL_CLOSURE, type RecordedReason } from '../../close-codes.ts';
+import { subjectDigest } from '../../ticket/ticket.ts';
+import { parseCommand } from '../command.ts';
+import { createKeys, type Keys } from '../keys.ts';
+import { newestFirst, present, type Reading, type RecordHash, readRecord } from '../record.ts';
 import {
   type CloseOutcome,
   type CloseRequest,
   type ConsumeOutcome,
-  type ConsumeRefusal,
   type ConsumeRequest,
   type CountOutcome,
   type CountRequest,
@@ -30,7 +28,21 @@ import {
   StoreUnavailable,
   type TicketRecord,
   type TicketStore,
-} from './store.ts';
+} from '../store.ts';
+import type { RedisLink } from './redis-link.ts';
+import {
+  closeOutcome,
+  consumeOutcome,
+  countOutcome,
+  issueOutcome,
+  leaseOutcome,
+  noteOutcome,
+  type Reply,
+  refuseOutcome,
+  renewOutcome,
+  revokeOutcome,
+  storedRecord,
+} from './replies.ts';
 
 /** How long a gateway's announcement lives. */
 export const ANNOUNCEMENT_MS = 30_000;
@@ -38,14 +50,17 @@ export const ANNOUNCEMENT_MS = 30_000;
 /** The most records that a list reads. */
 const LIST_MAX = 1_000;
 
+/** What the store needs of a link. */
+type Link = Pick<RedisLink, 'ready' | 'script' | 'run' | 'sendOff' | 'subscribe' | 'end'>;
+
 export interface RedisStoreOptions extends StoreOptions {
-  readonly link: RedisLink;
+  readonly link: Link;
   readonly keyPrefix: string;
 }
 
 /** The store of a fleet: one script for each operation, one round trip for each call. */
 export class RedisStore implements TicketStore {
-  readonly #link: RedisLink;
+  readonly #link: Link;
   readonly #keys: Keys;
   readonly #retentionMs: number;
   readonly #leaseMs: number;
@@ -87,28 +102,22 @@ export class RedisStore implements TicketStore {
         ...Object.entries(fields).flat(),
       ],
     );
-    const [code, ...rest] = listOf(reply);
-    switch (code) {
-      case 'issued':
-        return { code, issuedAt: Number(rest[0]), expiresAt: Number(rest[1]), sessionExpiresAt: Number(rest[2]) };
-      case 'pending_limit':
-        return { code, retryAfterMs: Number(rest[0]) };
-      default:
-        return { code: 'id_taken' };
-    }
+    return issueOutcome(reply);
   }
 
   async consume(request: ConsumeRequest): Promise<ConsumeOutcome> {
-    let replaceable: string[] = [];
+    let replaceable: readonly string[] = [];
     try {
       for (;;) {
-        const reply = listOf(await this.#sendConsume(request, replaceable));
-        if (reply[0] !== 'replace') return consumeOutcome(reply);
+        const outcome = consumeOutcome(await this.#sendConsume(request, replaceable));
+        if (outcome.code !== 'replace') return outcome;
         // The oldest connections can be told only from their records, and scripts declare all keys.
-        replaceable = listOf(reply[1]).map(String);
+        replaceable = outcome.ids;
       }
     } catch (error) {
-      if (error instanceof StoreUnavailable && error.mayHaveRun) this.#undo(request);
+      // It may have opened the connection, or may still do so.
+      if (!(error instanceof StoreUnavailable)) this.#undo(request, 'gateway_fault');
+      else if (error.mayHaveRun) this.#undo(request, 'store_unavailable');
       throw error;
     }
   }
@@ -119,19 +128,16 @@ export class RedisStore implements TicketStore {
       [this.#keys.ticket(request.id)],
       [request.secretSha256, request.outcome, request.gatewayId, request.origin ?? '', request.address ?? ''],
     );
-    const [code, subject] = listOf(reply);
-    return code === 'noted' ? { code, subject: String(subject) } : { code: 'ticket_unknown' };
+    return noteOutcome(reply);
   }
 
   async refuse({ id, attemptId, outcome, status }: RefuseRequest): Promise<RefuseOutcome> {
     const values = [id, attemptId, outcome, status, this.#retentionMs];
-    const [code] = listOf(await this.#link.script('refuse', this.#closeKeys(id), values));
-    return { code: code as RefuseOutcome['code'] }; // the returns of refuse.lua
+    return refuseOutcome(await this.#link.script('refuse', this.#closeKeys(id), values));
   }
 
   async close(request: CloseRequest): Promise<CloseOutcome> {
-    const [code] = listOf(await this.#link.script('close', this.#closeKeys(request.id), this.#closeValues(request)));
-    return { code: code as CloseOutcome['code'] }; // the returns of close.lua
+    return closeOutcome(await this.#link.script('close', this.#closeKeys(request.id), this.#closeValues(request)));
   }
 
   async revoke(request: RevokeRequest): Promise<RevokeOutcome> {
@@ -141,9 +147,7 @@ export class RedisStore implements TicketStore {
       [this.#keys.ticket(id), this.#keys.pending(id)],
       [id, request.subject ?? '', this.#retentionMs],
     );
-    const [code, gatewayId] = listOf(reply);
-    if (code === 'closing') return { code, gatewayId: String(gatewayId) };
-    return { code: code as 'revoked' | 'ended' | 'unknown' }; // the other returns of revoke.lua
+    return revokeOutcome(reply);
   }
 
   async renew(request: RenewRequest): Promise<RenewOutcome> {
@@ -152,9 +156,7 @@ export class RedisStore implements TicketStore {
       [this.#keys.ticket(request.id)],
       [request.subject, request.maxSessionMs, request.credentialsExpireAt ?? ''],
     );
-    const [code, sessionExpiresAt, gatewayId] = listOf(reply);
-    if (code === 'renewed') return { code, sessionExpiresAt: Number(sessionExpiresAt), gatewayId: String(gatewayId) };
-    return { code: code as 'not_open' | 'unknown' }; // the other returns of renew.lua
+    return renewOutcome(reply);
   }
 
   async lease(request: LeaseRequest): Promise<LeaseOutcome> {
@@ -173,19 +175,11 @@ export class RedisStore implements TicketStore {
         this.#retentionMs,
       ],
     );
-    const [code, detail] = listOf(reply);
-    if (code === 'held') return { code, sessionExpiresAt: Number(detail) };
-    if (code === 'restored') return { code };
-    return { code: 'ended', reason: detail === 'replaced' ? 'replaced' : 'revoked' };
+    return leaseOutcome(reply);
   }
 
   async read(id: string): Promise<TicketRecord | null> {
-    const reply = listOf(await this.#link.script('read', [this.#keys.ticket(id), this.#keys.connections(id)], [id]));
-    const [now, leaseDeadline, ...pairs] = reply;
-    if (pairs.length === 0) return null;
-    const hash: Record<string, string> = {};
-    for (let index = 0; index < pairs.length; index += 2) hash[String(pairs[index])] = String(pairs[index + 1]);
-    return recordOf(id, hash, Number(now), Number(leaseDeadline));
+    return (await this.#reading(id))?.record ?? null;
   }
 
   async list(subject: string): Promise<TicketRecord[]> {
@@ -196,20 +190,22 @@ export class RedisStore implements TicketStore {
         client.zrange(this.#keys.connections(digest), '0', String(LIST_MAX - 1)),
       ]),
     );
-    const records = await Promise.all(ids.flat().map((id) => this.read(id)));
-    return newestFirst(records, subject);
+    const readings = await Promise.all(ids.flat().map((id) => this.#reading(id)));
+    return newestFirst(readings, subject);
   }
 
   async count({ kind, key, windowMs, add }: CountRequest): Promise<CountOutcome> {
-    const reply = await this.#link.script('count', [this.#keys.rate(kind, subjectDigest(key))], [windowMs, add]);
-    const [count, resetMs] = listOf(reply);
-    return { count: Number(count), resetMs: Number(resetMs) };
+    return countOutcome(await this.#link.script('count', [this.#keys.rate(kind, subjectDigest(key))], [windowMs, add]));
   }
 
   async announce({ gatewayId, startedAt, version, connections, draining }: GatewayStatus): Promise<void> {
     const key = this.#keys.gateway(gatewayId);
     const fields = { started: startedAt, version, connections, draining: draining ? 1 : 0 };
-    await this.#link.run((client) => client.multi().hset(key, fields).pexpire(key, ANNOUNCEMENT_MS).exec());
+    await this.#link.run(async (client) => {
+      const replies = await client.multi().hset(key, fields).pexpire(key, ANNOUNCEMENT_MS).exec();
+      // A command that fails within a transaction does not make the whole of it fail.
+      for (const [error] of replies ?? []) if (error !== null) throw error;
+    });
   }
 
   async withdraw(gatewayId: string): Promise<void> {
@@ -231,6 +227,12 @@ export class RedisStore implements TicketStore {
   async end(): Promise<void> {
     for (const subscription of this.#subscriptions) subscription.end();
     this.#link.end();
+  }
+
+  async #reading(id: string): Promise<Reading | null> {
+    const keys = [this.#keys.ticket(id), this.#keys.connections(id)];
+    const stored = storedRecord(await this.#link.script('read', keys, [id]));
+    return stored && readRecord(id, stored.hash, stored.now, stored.leaseDeadline);
   }
 
   #sendConsume(request: ConsumeRequest, replaceable: readonly string[]): Promise<Reply> {
@@ -263,13 +265,8 @@ export class RedisStore implements TicketStore {
   }
 
   /** A consume that timed out may still run: this runs right behind it, and closes what it opened. */
-  #undo({ id, attemptId }: ConsumeRequest): void {
-    const values = this.#closeValues({
-      id,
-      attemptId,
-      closeCode: ABNORMAL_CLOSURE,
-      closeReason: 'store_unavailable' satisfies RecordedReason,
-    });
+  #undo({ id, attemptId }: ConsumeRequest, closeReason: RecordedReason): void {
+    const values = this.#closeValues({ id, attemptId, closeCode: ABNORMAL_CLOSURE, closeReason });
     this.#link.sendOff('close', this.#closeKeys(id), values);
   }
 
@@ -280,28 +277,4 @@ export class RedisStore implements TicketStore {
   #closeValues({ id, attemptId, closeCode, closeReason }: CloseRequest): Array<string | number> {
     return [id, attemptId, closeCode, closeReason, this.#retentionMs];
   }
-}
-
-function consumeOutcome([code, subject, ...rest]: Reply[]): ConsumeOutcome {
-  if (code !== 'admitted') {
-    return {
-      code: code as ConsumeRefusal, // the other returns of consume.lua
-      ...(subject !== undefined && { subject: String(subject) }),
-    };
-  }
-  const [audience, claims, openedAt, sessionExpiresAt, replaced] = rest;
-  const pairs = listOf(replaced).map(String);
-  return {
-    code,
-    subject: String(subject),
-    ...(audience !== '' && { audience: String(audience) }),
-    ...(claims !== '' && { claims: String(claims) }),
-    openedAt: Number(openedAt),
-    sessionExpiresAt: Number(sessionExpiresAt),
-    replaced: pairs.flatMap((id, index) => (index % 2 === 0 ? [{ id, gatewayId: pairs[index + 1] ?? '' }] : [])),
-  };
-}
-
-function listOf(reply: Reply | undefined): Reply[] {
-  return Array.isArray(reply) ? reply : [];
 }

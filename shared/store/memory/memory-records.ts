@@ -1,0 +1,60 @@
+import { splitTicketId } from '../../ticket/ticket.ts';
+import type { StoredHash } from './record-hash.ts';
+
+/** A record, and until when it is kept (Unix ms). */
+export interface KeptRecord {
+  readonly hash: StoredHash;
+  keepUntil: number;
+}
+
+/** The two sets of one digest, as in one slot of Redis: ticket ids, each with a moment (Unix ms). */
+interface SubjectSets {
+  /** Unspent tickets by expiry. */
+  readonly pending: Map<string, number>;
+  /** Open connections by lease deadline. */
+  readonly connections: Map<string, number>;
+}
+
+/** What Redis would keep in keys: the records, and the sets of each subject. */
+export class MemoryRecords {
+  readonly #records = new Map<string, KeptRecord>();
+  readonly #subjects = new Map<string, SubjectSets>();
+
+  /** The record of a ticket, unless it is no longer kept. */
+  find(id: string, now: number): KeptRecord | undefined {
+    const record = this.#records.get(id);
+    if (record === undefined || now < record.keepUntil) return record;
+    this.#records.delete(id);
+    return undefined;
+  }
+
+  put(id: string, record: KeptRecord): void {
+    this.#records.set(id, record);
+  }
+
+  /** @param id a ticket id, or the digest that it begins with */
+  setsOf(id: string): SubjectSets {
+    const { digest } = splitTicketId(id);
+    let sets = this.#subjects.get(digest);
+    if (sets === undefined) {
+      sets = { pending: new Map(), connections: new Map() };
+      this.#subjects.set(digest, sets);
+    }
+    return sets;
+  }
+
+  /** Drops what is no longer kept. */
+  sweep(now: number): void {
+    for (const id of this.#records.keys()) this.find(id, now);
+    for (const [digest, { pending, connections }] of this.#subjects) {
+      dropUntil(pending, now);
+      dropUntil(connections, now);
+      if (pending.size + connections.size === 0) this.#subjects.delete(digest);
+    }
+  }
+}
+
+/** Drops the members of a set whose moment has come. */
+export function dropUntil(set: Map<string, number>, now: number): void {
+  for (const [id, moment] of set) if (moment <= now) set.delete(id);
+}

@@ -1,0 +1,194 @@
+import { isRefusalCode } from '../../refusals.ts';
+import type { RecordHash } from '../record.ts';
+import type { ScriptName } from '../scripts.ts';
+import type {
+  CloseOutcome,
+  ConsumeOutcome,
+  CountOutcome,
+  IssueOutcome,
+  LeaseOutcome,
+  NoteOutcome,
+  RefuseOutcome,
+  RenewOutcome,
+  RevokeOutcome,
+} from '../store.ts';
+
+/** A reply as ioredis hands it over. */
+export type Reply = string | number | null | Reply[];
+
+/** A script answered something that its header does not list. The message does not repeat it: it may hold claims. */
+export class UnknownReply extends Error {
+  override readonly name = 'UnknownReply';
+
+  constructor(script: ScriptName) {
+    super(`Redis answered ${script}.lua with a reply that is not in its header`);
+  }
+}
+
+/** Takes a reply apart, element by element. Whatever is not as expected throws {@link UnknownReply}. */
+class Elements {
+  readonly #script: ScriptName;
+  readonly #elements: readonly Reply[];
+  #at = 0;
+
+  constructor(script: ScriptName, reply: Reply) {
+    this.#script = script;
+    this.#elements = Array.isArray(reply) ? reply : this.unknown();
+  }
+
+  unknown(): never {
+    throw new UnknownReply(this.#script);
+  }
+
+  /** A string that may be empty. */
+  string(): string {
+    const element = this.#elements[this.#at++];
+    return typeof element === 'string' ? element : this.unknown();
+  }
+
+  text(): string {
+    return this.string() || this.unknown();
+  }
+
+  /** A moment or an amount: a whole number that is not negative. */
+  number(): number {
+    const element = this.#elements[this.#at++];
+    return typeof element === 'number' && Number.isSafeInteger(element) && element >= 0 ? element : this.unknown();
+  }
+
+  list(): Elements {
+    return new Elements(this.#script, this.#elements[this.#at++] ?? null);
+  }
+
+  get left(): number {
+    return this.#elements.length - this.#at;
+  }
+
+  /** Hands the outcome on, provided that nothing is left. */
+  whole<T>(outcome: T): T {
+    return this.left === 0 ? outcome : this.unknown();
+  }
+}
+
+/** The code of a reply that is nothing but one of these codes. */
+function bareCode<Code extends string>(script: ScriptName, reply: Reply, codes: readonly Code[]): { code: Code } {
+  const elements = new Elements(script, reply);
+  const text = elements.text();
+  const code = codes.find((candidate) => candidate === text) ?? elements.unknown();
+  return elements.whole({ code });
+}
+
+export function issueOutcome(reply: Reply): IssueOutcome {
+  const elements = new Elements('issue', reply);
+  const code = elements.text();
+  switch (code) {
+    case 'issued':
+      return elements.whole({
+        code,
+        issuedAt: elements.number(),
+        expiresAt: elements.number(),
+        sessionExpiresAt: elements.number(),
+      });
+    case 'pending_limit':
+      return elements.whole({ code, retryAfterMs: elements.number() });
+    case 'id_taken':
+      return elements.whole({ code });
+    default:
+      return elements.unknown();
+  }
+}
+
+/** An outcome, or the ids of the open connections whose records the script needs before it decides. */
+export function consumeOutcome(reply: Reply): ConsumeOutcome | { code: 'replace'; ids: string[] } {
+  const elements = new Elements('consume', reply);
+  const code = elements.text();
+  switch (code) {
+    case 'admitted': {
+      const subject = elements.text();
+      const [audience, claims] = [elements.string(), elements.string()];
+      const [openedAt, sessionExpiresAt] = [elements.number(), elements.number()];
+      const pairs = elements.list();
+      const replaced: Array<{ id: string; gatewayId: string }> = [];
+      // The gateway of a connection whose record is lost is not known: its name is empty.
+      while (pairs.left > 0) replaced.push({ id: pairs.text(), gatewayId: pairs.string() });
+      return elements.whole({
+        code,
+        subject,
+        ...(audience !== '' && { audience }),
+        ...(claims !== '' && { claims }),
+        openedAt,
+        sessionExpiresAt,
+        replaced,
+      });
+    }
+    case 'replace': {
+      const list = elements.list();
+      const ids: string[] = [list.text()];
+      while (list.left > 0) ids.push(list.text());
+      return elements.whole({ code, ids });
+    }
+    case 'ticket_unknown':
+      return elements.whole({ code });
+    default:
+      return isRefusalCode(code) ? elements.whole({ code, subject: elements.text() }) : elements.unknown();
+  }
+}
+
+export function noteOutcome(reply: Reply): NoteOutcome {
+  const elements = new Elements('note', reply);
+  const code = elements.text();
+  if (code === 'noted') return elements.whole({ code, subject: elements.text() });
+  return code === 'ticket_unknown' ? elements.whole({ code }) : elements.unknown();
+}
+
+export function refuseOutcome(reply: Reply): RefuseOutcome {
+  return bareCode('refuse', reply, ['refused', 'not_held']);
+}
+
+export function closeOutcome(reply: Reply): CloseOutcome {
+  return bareCode('close', reply, ['closed', 'already_closed', 'not_held']);
+}
+
+export function revokeOutcome(reply: Reply): RevokeOutcome {
+  const elements = new Elements('revoke', reply);
+  if (elements.text() !== 'closing') return bareCode('revoke', reply, ['revoked', 'ended', 'unknown']);
+  return elements.whole({ code: 'closing', gatewayId: elements.text() });
+}
+
+export function renewOutcome(reply: Reply): RenewOutcome {
+  const elements = new Elements('renew', reply);
+  if (elements.text() !== 'renewed') return bareCode('renew', reply, ['not_open', 'unknown']);
+  return elements.whole({ code: 'renewed', sessionExpiresAt: elements.number(), gatewayId: elements.text() });
+}
+
+export function leaseOutcome(reply: Reply): LeaseOutcome {
+  const elements = new Elements('lease', reply);
+  const code = elements.text();
+  switch (code) {
+    case 'held':
+      return elements.whole({ code, sessionExpiresAt: elements.number() });
+    case 'restored':
+      return elements.whole({ code });
+    case 'ended': {
+      const reason = elements.text();
+      return reason === 'revoked' || reason === 'replaced' ? elements.whole({ code, reason }) : elements.unknown();
+    }
+    default:
+      return elements.unknown();
+  }
+}
+
+/** The fields of a record with what the clock says, or null if no record is kept. */
+export function storedRecord(reply: Reply): { now: number; leaseDeadline: number; hash: RecordHash } | null {
+  const elements = new Elements('read', reply);
+  const [now, leaseDeadline] = [elements.number(), elements.number()];
+  if (elements.left === 0) return null;
+  const hash: Record<string, string> = {};
+  while (elements.left > 0) hash[elements.text()] = elements.string();
+  return { now, leaseDeadline, hash };
+}
+
+export function countOutcome(reply: Reply): CountOutcome {
+  const elements = new Elements('count', reply);
+  return elements.whole({ count: elements.number(), resetMs: elements.number() });
+}
