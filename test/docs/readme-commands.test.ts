@@ -3,11 +3,11 @@ import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { freePort } from '../support/machine/free-port.ts';
+import { isMissing } from '../support/machine/programs.ts';
 import { atEnd } from '../support/machine/teardown.ts';
 import { temporaryDirectory } from '../support/machine/temporary-file.ts';
 import { until } from '../support/machine/wait.ts';
 import { oncegate } from '../support/services/command-line.ts';
-import { isMissing } from '../support/services/fleet.ts';
 import { codeBlocks, readText } from './pages.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
