@@ -11,6 +11,8 @@ import { oncegate } from '../support/services/command-line.ts';
 import { codeBlocks, readText } from './pages.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
+/** Far from what several processes take to start on a busy machine. */
+const LONG_MS = 120_000;
 const PASSWORD = 'a password of the README';
 const LISTENING = ['6379', '8080', '8081', '8082', '8083', '9080', '9081', '9082', '9083'];
 
@@ -33,6 +35,7 @@ async function clone(): Promise<{ folder: string; ports: Map<string, string>; en
     GATEWAY_ADMIN_PORT: ports.get('9081') ?? '',
     GATEWAY_URL: `ws://localhost:${ports.get('8081')}`,
     REDIS_TIMEOUT_MS: '5000',
+    TICKET_TTL_SECONDS: '300',
   };
   return { folder, ports, env };
 }
@@ -100,7 +103,7 @@ describe.skipIf(isMissing('curl'))('the commands of README.md', () => {
     expect(added.stdout).toContain('Added ada in users');
 
     shell(adapted(start, ports), { folder, env });
-    await until(answers(ports.get('9080')), { timeoutMs: 30_000 });
+    await until(answers(ports.get('9080')), { timeoutMs: LONG_MS });
     const [refused = ''] = commandsBelow('Why a handshake was refused');
     const run = shell(adapted(refused, ports), { folder, env });
     expect(await run.exited).toBe(0);
@@ -120,7 +123,7 @@ describe.skipIf(isMissing('curl'))('the commands of README.md', () => {
 
   test.skipIf(isMissing('redis'))(
     'start three gateways, of which the third is reached',
-    { timeout: 60_000 },
+    { timeout: LONG_MS * 2 },
     async () => {
       const { folder, ports, env } = await clone();
       const added = await oncegate(['users', 'add', 'ada', '--file', 'users'], { cwd: folder, input: `${PASSWORD}\n` });
@@ -128,9 +131,14 @@ describe.skipIf(isMissing('curl'))('the commands of README.md', () => {
       const [start = '', reach = ''] = commandsBelow('Three gateways');
 
       // Without `wait` the shell would be gone, and the group of its children with it.
-      shell(`${adapted(start, ports)}\nwait`, { folder, env });
+      const fleet = shell(`${adapted(start, ports)}\nwait`, { folder, env });
       for (const port of ['9080', '9081', '9082', '9083']) {
-        await until(answers(ports.get(port)), { timeoutMs: 30_000, what: `port ${port} of the README is ready` });
+        const ready = until(answers(ports.get(port)), {
+          timeoutMs: LONG_MS,
+          what: `port ${port} of the README is ready`,
+        });
+        const ended = fleet.exited.then(() => Promise.reject(new Error(fleet.output())));
+        await Promise.race([ready, ended]);
       }
       const connected = shell(adapted(reach, ports), { folder, env });
       expect(await connected.exited).toBe(0);
