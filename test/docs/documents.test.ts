@@ -78,6 +78,16 @@ describe('README.md', () => {
     const programs = [...commands.matchAll(/node dist\/(\S+)\.js/g)].map(([, program = '']) => program);
     expect(programs.filter((program) => !existsSync(join(ROOT, `${program}.ts`)))).toEqual([]);
   });
+
+  test('signs nobody in before it has added them', () => {
+    const users = [...readme.matchAll(/curl [^\n]*-u (\w+)[ :]/g)].map(({ index, 1: name = '' }) => ({ index, name }));
+    expect(users.length).toBeGreaterThan(2);
+    const early = users.filter(({ index, name }) => {
+      const added = name === 'demo' ? readme.indexOf('npm start') : readme.indexOf(`users add ${name} `);
+      return added < 0 || added > index;
+    });
+    expect(early).toEqual([]);
+  });
 });
 
 test('the newest version in CHANGELOG.md is that of package.json and of the code', () => {

@@ -31,17 +31,17 @@ export function pages() {
 
 const RETRY = `| retry | what a client does |
 | --- | --- |
-| \`never\` | It gives up and says why: a person has to change something. |
+| \`never\` | It stops and shows the reason: a person has to change something. |
 | \`reissue\` | It asks for a new ticket at once and connects again. |
-| \`backoff\` | It waits, as long as \`Retry-After\` says where there is one, then asks for a new ticket. |`;
+| \`backoff\` | It waits, for \`Retry-After\` seconds if there is one, then asks for a new ticket. |`;
 
 const RETRY_AFTER_CLOSE = `| retry | what a client does |
 | --- | --- |
-| \`never\` | It stays away and says why: a person has to change something. |
-| \`reissue\` | It comes back with a new ticket after a random moment, for whatever ended this connection may have ended others with it; after \`draining\` within the spread that the reason names. |
-| \`backoff\` | It waits likewise, and longer with each failure that follows, then asks for a new ticket. |
+| \`never\` | It stays closed and shows the reason: a person has to change something. |
+| \`reissue\` | It waits for a random moment, because other connections may have ended at the same time. Then it connects with a new ticket. After \`draining\` the moment is within the spread that the reason names. |
+| \`backoff\` | It waits in the same way, and longer after each further failure. Then it asks for a new ticket. |
 
-With \`oncegate/client\` the moment is up to a second after either: see [when it tries again](client.md#when-it-tries-again).`;
+With \`oncegate/client\` the moment is up to one second after either: see [when it tries again](client.md#when-it-tries-again).`;
 
 function refusalsPage() {
   const link = (name) => `[${code(name)}](#${name})`;
@@ -49,8 +49,8 @@ function refusalsPage() {
   return page(
     '`shared/refusals.ts`',
     'Refusals',
-    'Every expected no of the ticket service and of a gateway. Each is an `application/problem+json` document (RFC 9457) with `type`, `title`, `status`, `code`, `detail` and `retry`, and where they apply `retry_after` (seconds), `ticket_id` and `errors`. Switch on `code`: it never changes its meaning. Titles and details may be reworded.',
-    'A running ticket service serves the same catalogue at `GET /problems` and `GET /problems/<code>`, as a page or as JSON.',
+    'After this page you know each refusal of the ticket service and of a gateway, and what to do about it. A refusal is an `application/problem+json` document (RFC 9457) with `type`, `title`, `status`, `code`, `detail` and `retry`. Some also have `retry_after` (seconds), `ticket_id` or `errors`. Switch on `code`: its meaning never changes. Titles and details may be reworded.',
+    'A ticket service serves the same catalogue at `GET /problems` and `GET /problems/<code>`, as HTML or as JSON.',
     RETRY,
     '## All of them',
     table(['code', 'status', 'retry', 'title'], rows),
@@ -85,7 +85,8 @@ function closeCodesPage() {
   return page(
     '`shared/close-codes.ts`',
     'Close codes',
-    "Why a gateway closes an open connection. The code is from the IANA registry, the reason is the text of the Close frame; both are on the ticket's record afterwards. Only `draining` has more in its text: `draining;spread_seconds=30`. Codes that are not here came from the client or from the network; `1006` is recorded where the connection ended without a Close frame, with the reason `client_gone` where the client left before the 101 and `store_unavailable` where the store answered too late.",
+    "After this page you know why a gateway closed a connection, and what to do next. The code is from the IANA registry. The reason is the text of the Close frame. Both are on the ticket's record afterwards. Only `draining` has more text: `draining;spread_seconds=30`.",
+    'A code that is not here came from the client, from the back end or from the network. A record has `1006` if the connection ended without a Close frame. Its reason is then `client_gone` if the client left before the 101, and `store_unavailable` if the store answered too late.',
     table(
       ['reason', 'code', 'retry', 'when'],
       closeReasons.map((reason) => [
@@ -103,7 +104,7 @@ function settingsPage() {
   return page(
     '`shared/settings/table.ts`',
     'Settings',
-    'Every environment variable that the services read. A `.env` file in the working directory is read too; the environment goes before it. An empty value counts as none. All faults of a configuration are reported together, one a line on stderr, before anything listens; the exit code is then 78. `npx oncegate settings` prints the same table.',
+    'After this page you can configure the services: it has every environment variable that they read. They also read a `.env` file in the working directory; the environment takes precedence. An empty value counts as none. All faults of a configuration are reported together on stderr, one a line, before anything listens. The exit code is then 78. `npx oncegate settings` prints the same table.',
     table(
       ['name', 'default', 'must be', 'read by', 'what it is'],
       settingNames.map((name) => {
@@ -122,7 +123,7 @@ function keysPage() {
   return page(
     '`shared/store/keys.ts` and `shared/store/record.ts`',
     'Redis keys',
-    `Names begin with [\`REDIS_KEY_PREFIX\`](settings.md#REDIS_KEY_PREFIX), \`${settingRow('REDIS_KEY_PREFIX').default}\` unless set. \`<digest>\` is the first 11 characters of a ticket id and \`<random>\` the last 11; the digest is the Redis Cluster hash tag, so all keys of one subject are in one slot.`,
+    `After this page you can read what Oncegate keeps in Redis. Names begin with [\`REDIS_KEY_PREFIX\`](settings.md#REDIS_KEY_PREFIX), \`${settingRow('REDIS_KEY_PREFIX').default}\` unless set. \`<digest>\` is the first 11 characters of a ticket id, and \`<random>\` the last 11. The digest is the Redis Cluster hash tag, so all keys of one subject are in one hash slot.`,
     table(
       ['name', 'type', 'what', 'lives'],
       Object.values(keyNames).map(({ name, type, what, lives }) => [
@@ -133,7 +134,7 @@ function keysPage() {
       ]),
     ),
     '## The record of a ticket',
-    'A hash. Times are Unix milliseconds by the clock of Redis. A field that has no value is absent.',
+    'The record is a hash. Times are Unix milliseconds by the clock of Redis. A field without a value is absent.',
     table(
       ['field', 'what'],
       Object.entries(recordFields).map(([field, what]) => [code(field), prose(what)]),
@@ -145,7 +146,7 @@ function scriptsPage() {
   return page(
     '`shared/store/scripts/*.lua`',
     'Scripts',
-    'The contract of each Lua script: the header of its file. Key names stand without their prefix; see [keys](keys.md). What they mean together is told in [the protocol](protocol.md#the-scripts).',
+    'After this page you can call each Lua script: it has the contract from the header of each file. Key names stand without their prefix; see [keys](keys.md). [The protocol](protocol.md#the-scripts) says what the scripts do together.',
     ...scriptNames.map((name) => `## ${code(name)}\n\n\`\`\`text\n${scriptHeader(name)}\n\`\`\``),
   );
 }
@@ -163,7 +164,7 @@ function metricsPage() {
   return page(
     '`shared/metrics.ts`',
     'Metrics',
-    'What `GET /metrics` on the admin port shows, in the text format of Prometheus, beside the usual `process_` and `nodejs_` metrics. Labels come from closed sets, and every series starts at zero.',
+    'After this page you know each metric of `GET /metrics` on the admin port. The format is the text format of Prometheus. The usual `process_` and `nodejs_` metrics are there too. Labels come from closed sets, and every series starts at zero.',
     table(
       ['name', 'type', 'service', 'label', 'what'],
       Object.entries(metricsTable).map(([name, { type, service, label, help }]) => [

@@ -80,17 +80,6 @@ function shell(script: string, { folder, env }: { folder: string; env: Record<st
 const answers = (port: string | undefined) => async (): Promise<boolean> =>
   (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
 
-test('README.md signs nobody in before it has added them', () => {
-  const readme = readText('README.md');
-  const users = [...readme.matchAll(/curl [^\n]*-u (\w+)[ :]/g)].map(({ index, 1: name = '' }) => ({ index, name }));
-  expect(users.length).toBeGreaterThan(2);
-  const early = users.filter(({ index, name }) => {
-    const added = name === 'demo' ? readme.indexOf('npm start') : readme.indexOf(`users add ${name} `);
-    return added < 0 || added > index;
-  });
-  expect(early).toEqual([]);
-});
-
 describe.skipIf(isMissing('curl'))('the commands of README.md', () => {
   test('add a user, and a handshake of hers is refused with the reason on its record', {
     timeout: 60_000,
