@@ -206,19 +206,19 @@ export const refusals = {
     status: 502,
     retry: 'backoff',
     title: 'The upstream cannot be reached',
-    detail: 'The gateway admitted the ticket, but the backend behind it does not accept connections.',
+    detail: 'The gateway admitted the ticket, but the back end behind it does not accept connections.',
   },
   upstream_timeout: {
     status: 504,
     retry: 'backoff',
     title: 'The upstream did not answer in time',
-    detail: 'The gateway admitted the ticket, but the backend behind it did not finish its handshake.',
+    detail: 'The gateway admitted the ticket, but the back end behind it did not finish its handshake.',
   },
   upstream_refused: {
     status: 502,
     retry: 'never',
     title: 'The upstream refused the connection',
-    detail: 'The gateway admitted the ticket, but the backend behind it answered something other than 101.',
+    detail: 'The gateway admitted the ticket, but the back end behind it answered something other than 101.',
   },
 } as const satisfies Record<string, Row>;
 

@@ -299,7 +299,7 @@ export const settingsTable = {
   AUTH_OIDC_ISSUER: {
     type: url('https', 'http'),
     reader: 'ticket',
-    doc: 'OpenID Connect issuer whose JWTs are accepted, to the letter as `iss` has it; its keys are found by discovery. Needs AUTH_JWT_AUDIENCE.',
+    doc: 'OpenID Connect issuer whose JWTs are accepted, exactly as `iss` has it; its keys are found by discovery. Needs AUTH_JWT_AUDIENCE.',
   },
   AUTH_JWKS_URL: {
     type: url('https', 'http'),

@@ -9,7 +9,7 @@ export const recordFields = {
   path: 'the path that the ticket is for',
   origin: 'the Origin of the request that asked for the ticket',
   address: 'the network address that asked for the ticket',
-  claims: 'JSON object, handed to the backend',
+  claims: 'JSON object, passed to the back end',
   secret_sha256: 'SHA-256 of the secret, lower-case hex',
   state: 'issued, open, closed, refused, expired or revoked',
   attempt: 'the attempt that spent the ticket and its outcome: `<attempt id>:<outcome>`',
