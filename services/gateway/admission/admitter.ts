@@ -155,9 +155,9 @@ export class Admitter {
     try {
       await store.refuse({ id, attemptId, outcome, status });
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
       // It is written down later, as the connection that it never became.
       connections.recordEnd({ id, attemptId, subject }, ABNORMAL_CLOSURE, outcome);
+      if (!(error instanceof StoreUnavailable)) throw error;
     }
   }
 

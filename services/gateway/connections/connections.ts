@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { type CloseReason, closeCodes } from '../../../shared/close-codes.ts';
 import { closeCodeLabel, type Metrics } from '../../../shared/metrics.ts';
-import type { Logger } from '../../../shared/process/log.ts';
+import { type Logger, logFault } from '../../../shared/process/log.ts';
 import { type CloseRequest, StoreUnavailable, type TicketStore } from '../../../shared/store/store.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 
@@ -154,8 +154,8 @@ export class Connections {
       } else if (outcome.code === 'ended') connection.close(outcome.reason, now);
       else log.warn({ event: 'record_restored', ticket_id: id, subject });
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
-      // It stays due, and is tried again with the next tick.
+      // It stays due, and is tried again with the next tick. A fault concerns this connection alone.
+      if (!(error instanceof StoreUnavailable)) logFault(log, error);
     }
   }
 
@@ -164,7 +164,7 @@ export class Connections {
       await this.#options.store.close(request);
       this.#unrecorded.delete(request.id);
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
+      if (!(error instanceof StoreUnavailable)) logFault(this.#options.log, error);
       this.#remember(request);
     }
   }
