@@ -18,7 +18,6 @@ if (needed.length > 0) {
   process.exit(1);
 }
 
-say('building');
 build();
 
 if (!soak) {
