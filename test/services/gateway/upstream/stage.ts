@@ -89,13 +89,18 @@ export function switching(accept: string, ...more: readonly string[]): string {
 /** A frame as a server sends it, of any length. */
 export function serverFrame(opcode: number, payload: Buffer | string = '', { fin = true } = {}): Buffer {
   const bytes = Buffer.from(payload);
-  const wide = bytes.length < 126 ? 0 : bytes.length < 65_536 ? 2 : 8;
+  return Buffer.concat([serverFrameHead(opcode, bytes.length, { fin }), bytes]);
+}
+
+/** The header of a frame as a server sends it, for a payload of this length. */
+export function serverFrameHead(opcode: number, length: number, { fin = true } = {}): Buffer {
+  const wide = length < 126 ? 0 : length < 65_536 ? 2 : 8;
   const head = Buffer.alloc(2 + wide);
   head[0] = (fin ? 0x80 : 0) | opcode;
-  head[1] = wide === 0 ? bytes.length : wide === 2 ? 126 : 127;
-  if (wide === 2) head.writeUInt16BE(bytes.length, 2);
-  if (wide === 8) head.writeBigUInt64BE(BigInt(bytes.length), 2);
-  return Buffer.concat([head, bytes]);
+  head[1] = wide === 0 ? length : wide === 2 ? 126 : 127;
+  if (wide === 2) head.writeUInt16BE(length, 2);
+  if (wide === 8) head.writeBigUInt64BE(BigInt(length), 2);
+  return head;
 }
 
 export interface RelayStage {
