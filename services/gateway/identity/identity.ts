@@ -2,12 +2,12 @@ import type { KeyObject } from 'node:crypto';
 import { SignJWT } from 'jose';
 import type { Admitted } from '../../../shared/store/store.ts';
 
-/** Who a connection acts for, as a back end is told. */
+/** Whom a connection acts for, as the back end is told. */
 export interface Identity {
   readonly ticketId: string;
   readonly subject: string;
   readonly audience: string | undefined;
-  /** A JSON object as it was issued. */
+  /** The text of a JSON object, as it was issued. */
   readonly claims: string;
 }
 
@@ -15,10 +15,10 @@ export function identityOf(ticketId: string, { subject, audience, claims = '{}' 
   return { ticketId, subject, audience, claims };
 }
 
-/** What the names of identity headers begin with, in lower case: nobody but the gateway may send one, today's or a later one. */
+/** The prefix of all identity headers, in lower case. No client may send a header with it, not even one of a later version. */
 export const IDENTITY_PREFIX = 'oncegate-';
 
-/** A key that identities are signed with, and how. */
+/** A key to sign identities with. */
 export interface SigningKey {
   readonly key: KeyObject;
   readonly algorithm: string;
@@ -26,13 +26,13 @@ export interface SigningKey {
   readonly keyId: string;
 }
 
-/** A signed identity is for the handshake alone. */
+/** Short, because a signed identity is read during the handshake only. */
 const SIGNED_FOR_SECONDS = 30;
 
 /**
- * The complete set of identity headers, empty ones included, so that nothing a client sent is ever taken
- * for one. The subject is percent-encoded (RFC 3986 §2.1) but for visible ASCII without `%`: header
- * values have no other characters that everybody reads alike.
+ * All identity headers, empty ones included, so that a header from a client is never taken for one. The
+ * subject is percent-encoded (RFC 3986 §2.1), except visible ASCII without `%`: all servers read those
+ * characters alike in a header.
  */
 export async function identityHeaders(
   identity: Identity,

@@ -4,12 +4,12 @@ import type { Rule } from '../../../shared/settings/load.ts';
 import type { Settings } from '../../../shared/settings/table.ts';
 import type { SigningKey } from './identity.ts';
 
-/** A signing key with the key set that others check its signatures by (RFC 7517 §5). */
+/** A signing key, and the public key set for those who verify its signatures (RFC 7517 §5). */
 export interface PublishedKey extends SigningKey {
   readonly keySet: { readonly keys: readonly JWK[] };
 }
 
-/** The key that identities are signed with; undefined where none is configured. */
+/** The key to sign identities with; undefined if none is configured. */
 export async function readSigningKey({ identityJwtKeyFile }: Settings): Promise<PublishedKey | undefined> {
   if (identityJwtKeyFile === undefined) return undefined;
   const found = parseKey(identityJwtKeyFile.content);
@@ -19,7 +19,7 @@ export async function readSigningKey({ identityJwtKeyFile }: Settings): Promise<
   return { ...found, keyId, keySet: { keys: [{ ...jwk, kid: keyId, alg: found.algorithm, use: 'sig' }] } };
 }
 
-/** Whether the file holds a key that can be used. */
+/** Checks that the file holds a key that can sign. */
 export const signingKeyRule: Rule = ({ identityJwtKeyFile }) =>
   identityJwtKeyFile !== undefined && parseKey(identityJwtKeyFile.content) === undefined
     ? [
@@ -37,7 +37,7 @@ function parseKey(pem: string): { key: KeyObject; algorithm: string } | undefine
   }
 }
 
-/** The algorithm (RFC 7518 §3.1, RFC 8037 §3.1) that a kind of key signs with here. */
+/** The algorithm for a kind of key (RFC 7518 §3.1, RFC 8037 §3.1); undefined for a key that is not accepted. */
 function algorithmOf({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): string | undefined {
   if (type === 'ed25519') return 'EdDSA';
   if (type === 'ec' && details?.namedCurve === 'prime256v1') return 'ES256';

@@ -1,20 +1,20 @@
 import { hash } from 'node:crypto';
 import { trimBlanks } from '../admission/white-space.ts';
 
-/** The head of an HTTP/1.1 response, as it was sent. */
+/** The head of an upstream's HTTP/1.1 response. */
 export interface AnswerHead {
   readonly version: '1.0' | '1.1';
   readonly status: number;
-  /** Names as they were written, values without the white space around them. */
+  /** Names as they were sent; values without the white space around them. */
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
 }
 
-/** What was offered to an upstream, which its answer has to fit. */
+/** What the gateway offered to an upstream. The upstream's answer must match it. */
 export interface Offer {
-  /** The `Sec-WebSocket-Accept` that the key wants. */
+  /** The `Sec-WebSocket-Accept` that follows from the key. */
   readonly accept: string;
   readonly protocols: readonly string[];
-  /** `Sec-WebSocket-Extensions`, or nothing. */
+  /** `Sec-WebSocket-Extensions`, if the client sent it. */
   readonly extensions: string | undefined;
 }
 
@@ -25,7 +25,7 @@ const VALUE = /^[\t -~\x80-\xff]*$/;
 /** RFC 6455 §1.3. */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
-/** Reads a response head without its empty line; null where it is none (RFC 9112 §4, §5). */
+/** Parses a response head, given without its empty line; null if it is malformed (RFC 9112 §4, §5). */
 export function parseAnswerHead(text: string): AnswerHead | null {
   const [statusLine = '', ...lines] = text.split('\r\n');
   const [, version, status] = STATUS_LINE.exec(statusLine) ?? [];
@@ -45,7 +45,7 @@ export function headerValues({ headers }: AnswerHead, name: string): string[] {
   return headers.filter(([header]) => header.toLowerCase() === name).map(([, value]) => value);
 }
 
-/** What `Connection` names, in lower case (RFC 9110 §7.6.1). */
+/** The options in `Connection`, in lower case (RFC 9110 §7.6.1). */
 export function connectionOptions(answer: AnswerHead): string[] {
   const options = headerValues(answer, 'connection').join(',').toLowerCase().split(',');
   return options.map((option) => option.trim());
@@ -57,16 +57,15 @@ export function acceptOf(key: string): string {
 }
 
 /**
- * Whether an answer opens a WebSocket as it was offered (RFC 6455 §4.1, the client's checks). Whatever
- * else an upstream answers with opens nothing: a tunnel that only one side believes in can be used to
- * smuggle requests.
+ * Whether an answer opens the WebSocket that was offered: the client's checks of RFC 6455 §4.1. Any other
+ * answer opens nothing. If only one side believed in the tunnel, requests could be smuggled through it.
  */
 export function opensWebSocket(answer: AnswerHead, offer: Offer): boolean {
   const only = (name: string): string | undefined => {
     const values = headerValues(answer, name);
     return values.length === 1 ? values[0] : undefined;
   };
-  // RFC 9110 §7.8: HTTP/1.0 knows no upgrade.
+  // RFC 9110 §7.8: there is no upgrade in HTTP/1.0.
   if (answer.status !== 101 || answer.version !== '1.1') return false;
   if (only('upgrade')?.toLowerCase() !== 'websocket') return false;
   if (!connectionOptions(answer).includes('upgrade')) return false;
@@ -80,14 +79,14 @@ export function opensWebSocket(answer: AnswerHead, offer: Offer): boolean {
 }
 
 /**
- * A quoted parameter, which may hold a comma (RFC 6455 §9.1). It fits also where its last quote is missing:
- * to fail there would make it look for that again from every quote inside, in quadratic time.
+ * A quoted parameter, which may hold a comma (RFC 6455 §9.1). The pattern matches without the closing quote
+ * too. Otherwise the search would start again at every quote inside, in quadratic time.
  */
 const QUOTED = /"(?:[^"\\]|\\.)*("?)/g;
 
 function extensionNames(header: string): string[] {
   const names = header
-    // Without its last quote it is no parameter: what is left stands for an extension that nobody offers.
+    // Without its closing quote it is malformed: a name that nobody offers takes its place, so that the answer fails.
     .replace(QUOTED, (_, last: string) => (last === '' ? ',"' : ''))
     .split(',')
     .map((item) => item.split(';', 1)[0]?.trim() ?? '');

@@ -5,24 +5,24 @@ import { destroyOnError } from '../fronts/destroy-on-error.ts';
 import { type AnswerHead, type Offer, opensWebSocket, parseAnswerHead } from './answer-head.ts';
 import { passedOn, RefusalBody } from './refusal-body.ts';
 
-/** Where an upstream is, and how long it is waited for. */
+/** The address of an upstream, and its time limits. */
 export interface Upstream {
-  /** `ws:` or `wss:`; its path, where it has one, goes in front of the client's. */
+  /** `ws:` or `wss:`. Its path, if it has one, goes in front of the client's. */
   readonly url: URL;
-  /** Certificates to trust in place of the system's, PEM. */
+  /** PEM certificates to trust instead of the system's. */
   readonly ca: string | undefined;
-  /** Until it has accepted the connection, TLS included, ms. */
+  /** The limit for the connection, TLS included, ms. */
   readonly connectTimeoutMs: number;
-  /** From then until its answer is complete, ms. */
+  /** The limit from then until the answer is complete, ms. */
   readonly handshakeTimeoutMs: number;
 }
 
 export type Dialled =
-  /** The upstream answered 101. The socket is paused, and what came behind the answer is in front of its stream. */
+  /** The upstream answered 101. The socket is paused, and bytes that came behind the answer are read from it first. */
   | { readonly kind: 'open'; readonly socket: Socket; readonly answer: AnswerHead }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
-/** More than any server answers an upgrade with, interim answers included: they could go on for ever. */
+/** No server answers an upgrade with more. Interim answers count, because they could go on for ever. */
 const MAX_HEAD_BYTES = 16_384;
 const HEAD_END = '\r\n\r\n';
 const KEEP_ALIVE_MS = 30_000;
@@ -32,10 +32,10 @@ const TIMEOUT: Dialled = { kind: 'refused', refusal: { code: 'upstream_timeout' 
 const REFUSED: Dialled = { kind: 'refused', refusal: { code: 'upstream_refused' } };
 
 /**
- * Opens a WebSocket to an upstream. Nothing of its answer is passed on before the answer was verified.
+ * Opens a WebSocket to an upstream. Nothing of the answer is passed on before it was verified.
  *
- * @param head the request, complete
- * @param gone aborted when the client went away
+ * @param head the head of the request, which is all of it
+ * @param gone aborted if the client goes away
  */
 export function dial(upstream: Upstream, head: string, offer: Offer, gone: AbortSignal): Promise<Dialled> {
   return new Promise((resolve) => {
@@ -57,12 +57,12 @@ export function dial(upstream: Upstream, head: string, offer: Offer, gone: Abort
       resolve(dialled);
     }
 
-    /** Passes the upstream's own no on, with as much of a body as can be. */
+    /** Passes the upstream's own refusal on, with its body if that is complete. */
     function passOn(answer: AnswerHead, body?: Buffer): void {
       settle({ kind: 'refused', refusal: { code: 'upstream_refused', passedOn: passedOn(answer, body) } });
     }
 
-    /** The answer, with what came behind it; null where it is none. Interim answers are skipped (RFC 9110 §15.2). */
+    /** The answer and the bytes behind it; null if it is malformed. Interim answers are skipped (RFC 9110 §15.2). */
     function finalHead(): { readonly answer: AnswerHead; readonly rest: Buffer } | 'incomplete' | null {
       for (;;) {
         const end = read.indexOf(HEAD_END);
@@ -103,7 +103,7 @@ export function dial(upstream: Upstream, head: string, offer: Offer, gone: Abort
       else passOn(refusal.answer, refusal.body.bytes(true));
     }
 
-    /** It broke off: a body that would have ended with the connection is not known to be complete. */
+    /** The connection broke off: a body that ends with the connection may not be complete. */
     function onClose(): void {
       if (refusal === undefined) onEnd();
       else passOn(refusal.answer);
@@ -113,7 +113,7 @@ export function dial(upstream: Upstream, head: string, offer: Offer, gone: Abort
     socket.once(upstream.url.protocol === 'wss:' ? 'secureConnect' : 'connect', () => {
       clearTimeout(timer);
       timer = setTimeout(() => {
-        // A refusal whose body takes its time is passed on without it.
+        // A refusal whose body has not come in time is passed on without it.
         if (refusal === undefined) settle(TIMEOUT);
         else passOn(refusal.answer);
       }, upstream.handshakeTimeoutMs);
@@ -125,7 +125,7 @@ export function dial(upstream: Upstream, head: string, offer: Offer, gone: Abort
   });
 }
 
-/** Whether another answer follows. A 101 is the last one: what follows is no HTTP any more. */
+/** Whether another answer follows. A 101 is the last answer: behind it there is no more HTTP. */
 function isInterim({ status }: AnswerHead): boolean {
   return status < 200 && status !== 101;
 }
@@ -137,7 +137,7 @@ function open({ url, ca }: Upstream): Socket {
   return connectTls({
     ...common,
     port: Number(url.port || 443),
-    // RFC 6066 §3: no address in a server name.
+    // RFC 6066 §3: a server name is never an address.
     ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
     ALPNProtocols: ['http/1.1'],
     ...(ca !== undefined && { ca }),

@@ -1,10 +1,10 @@
 import type { PassedOn } from '../../../shared/refusals.ts';
 import { type AnswerHead, headerValues } from './answer-head.ts';
 
-/** The longest body of a refusing upstream that is passed on. */
+/** The longest body of an upstream's refusal that is passed on. */
 export const MAX_BODY_BYTES = 16_384;
 
-/** Headers of a refusal that are passed on with it. */
+/** The headers of an upstream's refusal that are passed on. */
 const PASSED_ON = [
   'content-type',
   'content-encoding',
@@ -17,7 +17,7 @@ const PASSED_ON = [
 
 const NOTHING = Buffer.alloc(0);
 
-/** Collects the body of an upstream's refusal, up to a bound (RFC 9112 §6). */
+/** Collects the body of an upstream's refusal, up to a limit (RFC 9112 §6). */
 export class RefusalBody {
   readonly #framing: Framing;
   #read: Buffer = NOTHING;
@@ -26,7 +26,11 @@ export class RefusalBody {
     this.#framing = framingOf(answer);
   }
 
-  /** Takes what came; whether nothing further has to be waited for. */
+  /**
+   * Adds bytes that have come.
+   *
+   * @returns whether there is nothing more to wait for
+   */
   add(chunk: Buffer): boolean {
     this.#read = Buffer.concat([this.#read, chunk]);
     if (this.#framing === 'unreadable' || this.#read.length > 2 * MAX_BODY_BYTES) return true;
@@ -36,9 +40,9 @@ export class RefusalBody {
   }
 
   /**
-   * The complete body; empty where it is not complete, or too long.
+   * The body; empty if it is incomplete or too long.
    *
-   * @param ended whether the upstream has ended its side, in order
+   * @param ended whether the upstream has ended its half cleanly
    */
   bytes(ended: boolean): Buffer {
     const body = this.#body(ended);
@@ -53,7 +57,7 @@ export class RefusalBody {
   }
 }
 
-/** How the end of a body is found: a number is its length. */
+/** How the end of a body is found; a number is its length in bytes. */
 type Framing = number | 'chunked' | 'until close' | 'unreadable';
 
 /** RFC 9112 §6.3. */
@@ -65,7 +69,7 @@ function framingOf(answer: AnswerHead): Framing {
   return more.length === 0 && /^\d{1,15}$/.test(length) ? Number(length) : 'unreadable';
 }
 
-/** An upstream's 4xx as it is passed on, with the body, if that has come. */
+/** An upstream's 4xx as it is passed on, with its body if that has come. */
 export function passedOn(answer: AnswerHead, body: Buffer = NOTHING): PassedOn {
   return {
     status: answer.status,
@@ -74,7 +78,7 @@ export function passedOn(answer: AnswerHead, body: Buffer = NOTHING): PassedOn {
   };
 }
 
-/** The body of a chunked message; undefined while it is not complete, or is malformed (RFC 9112 §7.1). */
+/** The body of a chunked message; undefined if it is incomplete or malformed (RFC 9112 §7.1). */
 function dechunk(read: Buffer): Buffer | undefined {
   const chunks: Buffer[] = [];
   for (let at = 0; ; ) {

@@ -17,9 +17,9 @@ export interface RelayOptions {
   readonly metrics: Metrics;
 }
 
-/** An admitted upgrade, as far as its way to the upstream is concerned. */
+/** What the relay needs to know of an admitted upgrade. */
 export interface Passage {
-  /** Of the client's request, names and values in turn. */
+  /** The client's headers: names and values in turn. */
   readonly rawHeaders: readonly string[];
   readonly socket: Duplex;
   readonly route: Route & { readonly upstream: Upstream };
@@ -33,18 +33,18 @@ export interface Passage {
 export type Relayed =
   | {
       readonly kind: 'open';
-      /** Answers the client, and passes on from then. */
+      /** Answers the client with 101, and passes bytes on from then. */
       begin(listen: (wire: Wire) => WireListener): void;
-      /** Lets go of the upstream. */
+      /** Ends the connection to the upstream. */
       abandon(): void;
     }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
-  /** The client went away meanwhile. */
+  /** The client went away in the meantime. */
   | { readonly kind: 'gone' };
 
 /**
- * The way of an admitted upgrade to its upstream: that is dialled, its answer verified, and only then is
- * the client answered with 101. The rest is a splice of bytes.
+ * Relays an admitted upgrade to its upstream. The upstream is dialled and its answer verified; only then is
+ * the client answered with 101. From then on a splice passes the bytes.
  */
 export async function relay(passage: Passage, { signing, metrics }: RelayOptions): Promise<Relayed> {
   const { rawHeaders, socket, route, target, forwarded } = passage;
@@ -80,20 +80,20 @@ export async function relay(passage: Passage, { signing, metrics }: RelayOptions
   };
 }
 
-/** Whether nobody waits for an answer any more. A client that ends its side before the 101 never reads one. */
+/** Whether the client has gone. One that ends its half before the 101 cannot use the connection. */
 function hasGone(socket: Duplex): boolean {
   if (socket.readable && socket.writable) return false;
   socket.destroy();
   return true;
 }
 
-/** The request target at the upstream: the path of its address goes in front, and stands alone for `/`. */
+/** The request target at the upstream: its own path goes in front, and replaces the path `/`. */
 function targetBehind({ pathname }: URL, target: string): string {
   return /^\/(?:\?|$)/.test(target) ? pathname + target.slice(1) : pathname.replace(/\/$/, '') + target;
 }
 
-/** Of one hop (RFC 9110 §7.6.1), or written by the gateway itself. */
-const OWN_HEADERS = [
+/** Headers of one hop (RFC 9110 §7.6.1), and those that the gateway writes itself. */
+const NOT_PASSED_ON = [
   'connection',
   'upgrade',
   'keep-alive',
@@ -106,15 +106,15 @@ const OWN_HEADERS = [
 ];
 
 /**
- * The 101 to the client: the upstream's, with its cookies and its extensions. Where it chose no
- * subprotocol, `oncegate.v1` is chosen: a browser that offered some fails the connection otherwise.
+ * The 101 for the client: the upstream's, with its cookies and extensions. If the upstream chose no
+ * subprotocol, the gateway chooses `oncegate.v1`: a browser that offered any fails the connection otherwise.
  */
 function switchingProtocols(answer: AnswerHead, accept: string, offered: readonly string[]): string {
   const [chosen = offered.find((protocol) => protocol === ONCEGATE_PROTOCOL)] = headerValues(
     answer,
     'sec-websocket-protocol',
   );
-  const dropped = new Set([...OWN_HEADERS, ...connectionOptions(answer)]);
+  const dropped = new Set([...NOT_PASSED_ON, ...connectionOptions(answer)]);
   const lines = [
     'HTTP/1.1 101 Switching Protocols',
     'Upgrade: websocket',

@@ -7,13 +7,13 @@ export interface RequestHeadOptions {
   readonly rawHeaders: readonly string[];
   /** Subprotocols to offer: the application's own. */
   readonly protocols: readonly string[];
-  /** Headers that the gateway vouches for. */
+  /** Identity headers, which the gateway vouches for. */
   readonly identity: ReadonlyArray<readonly [name: string, value: string]>;
   /** How the client reached the gateway: address, scheme, host. */
   readonly forwarded: { readonly for: string; readonly proto: 'http' | 'https'; readonly host: string };
 }
 
-/** Headers of one hop (RFC 9110 §7.6.1), framing, and what the gateway writes by itself. */
+/** Headers of one hop (RFC 9110 §7.6.1), headers about framing, and those that the gateway writes itself. */
 const NOT_PASSED_ON = [
   'connection',
   'upgrade',
@@ -35,15 +35,15 @@ const NOT_PASSED_ON = [
   'x-real-ip',
 ];
 
-/** An `Authorization` that carried the ticket. */
+/** An `Authorization` that carries a ticket. */
 const TICKET_AUTHORIZATION = /^ticket(?: |$)/i;
 
-/** Servers of the CGI family make one character of `_`, `-` and the like: so does whoever removes a header for them. */
+/** CGI servers read `_`, `-` and the like as one character: a header is removed in each of those spellings. */
 function canonical(name: string): string {
   return name.toLowerCase().replaceAll(/[^0-9a-z]/g, '-');
 }
 
-/** The upgrade request for an upstream: the client's, less the ticket and whatever only the gateway may say. */
+/** The upgrade request for an upstream: the client's, without its ticket and without headers that only the gateway sends. */
 export function requestHead({ target, rawHeaders, protocols, identity, forwarded }: RequestHeadOptions): string {
   const pairs: Array<readonly [string, string]> = [];
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
@@ -71,7 +71,7 @@ export function requestHead({ target, rawHeaders, protocols, identity, forwarded
   return `GET ${target} HTTP/1.1\r\n${lines.join('')}\r\n`;
 }
 
-/** Without these it is no handshake: a client cannot have them removed by naming them in `Connection`. */
+/** The handshake needs these: a client cannot have them removed by naming them in `Connection`. */
 const ESSENTIAL: ReadonlySet<string> = new Set([
   'host',
   'origin',

@@ -1,29 +1,31 @@
 /**
- * What has been read in one turn of the event loop is written at its end, all connections in one go. A write
- * to a peer that sleeps wakes it, which costs more than the write; a peer that is given one message at a time
- * has answered it and sleeps again when the next one comes. Measured against writing at once, CPU per message
- * and echo: 100 pairs of 64 B 0.83, 100 pairs of 16 KiB 0.54, one pair 0.98.
+ * A burst is what all connections read in one turn of the event loop: it is written at the end of that turn.
+ * A write to a peer that sleeps wakes it, which costs more than the write itself. A peer that gets its
+ * messages one by one has answered each, and sleeps again, before the next one comes.
+ *
+ * measured: CPU for a message and its echo, against writing at once: 100 pairs of 64 B 0.83, 100 pairs of
+ * 16 KiB 0.54, one pair 0.98.
  */
 
-/** What has written to corked streams. */
+/** A connection that has written to corked streams. */
 export interface Corked {
-  /** Lets the writes go. */
+  /** Uncorks its streams, so that they are written. */
   uncork(): void;
 }
 
-/** Past so many bytes a turn is not waited for: they are memory. */
+/** A longer burst is written before the turn has ended: it takes memory. */
 const MAX_BYTES = 262_144;
 
 let waiting: Corked[] = [];
 let bytes = 0;
 
-/** Has the writes let go at the end of this turn. */
+/** Has a connection uncorked at the end of this turn. */
 export function joinBurst(corked: Corked): void {
   if (waiting.length === 0) setImmediate(letGo);
   waiting.push(corked);
 }
 
-/** So much was written in this burst. */
+/** Counts the bytes that were written to corked streams in this turn. */
 export function countInBurst(written: number): void {
   bytes += written;
   if (bytes > MAX_BYTES) letGo();

@@ -2,25 +2,25 @@ import { randomBytes } from 'node:crypto';
 import { NO_STATUS } from '../../../shared/close-codes.ts';
 import { type FrameHeader, OPCODE } from './frame-scanner.ts';
 
-/** The frames that the gateway itself sends (RFC 6455 §5.5), and what it reads of others' Close frames. */
+/** The gateway's own frames (RFC 6455 §5.5), and the code and reason of other parties' Close frames. */
 
 /** A ping without payload, to a client. */
 export const PING = Buffer.from([0x80 | OPCODE.ping, 0]);
 
-/** A Close frame to a client. The reason is one of the table's: it stays below the 123 bytes of RFC 6455 §5.5. */
+/** A Close frame for a client. The reason comes from the table, so it stays within the 123 bytes of RFC 6455 §5.5. */
 export function closeFrame(code: number, reason: string): Buffer {
   const payload = closePayload(code, reason);
   return Buffer.concat([Buffer.from([0x80 | OPCODE.close, payload.length]), payload]);
 }
 
-/** The same to an upstream: whoever speaks as a client masks, with a key that nobody can foresee (RFC 6455 §5.3). */
+/** A Close frame for an upstream. A client masks its frames, with a key that nobody can predict (RFC 6455 §5.3). */
 export function maskedCloseFrame(code: number, reason: string): Buffer {
   const payload = closePayload(code, reason);
   const mask = randomBytes(4);
   return Buffer.concat([Buffer.from([0x80 | OPCODE.close, 0x80 | payload.length]), mask, masked(payload, mask)]);
 }
 
-/** The code and the reason of a Close frame that passed by. */
+/** The code and the reason of a Close frame that another party sent. */
 export function closingOf({ payload, mask }: NonNullable<FrameHeader['close']>): { code: number; reason: string } {
   const plain = mask === undefined ? payload : masked(payload, mask);
   if (plain.length < 2) return { code: NO_STATUS, reason: '' };
@@ -34,7 +34,7 @@ function closePayload(code: number, reason: string): Buffer {
   return payload;
 }
 
-/** RFC 6455 §5.3: masking and unmasking are the same. */
+/** RFC 6455 §5.3: masking and unmasking are the same operation. */
 function masked(payload: Buffer, mask: Buffer): Buffer {
   return Buffer.from(payload.map((byte, index) => byte ^ Number(mask[index % 4])));
 }

@@ -8,7 +8,7 @@ import { openWebSocket } from '../../../support/sockets/web-socket.ts';
 import { type BackEnd, startBackEnd } from '../../../support/sockets/ws-back-end.ts';
 import { type RelayStage, serverFrame, serverFrameHead, setRelay, startRawUpstream, switching } from './stage.ts';
 
-/** A client of ws, through the gateway, at the back end. */
+/** A client made with ws that is connected through the gateway to the back end. */
 async function connectThrough(
   backEnd: BackEnd,
   { env = {}, path = '/', ...options } = {} as Record<string, unknown> & { env?: object; path?: string },
@@ -123,7 +123,7 @@ describe('through the relay', () => {
     expect(await recordIn('closed')).toMatchObject({ closeCode: 4999, closeReason: 'kicked by the application' });
   });
 
-  test('a back end that dies is told as 1013', async () => {
+  test('a back end that dies closes the client with 1013', async () => {
     const backEnd = await startBackEnd();
     const { client, recordIn } = await connectThrough(backEnd);
     backEnd.sockets[0]?.terminate();
@@ -190,7 +190,7 @@ describe('through the relay', () => {
     expect(await client.closed).toEqual({ code: 3008, reason: 'heartbeat_missed' });
   });
 
-  test('UPSTREAM_IDLE_SECONDS without a byte either way is told as 1013', async () => {
+  test('UPSTREAM_IDLE_SECONDS without a byte either way closes the client with 1013', async () => {
     const backEnd = await startBackEnd();
     const { client, recordIn } = await connectThrough(backEnd, { env: { UPSTREAM_IDLE_SECONDS: '1' } });
     client.socket.send('the last word');
@@ -305,7 +305,7 @@ describe('a back end that keeps its TCP connection open', () => {
     expect(await reconnects(stage)).toBe(true);
   });
 
-  test('after both Close frames, its own the first, does not either', async () => {
+  test('after both Close frames, its own first, does not keep it open either', async () => {
     const stage = await keepingOpen();
     stage.upstream.sockets[0]?.write(BYE);
     await until(() => stage.client.received.subarray(-4).equals(BYE.subarray(-4)));
@@ -343,7 +343,7 @@ describe('a back end that keeps its TCP connection open', () => {
   });
 });
 
-test('a Close that went by stands, whatever the gateway closes for later', async () => {
+test('a Close frame that went by is what is recorded, even if the gateway closes later', async () => {
   const upstream = await startRawUpstream((socket, accept) => socket.write(switching(accept)));
   const { gateway, ticket } = await setRelay(upstream.port);
   const client = await RawClient.send(gateway.port, upgradeRequest({ ticket: ticket.value }));

@@ -71,11 +71,11 @@ describe('the answer of an upstream', () => {
     ['X-A: \t ', ''],
     ['X-A: b:c', 'b:c'],
     ['X-A: \xa0b\xa0', '\xa0b\xa0'],
-  ])('has of %j the value without the blanks around it', (line, value) => {
+  ])('of which a header is %j has its value without the blanks around it', (line, value) => {
     expect(parseAnswerHead(`HTTP/1.1 200 OK\r\n${line}`)?.headers).toEqual([['X-A', value]]);
   });
 
-  // More than linear time for any of them is minutes: this test's own time limit is the judge.
+  // Quadratic time would be minutes: the time limit of the test decides.
   test.each([
     ['blanks before a NUL', [...good, `X-A:${' '.repeat(500_000)}\0`]],
     ['blanks between two letters and a NUL', [...good, `X-A: b${' \t'.repeat(250_000)}c\0`]],
@@ -85,7 +85,7 @@ describe('the answer of an upstream', () => {
     expect(opens(lines)).toBe(false);
   });
 
-  test('fits what was offered in linear time, however much that is', () => {
+  test('is compared with the offer in linear time, however long both are', () => {
     const extensions = Array.from({ length: 200_000 }, (_, index) => `x-${index}`).join(',');
     const head = parseAnswerHead([...good, `Sec-WebSocket-Extensions: ${extensions}`].join('\r\n'));
 
@@ -127,7 +127,7 @@ const handshake = [
 const spellings = ['Oncegate-Subject', 'oncegate-subject', 'ONCEGATE-SUBJECT', 'Oncegate_Subject', 'oncegate_Subject'];
 
 describe('the request to an upstream', () => {
-  test('is the client’s, with what the gateway vouches for', () => {
+  test('is the client’s, with the identity headers of the gateway', () => {
     expect(linesFor([...handshake, ['Cookie', 'a=b'], ['Authorization', 'Bearer token']], ['chat'])).toEqual([
       'GET /room?x=1 HTTP/1.1',
       'Host: chat.example',

@@ -6,7 +6,7 @@ import { until } from '../../../support/machine/wait.ts';
 import { RawClient, upgradeRequest } from '../../../support/sockets/raw-upgrade.ts';
 import { serverFrame, setRelay, startRawUpstream, switching } from './stage.ts';
 
-/** What a client is answered that presents a ticket and sends a frame ahead of time. */
+/** The refusal that a client gets from a gateway whose upstream answers like this. */
 async function refusedBy(answer: (socket: Socket, accept: string) => void, env = {}) {
   const upstream = await startRawUpstream(answer);
   const stage = await setRelay(upstream.port, env);
@@ -20,7 +20,7 @@ async function refusedBy(answer: (socket: Socket, accept: string) => void, env =
 
 const text = (...lines: readonly string[]) => `${lines.join('\r\n')}\r\n\r\n`;
 
-describe('an upstream that is no WebSocket', () => {
+describe('an upstream that opens no WebSocket', () => {
   const tunnel = 'GET /admin HTTP/1.1\r\nHost: internal\r\n\r\n';
 
   test.each([
@@ -91,7 +91,7 @@ describe('an upstream that refuses', () => {
     expect(answer.header('sec-websocket-version')).toBe('13');
   });
 
-  test('with more of a body than is passed on is answered for by a problem document of its status', async () => {
+  test('with a body that is too long is replaced by a problem document with its status', async () => {
     const { answer } = await refusedBy((socket) =>
       socket.write(`HTTP/1.1 403 Forbidden\r\nContent-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`),
     );
@@ -100,7 +100,7 @@ describe('an upstream that refuses', () => {
   });
 });
 
-describe('an upstream that answers for the time being', () => {
+describe('an upstream that sends interim answers', () => {
   const HINTS = text('HTTP/1.1 103 Early Hints', 'Link: </style.css>; rel=preload');
   const CONTINUE = text('HTTP/1.1 100 Continue');
   const REFUSAL = `${text('HTTP/1.1 404 Not Found', 'Content-Type: text/plain', 'Content-Length: 12')}no such room`;
@@ -117,7 +117,7 @@ describe('an upstream that answers for the time being', () => {
         }
       },
     ],
-  ])('%s has the refusal behind that passed on, and nothing before it', async (_name, answer) => {
+  ])('%s has the refusal behind them passed on, and nothing before it', async (_name, answer) => {
     const refused = await refusedBy((socket) => void answer(socket));
 
     expect(refused.answers).toHaveLength(1);
@@ -142,7 +142,7 @@ describe('an upstream that answers for the time being', () => {
     await client.destroy();
   });
 
-  test('for ever is told as upstream_refused', async () => {
+  test('for ever is refused as upstream_refused', async () => {
     const { answer, recordIn } = await refusedBy((socket) => {
       const goOn = (): void => {
         while (socket.writable && socket.write(CONTINUE));
@@ -155,7 +155,7 @@ describe('an upstream that answers for the time being', () => {
     expect((await recordIn('refused')).lastAttempt).toMatchObject({ outcome: 'upstream_refused' });
   });
 
-  test('and then no more is told as upstream_timeout', async () => {
+  test('and then nothing is refused as upstream_timeout', async () => {
     const { answer } = await refusedBy((socket) => socket.write(HINTS), { UPSTREAM_HANDSHAKE_TIMEOUT_MS: '50' });
 
     expect(problemOf(answer)).toMatchObject({ status: 504, code: 'upstream_timeout' });
@@ -171,7 +171,7 @@ describe('an upstream that answers for the time being', () => {
 });
 
 describe('an upstream that is not there', () => {
-  test('is told as upstream_unreachable', async () => {
+  test('is refused as upstream_unreachable', async () => {
     const stage = await setRelay(await freePort());
     const client = await RawClient.send(stage.gateway.port, upgradeRequest({ ticket: stage.ticket.value }));
     const outcome = await client.outcome;
@@ -183,13 +183,13 @@ describe('an upstream that is not there', () => {
     });
   });
 
-  test('is told as upstream_unreachable where it hangs up at once', async () => {
+  test('is refused as upstream_unreachable if it hangs up at once', async () => {
     const { answer } = await refusedBy((socket) => socket.destroy());
 
     expect(problemOf(answer)).toMatchObject({ status: 502, code: 'upstream_unreachable', retry: 'backoff' });
   });
 
-  test('is told as upstream_timeout where it does not answer', async () => {
+  test('is refused as upstream_timeout if it does not answer', async () => {
     const { answer, recordIn } = await refusedBy(() => {}, { UPSTREAM_HANDSHAKE_TIMEOUT_MS: '50' });
 
     expect(problemOf(answer)).toMatchObject({ status: 504, code: 'upstream_timeout', retry: 'backoff' });

@@ -12,10 +12,10 @@ import {
   storeTicket,
 } from '../../../support/services/in-process.ts';
 
-/** An upstream that answers with the bytes it is told to. Over TLS, what is received and sent is what TLS protects. */
+/** An upstream that answers with the bytes of the test. With TLS, `received` is what was decrypted. */
 export interface RawUpstream {
   readonly port: number;
-  /** Everything that came so far, one buffer for each connection. */
+  /** Everything that a connection has received so far. */
   received(index?: number): Buffer;
   readonly sockets: readonly Socket[];
   /** How many connections ended before TLS was complete. */
@@ -26,10 +26,10 @@ export interface RawUpstream {
 const HEAD_END = '\r\n\r\n';
 
 /**
- * Starts an upstream that speaks to each connection once its request is there.
+ * Starts an upstream.
  *
- * @param answer what to do with it; `accept` is the right `Sec-WebSocket-Accept`
- * @param tls a certificate and its key, for one that speaks TLS
+ * @param answer called for each connection once its request is complete; `accept` is the right `Sec-WebSocket-Accept`
+ * @param tls a certificate and its key, for an upstream with TLS
  */
 export async function startRawUpstream(
   answer: (socket: Socket, accept: string, head: string) => void,
@@ -53,7 +53,7 @@ export async function startRawUpstream(
       answer(socket, acceptOf(/^sec-websocket-key: (\S+)$/im.exec(head)?.[1] ?? ''), head);
     });
   };
-  // Half open, one that broke off within TLS would never be told.
+  // Not half open with TLS: a connection that breaks off during the TLS handshake would never emit an event.
   const server = tls === undefined ? createServer({ allowHalfOpen: true }, onOpen) : createTlsServer(tls, onOpen);
   let brokenOff = 0;
   server.on('connection', (socket) => connections.push(socket));

@@ -32,7 +32,7 @@ async function startTlsBackEnd(tls: KeyPair) {
   return { port: address.port, identities, closings };
 }
 
-/** What a client gets that is admitted for an upstream at `wss://<host>`, with that certificate. */
+/** What a client gets when its upstream is at `wss://<host>` and has that certificate. */
 async function through(tls: KeyPair | undefined, host: string, trusted: Authority | undefined, env = {}) {
   const upstream = await startRawUpstream((socket, accept) => socket.write(switching(accept)), tls);
   const stage = await setRelay(upstream.port, {
@@ -97,7 +97,7 @@ describe.skipIf(isMissing('openssl'))('an upstream at wss://', () => {
     expect(upstream.received().toString()).toBe('');
   });
 
-  test('is checked against the system’s authorities where none are configured', async () => {
+  test('is checked against the system’s authorities if none are configured', async () => {
     const { outcome, upstream } = await through(createAuthority().issue('DNS:localhost'), 'localhost', undefined);
 
     expect(outcome).toMatchObject({ kind: 'refused', answers: [{ status: 502 }] });
@@ -132,7 +132,7 @@ describe.skipIf(isMissing('openssl'))('an upstream at wss://', () => {
     expect((await recordIn('refused')).lastAttempt).toMatchObject({ outcome: 'upstream_timeout', status: 504 });
   });
 
-  test('that dies is told as 1013', async () => {
+  test('that dies closes the client with 1013', async () => {
     const authority = createAuthority();
     const { client, outcome, upstream, recordIn } = await through(
       authority.issue('DNS:localhost'),
@@ -150,7 +150,7 @@ describe.skipIf(isMissing('openssl'))('an upstream at wss://', () => {
     expect(record).toMatchObject({ closeCode: 1013, closeReason: 'upstream_lost' });
   });
 
-  test('that ends behind a last message has that arrive', async () => {
+  test('that ends behind a last message still delivers it', async () => {
     const authority = createAuthority();
     const last = Buffer.concat([serverFrame(2, Buffer.alloc(200_000, 7)), serverFrame(8, Buffer.from([0x03, 0xe8]))]);
     const upstream = await startRawUpstream(

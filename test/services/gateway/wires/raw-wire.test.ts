@@ -19,7 +19,7 @@ beforeAll(async () => {
   ({ port } = server.address() as AddressInfo); // a TCP server that listens has one
 });
 
-/** Both ends of a connection, the wire at the server's. */
+/** Both ends of a connection, with the wire at the server's end. */
 async function wired() {
   const client = await openRaw(port);
   await until(() => accepted.length > 0);
@@ -60,7 +60,7 @@ function framesOf(sent: ReadonlyArray<{ lengths: number[]; pong: boolean }>): Bu
 
 const bytesOf = ({ fin, opcode, payload }: ServerFrame): Buffer => frame(opcode, fin, payload);
 
-test('in whatever pieces a library writes, own frames come between two of its', async () => {
+test('inserts own frames between two frames of the library, however its writes are cut', async () => {
   const property = asyncProperty(
     messages,
     array(integer({ min: 1, max: 3_000 }), { minLength: 1, maxLength: 20 }),
@@ -107,7 +107,7 @@ test('in whatever pieces a library writes, own frames come between two of its', 
   await assert(property, { numRuns: 60 });
 });
 
-test('where the library says nothing they come at once', async () => {
+test('inserts own frames at once while the library writes nothing', async () => {
   const { client, socket, wire } = await wired();
   socket.write(HEAD);
   wire.ping(() => {});
@@ -117,7 +117,7 @@ test('where the library says nothing they come at once', async () => {
   expect(strictFrames(splitHead(client.received()).behind).map(({ opcode }) => opcode)).toEqual([9, 8]);
 });
 
-test('a Close of its own does not wait behind what the library has written ahead', async () => {
+test('the gateway’s Close does not wait behind what the library has already written', async () => {
   const { client, socket, wire } = await wired();
   client.socket.pause();
   socket.write(HEAD);
@@ -135,25 +135,28 @@ test('a Close of its own does not wait behind what the library has written ahead
   expect(client.received().length).toBeLessThan(written);
 });
 
-test.each(['callback', 'drain'])('who waits for each %s does not stop the others once it has closed', async (kind) => {
-  const { client, socket, wire } = await wired();
-  socket.write(HEAD);
-  wire.close(3003, 'revoked');
-  let writes = 0;
-  const next = (): void => {
-    writes += 1;
-    if (!socket.writable) return;
-    if (kind === 'callback') socket.write(frame(2, true, Buffer.from('late')), next);
-    else while (socket.write(frame(2, true, Buffer.alloc(10_000))));
-  };
-  socket.on('drain', next);
-  next();
-  await until(() => writes > 10);
-  socket.destroy();
-  await client.closed;
+test.each(['callback', 'drain'])(
+  'a library that writes again at each %s does not block the event loop after a Close',
+  async (kind) => {
+    const { client, socket, wire } = await wired();
+    socket.write(HEAD);
+    wire.close(3003, 'revoked');
+    let writes = 0;
+    const next = (): void => {
+      writes += 1;
+      if (!socket.writable) return;
+      if (kind === 'callback') socket.write(frame(2, true, Buffer.from('late')), next);
+      else while (socket.write(frame(2, true, Buffer.alloc(10_000))));
+    };
+    socket.on('drain', next);
+    next();
+    await until(() => writes > 10);
+    socket.destroy();
+    await client.closed;
 
-  expect(strictFrames(splitHead(client.received()).behind).map(closeOf)).toEqual([[3003, 'revoked']]);
-});
+    expect(strictFrames(splitHead(client.received()).behind).map(closeOf)).toEqual([[3003, 'revoked']]);
+  },
+);
 
 test('an answer other than 101 is passed on, and nothing is put into it', async () => {
   const { client, socket, wire, told } = await wired();

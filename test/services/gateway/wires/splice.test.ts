@@ -16,10 +16,10 @@ const PING = 9;
 const SESSION_MS = 1_000;
 const PING_EVERY_MS = 2;
 
-/** Looking for the shortest counterexample ends then at the latest: it is printed with its seed. */
+/** The search for the shortest counterexample ends after so long; it is printed with its seed. */
 const PATIENCE_MS = 20_000;
 
-/** A client and an upstream with a splice between them, over real sockets. Until it is over, it pings and pings. */
+/** A client and an upstream with a splice between them, over real sockets. The gateway pings all the time. */
 async function splice() {
   const [clientSocket, fromClient] = await socketPair();
   const [toUpstream, upstreamSocket] = await socketPair();
@@ -64,7 +64,7 @@ async function splice() {
 const encodeAsServer = ({ opcode, payload, fin }: ServerFrame): Buffer => serverFrame(opcode, payload, { fin });
 const encodeAsClient = ({ opcode, payload, fin }: ServerFrame): Buffer => clientFrame(opcode, payload, { fin });
 
-/** Writes bytes in pieces of random sizes, and lets others have their turns in between. */
+/** Writes bytes in pieces of random sizes, in several turns of the event loop. */
 async function write(socket: Socket, bytes: Buffer, random: Random, between: () => void = () => {}): Promise<void> {
   for (let at = 0; at < bytes.length && socket.writable; ) {
     const size = random.integer(1, random.pick([3, 20, 300, 5_000, 100_000]));
@@ -76,7 +76,7 @@ async function write(socket: Socket, bytes: Buffer, random: Random, between: () 
   }
 }
 
-/** Where a stream stops, and what of it a relay can have passed on by then: never the beginning of a header. */
+/** Where a stream stops, and how much of it a relay can have passed on by then: never an incomplete header. */
 function stopIn(frames: readonly Buffer[], share: number): { stop: number; passed: number; inFrame: boolean } {
   const stop = Math.floor(share * frames.reduce((sum, { length }) => sum + length, 0));
   let start = 0;
@@ -100,7 +100,7 @@ const payload = (maxLength: number): fc.Arbitrary<Buffer> =>
     )
     .map(([length, pattern]) => Buffer.alloc(Math.min(length, 65_535), Buffer.from(pattern)));
 
-/** Between the parts of a message; never empty, so that no ping of an upstream's looks like one of the gateway's. */
+/** A control frame between the parts of a message; never empty, so that it is not taken for a ping of the gateway's. */
 const control: fc.Arbitrary<ServerFrame> = fc.record({
   opcode: fc.constantFrom(PING, 10),
   fin: fc.constant(true),
@@ -127,7 +127,7 @@ const stream: fc.Arbitrary<ServerFrame[]> = fc
   .map((messages) => messages.flat());
 const seed = fc.integer({ min: 0, max: 2 ** 31 });
 
-/** By their bytes: as values, big ones take the comparison seconds. */
+/** Compares frames by their bytes: `toEqual` takes seconds for big ones. */
 function expectSame(actual: readonly ServerFrame[], expected: readonly ServerFrame[]): void {
   const shape = ({ opcode, fin, payload: { length } }: ServerFrame) => ({ opcode, fin, length });
   expect(actual.map(shape)).toEqual(expected.map(shape));

@@ -7,7 +7,7 @@ import { openWebSocket } from '../../../support/sockets/web-socket.ts';
 import { serverFrame, setRelay, startRawUpstream, switching } from '../upstream/stage.ts';
 
 const MIB = 1_048_576;
-/** Now and then the reader takes its time: so whoever does not hold back has all of it soon. */
+/** The reader rests now and then: without back-pressure all bytes would soon wait in the gateway. */
 const REST_EVERY = MIB;
 const REST_MS = 5;
 
