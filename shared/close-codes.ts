@@ -1,22 +1,21 @@
 /**
- * THE table of the reasons for which a gateway closes an open connection. The close code, its reason
- * on the wire, the record, the metric label and `docs/close-codes.md` derive from a row. It imports
- * nothing. Codes are those of the IANA registry "WebSocket Close Code Number"; reasons stay below
- * the 123 bytes of RFC 6455 §5.5.
+ * THE table of reasons to close an open connection. The close code, the reason on the wire, the record, the
+ * metric label and `docs/close-codes.md` derive from a row. It imports nothing. Codes are those of the IANA
+ * registry "WebSocket Close Code Number"; reasons stay within the 123 bytes of RFC 6455 §5.5.
  */
 
 interface Row {
   readonly code: number;
-  /** Whether to come back: `reissue` (with a new ticket, in a moment), `backoff` (wait first), `never`. */
+  /** Whether the client comes back: `reissue` (with a new ticket, in a moment), `backoff` (wait first), `never`. */
   readonly retry: 'never' | 'reissue' | 'backoff';
   readonly when: string;
-  /** Nothing in this version closes with it: the reason is kept for what is to come. */
+  /** No gateway of this version closes with it: the reason is kept for a later one. */
   readonly reserved?: true;
 }
 
 export const closeCodes = {
   going_away: { code: 1001, retry: 'reissue', when: "the gateway's process ends" },
-  slow_consumer: { code: 1008, retry: 'backoff', when: 'the client reads more slowly than it is sent to' },
+  slow_consumer: { code: 1008, retry: 'backoff', when: 'the client does not read what it is sent' },
   message_rate: { code: 1008, retry: 'backoff', when: 'the client sends messages faster than it may', reserved: true },
   message_too_big: { code: 1009, retry: 'never', when: 'a message is longer than MAX_MESSAGE_BYTES' },
   draining: {
@@ -35,7 +34,7 @@ export const closeCodes = {
     when: 'the credentials behind the connection ran out and were not renewed',
   },
   revoked: { code: 3003, retry: 'never', when: 'the ticket of this connection was revoked' },
-  replaced: { code: 3003, retry: 'never', when: 'a newer connection of the subject took the place' },
+  replaced: { code: 3003, retry: 'never', when: 'a newer connection of the subject took its place' },
   heartbeat_missed: { code: 3008, retry: 'reissue', when: 'the client did not answer a ping within HEARTBEAT_SECONDS' },
 } as const satisfies Record<string, Row>;
 
@@ -44,11 +43,11 @@ export type CloseReason = keyof typeof closeCodes;
 /** The reasons in the order of the table. */
 export const closeReasons = Object.keys(closeCodes) as CloseReason[]; // the keys of a literal are its type's keys
 
-/** Reasons on the record of a connection that ended without a Close frame. Never sent. */
+/** Reasons on the record of a connection that ended without a Close frame. They are never sent. */
 export const recordedReasons = {
   client_gone: 'the client went away before it was answered with 101',
   gateway_fault: 'the gateway failed between the admission and the 101: its log says how',
-  handed_over: 'a proxy was told to let it pass (forward-auth): it is open behind that, where no gateway sees it',
+  handed_over: 'a proxy was told to let it pass (forward-auth): no gateway sees the connection behind the proxy',
   store_unavailable: 'the store admitted it too late: the upgrade had been refused by then',
 } as const;
 

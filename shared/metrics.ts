@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { ABNORMAL_CLOSURE, closeCodes, closeReasons, NO_STATUS } from './close-codes.ts';
 import { refusalCodes } from './refusals.ts';
 
-/** Close codes that a client or the network brings, beside those of our own table (RFC 6455 §7.4.1). */
+/** Close codes from a client or the network, beside those of the table (RFC 6455 §7.4.1). */
 const FOREIGN_CODES = [1000, 1001, NO_STATUS, ABNORMAL_CLOSURE];
 const OTHER = 'other';
 const CLOSE_LABELS = [
@@ -30,7 +30,7 @@ interface Row {
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly service: 'ticket' | 'gateway' | 'both';
   readonly help: string;
-  /** The one label, where there is one, and the closed set of its values. */
+  /** The only label, if there is one, and the closed set of its values. */
   readonly label?: { readonly name: string; readonly values: readonly string[] };
   readonly buckets?: readonly number[];
 }
@@ -87,7 +87,7 @@ type NamesOf<Type extends Row['type']> = {
   [Name in MetricName]: (typeof metricsTable)[Name]['type'] extends Type ? Name : never;
 }[MetricName];
 
-/** Every metric with its registry. A label's value that is not in its closed set cannot get in. */
+/** All metrics of a process. A value that is not in the closed set of its label is dropped. */
 export interface Metrics {
   readonly registry: Registry;
   count(name: NamesOf<'counter'>, label?: string): void;
@@ -95,7 +95,7 @@ export interface Metrics {
   observe(name: NamesOf<'histogram'>, seconds: number): void;
 }
 
-/** The label of a close code: itself, or `other` for one that no table names. */
+/** The label of a close code: the code itself, or `other` if it is not in the closed set. */
 export function closeCodeLabel(code: number): string {
   return CLOSE_LABELS.includes(String(code)) ? String(code) : OTHER;
 }

@@ -1,8 +1,8 @@
 /**
- * THE table of refusals: every expected "no" of either service, once. Status, problem body, headers,
- * metric label, log field, SDK error and `docs/refusals.md` derive from a row. It imports nothing.
+ * THE table of refusals: every expected "no" of either service, once. Status, problem document, headers,
+ * metric label, log field, client error and `docs/refusals.md` derive from a row. It imports nothing.
  *
- * A code that was ever released stays in the table for good: it may be retired, never reused.
+ * A code that was released stays in the table for good: it may be retired, but is never reused.
  */
 
 /** What the client may do next: `never` (a person must act), `reissue` (a new ticket at once), `backoff` (wait, then a new ticket). */
@@ -14,9 +14,9 @@ interface Row {
   readonly retry: Retry;
   /** A short summary that never changes from one occurrence to the next (RFC 9457 §3.1.3). */
   readonly title: string;
-  /** What the reader does about it. Never repeats what the client sent. */
+  /** What the reader can do about it. It never repeats what the client sent. */
   readonly detail: string;
-  /** Seconds to wait when nothing better is known; rows with it carry `Retry-After`. */
+  /** Seconds to wait if nothing better is known. A refusal of such a row has `Retry-After`. */
   readonly retryAfterSeconds?: number;
 }
 
@@ -127,7 +127,7 @@ export const refusals = {
     status: 401,
     retry: 'reissue',
     title: 'The ticket is not known',
-    detail: 'It was never issued, its secret is wrong, or it is long past. Ask for a new ticket.',
+    detail: 'It was never issued, its secret is wrong, or it expired long ago. Ask for a new ticket.',
   },
   ticket_expired: {
     status: 401,
@@ -199,7 +199,7 @@ export const refusals = {
     retry: 'backoff',
     title: 'The credentials cannot be checked now',
     detail:
-      'Whoever vouches for them (the issuer, the session store, the application) does not answer. Wait, then try again.',
+      'What checks them (the issuer, the session store or the application) does not answer. Wait, then try again.',
     retryAfterSeconds: 2,
   },
   upstream_unreachable: {
@@ -231,42 +231,42 @@ export function isRefusalCode(value: string): value is RefusalCode {
   return Object.hasOwn(refusals, value);
 }
 
-/** One field of a request that is out of bounds (RFC 9457 §3, the `errors` extension). */
+/** One field of a request that is out of bounds: an item of the `errors` extension (RFC 9457 §3). */
 export interface FieldError {
   /** JSON Pointer to the field (RFC 6901, URI fragment form), for example `#/ttl_seconds`. */
   readonly pointer: string;
   readonly detail: string;
 }
 
-/** An answer of an upstream, 4xx. */
+/** A 4xx answer of an upstream. */
 export interface PassedOn {
   readonly status: number;
   /** `Content-Type`, `WWW-Authenticate` and the like; nothing about framing. */
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
-  /** Empty where it had none, or more than is passed on: then the problem document takes its place. */
+  /** Empty if the answer had no body, or one that is too long: then the problem document takes its place. */
   readonly body: Uint8Array;
 }
 
-/** An expected no. Everything that is not said here is said by the row of its code. */
+/** An expected "no". What is absent here comes from the row of its code. */
 export interface Refusal {
   readonly code: RefusalCode;
-  /** Public id of the ticket concerned, when one was presented in the right form. */
+  /** Public id of the ticket, if one was presented in the right form. */
   readonly ticketId?: string;
-  /** Seconds to wait, when better known than the row's. */
+  /** Seconds to wait, if better known than those of the row. */
   readonly retryAfterSeconds?: number | undefined;
   /** With `request_invalid`: every field that is out of bounds. */
   readonly errors?: readonly FieldError[];
   /** With `method_not_allowed`: the methods that are allowed. */
   readonly allow?: readonly string[];
-  /** Instead of the row's detail, where more can be said. A text of ours: it never repeats what the client sent. */
+  /** Replaces the detail of the row if more can be said. It never repeats what the client sent. */
   readonly detail?: string;
-  /** With `upstream_refused`: the upstream's own answer, which is passed on in place of the problem document. */
+  /** With `upstream_refused`: the upstream's own answer, which replaces the problem document. */
   readonly passedOn?: PassedOn;
   /** With a 401 of the ticket service: one challenge for each configured scheme. */
   readonly challenges?: readonly string[];
 }
 
-/** The row of a code, widened to the columns that every row may have. */
+/** The row of a code, with every column that a row may have. */
 export function rowOf(code: RefusalCode): Row {
   return refusals[code];
 }

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { ParsedFile } from './watched-file.ts';
 
-/** Reads JSON by a schema; each fault is named with its path in the file. */
+/** Parses JSON with a schema; each fault begins with its path in the file. */
 export function parseJsonFile<T>(schema: z.ZodType<T>, content: string): ParsedFile<T> {
   let value: unknown;
   try {

@@ -11,15 +11,15 @@ export interface ReloadedFileOptions<T> {
   readonly log: Logger;
 }
 
-/** A file that was read at start, and is read again on SIGHUP. */
+/** The content of a file that is read at start and again on SIGHUP. */
 export interface ReloadedFile<T> {
-  /** What is in force. */
+  /** The last valid content. */
   current(): T;
-  /** Hears no more signals. */
+  /** Stops listening for SIGHUP. */
   end(): void;
 }
 
-/** A bad new file changes nothing, and says so. The one at the start has been checked by a rule of the settings. */
+/** An invalid new file changes nothing and is logged. A rule of the settings has checked the file before the start. */
 export function reloadedFile<T>({ setting, file, parse, log }: ReloadedFileOptions<T>): ReloadedFile<T> {
   const initial = parse(file.content);
   if (!initial.ok) throw new Error(`${setting} was not checked before the start`);

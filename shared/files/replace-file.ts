@@ -1,8 +1,8 @@
 import { chownSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 
 /**
- * Writes a file that only its owner may read, whole or not at all: a reader sees the old one or the new
- * one. It keeps its owner: what root writes, a service that runs as another user has to be able to read.
+ * Replaces a file atomically: a reader sees the old content or the new. Only the owner may read the file. The
+ * owner stays the same, so that a service can read what root has written.
  */
 export function replaceFile(path: string, content: string): void {
   const scratch = `${path}.${process.pid}.tmp`;

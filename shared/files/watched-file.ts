@@ -7,17 +7,17 @@ export type ParsedFile<T> =
 export interface WatchedFileOptions<T> {
   readonly path: string;
   readonly parse: (content: string) => ParsedFile<T>;
-  /** Told why a changed file is not used; the old content stays in force. */
+  /** Called with what is wrong with a changed file; the last valid content stays in use. */
   readonly onFaults: (faults: readonly string[]) => void;
 }
 
-/** A file whose content counts as it is now: each look asks the file system whether it has changed. */
+/** The current content of a file: each call of `current` asks the file system whether it has changed. */
 export class WatchedFile<T> {
   readonly #options: WatchedFileOptions<T>;
   #value: T;
   #stamp = '';
 
-  /** @param initial what counts until the file has been read well once */
+  /** @param initial the value until the file was valid once */
   constructor(options: WatchedFileOptions<T>, initial: T) {
     this.#options = options;
     this.#value = initial;
@@ -32,7 +32,11 @@ export class WatchedFile<T> {
     return this.#value;
   }
 
-  /** Reads the file again, changed or not; whether it was good. */
+  /**
+   * Reads the file again, even if it has not changed.
+   *
+   * @returns whether it is valid
+   */
   reload(): boolean {
     const parsed = this.#read();
     if (parsed.ok) this.#value = parsed.value;

@@ -4,33 +4,33 @@ import type { Registry } from 'prom-client';
 import type { Refusal } from '../refusals.ts';
 import { sendRefusal } from './send-refusal.ts';
 
-/** Where a key set is found (RFC 8615; the name that RFC 8414 §2 uses for it). */
+/** The path of the public key set (RFC 8615, named as in RFC 8414 §2). */
 export const KEY_SET_PATH = '/.well-known/jwks.json';
 
 /**
- * The longest request head that a gateway reads, on either port. Twice what Node reads: the cookies of a page,
- * all of which come along, may be more than that, and what is not read can be explained to nobody.
+ * The longest request head that a gateway reads, on either port. It is twice Node's default, because an upgrade
+ * carries all cookies of a page. A request with a longer head cannot be refused with a reason.
  */
 export const MAX_HEAD_BYTES = 32_768;
 
 export interface AdminOptions {
   readonly registry: Registry;
-  /** Public keys by which the service's signatures can be checked (RFC 7517 §5), where it signs. */
+  /** Public keys to verify the service's signatures (RFC 7517 §5), if it signs. */
   readonly keySet?: object | undefined;
   /**
-   * Other paths that a service serves here: its handler, or undefined. It is asked upgrades as well, whatever
-   * the method is, and never answers 101.
+   * Handlers of other paths on this port; undefined for a path that the service does not have. A handler gets
+   * requests of every method and upgrades too. It never answers 101.
    */
   readonly route?: (
     path: string,
   ) => ((request: IncomingMessage, response: ServerResponse) => Promise<void>) | undefined;
-  /** Told of a fault of ours in one of those; the request concerned has been ended. */
+  /** Called with an exception of such a handler; its request has been ended. */
   readonly onFault?: (error: unknown) => void;
-  /** Why the service is not ready, or null when it is. */
+  /** Returns why the service is not ready; null if it is. */
   readonly notReady: () => Extract<Refusal['code'], 'draining' | 'store_unavailable'> | null;
 }
 
-/** Only reading is served there. */
+/** The admin port serves only GET and HEAD. */
 export const METHOD_NOT_ALLOWED: Refusal = { code: 'method_not_allowed', allow: ['GET', 'HEAD'] };
 
 /** The private port of a service: `/livez`, `/readyz`, `/metrics`. */
@@ -62,14 +62,14 @@ export function createAdminServer({ registry, keySet, route, onFault, notReady }
     response.setHeader('Content-Type', 'text/plain; charset=utf-8');
     return response.end('ok\n');
   });
-  // A proxy may forward the Upgrade of what it asks about (caddyserver/caddy#5430): it is a request like any other.
+  // A proxy may forward the Upgrade of the client's request (caddyserver/caddy#5430). It is handled like any request.
   server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
     socket.on('error', () => socket.destroy());
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket);
     response.on('finish', () => socket.end());
-    // Nothing is read of it: without this a peer that goes away is not noticed.
+    // The body is not read, so only this notices a peer that goes away.
     socket.on('end', () => socket.end());
     socket.resume();
     server.emit('request', request, response);

@@ -2,10 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import { type BlockList, isIP } from 'node:net';
 import proxyAddr from 'proxy-addr';
 
-/** Which addresses are proxies of ours (`TRUST_PROXY`); none unless configured. */
+/** The addresses of trusted proxies (`TRUST_PROXY`); none unless configured. */
 export type Trust = BlockList | undefined;
 
-/** An IPv4 address that came over an IPv6 socket is shown as the IPv4 address it is (RFC 4291 §2.5.5.2). */
+/** An IPv4 address in IPv4 notation, also if it came over an IPv6 socket (RFC 4291 §2.5.5.2). */
 function plainAddress(address: string): string {
   return address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
 }
@@ -16,14 +16,14 @@ function isTrusted(trust: Trust, address: string): boolean {
   return family !== 0 && trust?.check(plain, family === 4 ? 'ipv4' : 'ipv6') === true;
 }
 
-/** Whether a request comes straight from one of our proxies. */
+/** Whether a request comes directly from a trusted proxy. */
 export function isTrustedPeer(request: IncomingMessage, trust: Trust): boolean {
   return trust !== undefined && isTrusted(trust, request.socket.remoteAddress ?? '');
 }
 
 /**
- * The address of the client: the rightmost one in `X-Forwarded-For` that is not a trusted proxy, or
- * the peer itself. What an untrusted peer writes there does not count.
+ * The address of the client: the rightmost address in `X-Forwarded-For` that is not a trusted proxy, or else
+ * the peer's. An untrusted peer's `X-Forwarded-For` is ignored.
  */
 export function clientAddress(request: IncomingMessage, trust: Trust): string {
   const peer = plainAddress(request.socket.remoteAddress ?? '');
@@ -32,7 +32,7 @@ export function clientAddress(request: IncomingMessage, trust: Trust): string {
   return isIP(address) === 0 ? peer : address;
 }
 
-/** The address of the client of a proxy that asks on its behalf: as {@link clientAddress}, or its `X-Real-IP`. */
+/** The address of the client for whom a proxy asks: as {@link clientAddress}, or from `X-Real-IP` instead. */
 export function proxiedAddress(request: IncomingMessage, trust: Trust): string {
   const { 'x-forwarded-for': forwarded, 'x-real-ip': real } = request.headers;
   if (forwarded !== undefined || typeof real !== 'string' || !isTrustedPeer(request, trust)) {
@@ -49,7 +49,7 @@ export function forwardedHost(request: IncomingMessage, trust: Trust): string | 
   return typeof forwarded === 'string' ? forwarded.split(',', 1)[0]?.trim() : undefined;
 }
 
-/** The scheme that the client used, from the `X-Forwarded-Proto` of a trusted proxy, or of this very connection. */
+/** The scheme that the client used: the `X-Forwarded-Proto` of a trusted proxy, or else that of this connection. */
 export function forwardedScheme(request: IncomingMessage, trust: Trust): 'http' | 'https' {
   const forwarded = isTrustedPeer(request, trust) ? request.headers['x-forwarded-proto'] : undefined;
   if (typeof forwarded === 'string') return /^(?:https|wss)\b/i.test(forwarded.trim()) ? 'https' : 'http';

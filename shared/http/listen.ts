@@ -2,18 +2,22 @@ import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type TLSSocket, Server as TlsServer } from 'node:tls';
 
-/** The address could not be listened on: the port is taken, or the address is not ours. */
+/** A server could not listen: the port is taken, or the address is not one of this machine. */
 export class CannotListen extends Error {
   override readonly name = 'CannotListen';
 }
 
-/** Connections by where they come from. */
+/** Connections by the address and port that they come from. */
 type Unsecured = Map<string, Socket>;
 
-/** Of each server that speaks TLS: the connections that have not got through it. To HTTP they are none yet. */
+/** For each TLS server, the connections whose TLS handshake is incomplete: `closeAllConnections` does not know them. */
 const unsecured = new WeakMap<Server, Unsecured>();
 
-/** Starts listening, and says on which port (the system's choice where 0 was asked for). */
+/**
+ * Starts listening.
+ *
+ * @returns the port; the system chooses it for 0
+ */
 export function listen(server: Server, host: string, port: number): Promise<number> {
   if (server instanceof TlsServer) unsecured.set(server, watchUnsecured(server));
   return new Promise((resolve, reject) => {
@@ -41,13 +45,13 @@ function watchUnsecured(server: Server): Unsecured {
   return sockets;
 }
 
-/** How long a closing server waits for the requests that it has been sent. */
+/** How long a server that closes waits for requests that are under way. */
 const CLOSE_GRACE_MS = 2_000;
 
 /**
- * Stops accepting, and resolves when the last response has been sent. A connection on which no request
- * came, or only a part of one, or of TLS, would keep the server open for good: Node takes it for busy, and no
- * longer times it out. So whatever is left after a grace is cut; upgraded sockets are not touched.
+ * Stops accepting, and resolves when the last response has been sent. Node counts a connection as busy if its
+ * request or TLS handshake is incomplete, and has no time-out for it once the server closes. It would keep the
+ * server open for ever, so whatever is left after a grace is destroyed. Upgraded sockets are not touched.
  */
 export function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {

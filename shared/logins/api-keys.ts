@@ -5,21 +5,21 @@ import { AUDIENCE } from '../ticket/audience.ts';
 import { isSubject } from '../ticket/ticket.ts';
 
 /**
- * API keys of back ends. A key is `ogk_<id>.<secret>`; its file holds only the SHA-256 of the secret,
- * which has 192 bits of its own and needs no slow hash.
+ * API keys of back ends. A key is `ogk_<id>.<secret>`, and the file holds only the SHA-256 of the secret. The
+ * secret has 192 random bits, so it needs no slow hash.
  */
 
 const VALUE = /^ogk_([A-Za-z0-9_-]{12})\.([A-Za-z0-9_-]{32})$/;
 
 const keySchema = z.strictObject({
   id: z.string().regex(/^[A-Za-z0-9_-]{12}$/),
-  /** Who uses it; also the subject of tickets that it issues for itself. */
+  /** Who uses the key; also the subject of tickets that it issues for itself. */
   name: z.string().refine(isSubject),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   created_at: z.iso.datetime(),
-  /** Patterns of the subjects that it may issue for, beside its own name. */
+  /** Patterns of subjects that it may issue tickets for, besides its own name. */
   subjects: z.array(z.string().min(1).max(256)).optional(),
-  /** The only audiences of its tickets; any where absent. */
+  /** The audiences that its tickets may have; any if absent. */
   audiences: z.array(z.string().regex(AUDIENCE)).min(1).optional(),
 });
 
@@ -52,13 +52,13 @@ export function formatApiKeys(keys: readonly ApiKey[]): string {
   return `${JSON.stringify({ keys }, null, 2)}\n`;
 }
 
-/** A fresh key: its value, to be shown once, and what the file holds of it. */
+/** A new key: its value, to be shown once, and its entry for the file. */
 export function mintApiKey(
   name: string,
   limits: Pick<ApiKey, 'subjects' | 'audiences'>,
   now: Date,
 ): { readonly value: string; readonly key: ApiKey } {
-  const id = nanoid(12).replace(/^-/, '_'); // it is an argument of `oncegate keys revoke`, not an option
+  const id = nanoid(12).replace(/^-/, '_'); // `oncegate keys revoke <id>` would read it as an option
   const secret = nanoid(32);
   return {
     value: `ogk_${id}.${secret}`,
@@ -66,12 +66,12 @@ export function mintApiKey(
   };
 }
 
-/** Whether a token is meant as an API key, also one that is cut off: it is not taken for anything else, nor shown to anybody. */
+/** Whether a token is meant as an API key, even if it is cut off. Nothing else may read or log it. */
 export function isApiKey(token: string): boolean {
   return token.startsWith('ogk_');
 }
 
-/** The key of a value, compared in constant time; undefined where it is not one of these. */
+/** The key that a value belongs to, compared in constant time; undefined if there is none. */
 export function findApiKey(value: string, keys: readonly ApiKey[]): ApiKey | undefined {
   const [, id, secret = ''] = VALUE.exec(value) ?? [];
   const key = keys.find((candidate) => candidate.id === id);

@@ -24,7 +24,7 @@ const MAX_MEMORY_BYTES = 256 * 1024 * 1024;
 
 const PHC = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/;
 
-/** The parts of a PHC string, or null where it is not a scrypt hash that this can check. */
+/** The parts of a PHC string; null if it is not a scrypt hash with parameters that are accepted. */
 export function parsePasswordHash(text: string): ScryptHash | null {
   const match = PHC.exec(text);
   if (match === null) return null;
@@ -40,7 +40,7 @@ export function parsePasswordHash(text: string): ScryptHash | null {
   return sane && memoryOf(parsed) <= MAX_MEMORY_BYTES ? parsed : null;
 }
 
-/** The hash of a password, with a fresh salt. */
+/** The hash of a password, with a new salt. */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(SALT_BYTES);
   const hash = await derive(password, { ...COST, salt }, HASH_BYTES);
@@ -48,13 +48,13 @@ export async function hashPassword(password: string): Promise<string> {
   return `$scrypt$ln=${ln},r=${r},p=${p}$${unpadded(salt)}$${unpadded(hash)}`;
 }
 
-/** Whether a password is the one of a hash; compared in constant time. */
+/** Whether a password has this hash; compared in constant time. */
 export async function passwordMatches(password: string, expected: ScryptHash): Promise<boolean> {
   const derived = await derive(password, expected, expected.hash.length);
   return timingSafeEqual(derived, expected.hash);
 }
 
-/** A hash that no password has, to be checked when the user is not known, so that both cost the same. */
+/** A hash that no password has. It is checked for an unknown user, so that the time does not tell who is known. */
 export function decoyHash(): ScryptHash {
   return { ...COST, salt: randomBytes(SALT_BYTES), hash: randomBytes(HASH_BYTES) };
 }

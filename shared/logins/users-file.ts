@@ -1,12 +1,12 @@
 import { isSubject } from '../ticket/ticket.ts';
 import { parsePasswordHash } from './password.ts';
 
-/** The users of a file: name to PHC hash, in its order. */
+/** The users of a file, in its order: name to PHC hash. */
 export type Users = ReadonlyMap<string, string>;
 
 export type ParsedUsers = { readonly users: Users; readonly faults: readonly string[] };
 
-/** Whether a name can stand in a users file and in HTTP Basic (RFC 7617 §2: no colon). */
+/** Whether a name is possible in a users file and in HTTP Basic (RFC 7617 §2: no colon). */
 export function isUserName(name: string): boolean {
   return isSubject(name) && !name.includes(':') && !name.startsWith('#') && name.trim() === name;
 }
@@ -29,7 +29,7 @@ export function parseUsersFile(content: string): ParsedUsers {
   return { users, faults };
 }
 
-/** The content of a users file once a user has been added, or given another password. */
+/** The content of a users file with a user added, or with another password for that user. */
 export function withUser(content: string, name: string, hash: string): string {
   const others = content.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith(`${name}:`));
   return `${[...others, `${name}:${hash}`].join('\n')}\n`;

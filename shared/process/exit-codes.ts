@@ -2,11 +2,11 @@
 export const exitCodes = {
   /** A clean end: a drain, or a command that did its work. */
   ok: 0,
-  /** Something that nobody foresaw. */
+  /** A fault: an exception that nothing handles. */
   fault: 1,
   /** A wrong command line. */
   usage: 64,
-  /** A port is taken, or an address is not ours. */
+  /** A port is taken, or the address is not one of this machine. */
   unavailable: 69,
   /** A wrong configuration; every fault is on stderr, one a line. */
   config: 78,

@@ -1,21 +1,22 @@
 import type { DestinationStream } from 'pino';
 
-/** Lines are written together from so many characters on. */
+/** With so many characters the lines are written at once. */
 const WRITE_FROM = 32_768;
-/** How long a line waits for others at the most, ms. */
+/** The longest that a line waits for others, ms. */
 const WRITE_AFTER_MS = 100;
 
-/** What lines are handed on to; pino's destinations are such. */
+/** Where lines are written to: a destination of pino's. */
 export interface LineDestination {
   write(text: string): void;
-  /** Writes what waits there, before it returns. */
+  /** Writes what is buffered there before it returns. */
   flushSync(): void;
 }
 
 /**
- * Hands lines on many at a time. With a write for each, and a turn of the thread pool, they took a fifth
- * of the CPU of an admitted handshake; gathering them in pino's own destination measures all that waits
- * with every line.
+ * Gathers log lines and writes many at a time. pino's own destination can gather too, but it measures all
+ * that it has gathered with every line.
+ *
+ * measured: with one write for each line, the log took a fifth of the CPU of an admitted handshake.
  */
 export class GatheredLines implements DestinationStream {
   readonly #destination: LineDestination;
@@ -36,7 +37,7 @@ export class GatheredLines implements DestinationStream {
     else this.#timer ??= setTimeout(() => this.flush(), WRITE_AFTER_MS).unref();
   }
 
-  /** Hands on what waits, now. `done` is for pino, which passes it. */
+  /** Passes the gathered lines on now. pino passes `done`. */
   flush(done?: () => void): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -49,13 +50,13 @@ export class GatheredLines implements DestinationStream {
     done?.();
   }
 
-  /** The same, written before it returns. */
+  /** Writes the gathered lines before it returns. */
   flushSync(): void {
     this.flush();
     this.#destination.flushSync();
   }
 
-  /** The process ends: what waits is written, and each line from now on at once. */
+  /** The process ends: writes the gathered lines, and each later line at once. */
   end(): void {
     this.#isLate = true;
     this.flushSync();

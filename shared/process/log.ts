@@ -4,12 +4,12 @@ import { GatheredLines } from './gathered-lines.ts';
 
 export type { Logger };
 
-/** Past it lines are dropped until there is room again. */
+/** With so many unwritten bytes, lines are dropped until there is room again. */
 const MAX_UNWRITTEN_BYTES = 1_048_576;
 
 /**
- * JSON lines on stdout. A line names ids and codes, never a ticket value, a secret or a header: what
- * is logged is chosen field by field, and no request or error object is ever passed in whole.
+ * JSON lines on stdout. A line has ids and codes, never a ticket value, a secret or a header. So fields are
+ * logged one by one, and no request or error object is ever logged whole.
  */
 export function createLogger(level: string, fields: Readonly<Record<string, string>>): Logger {
   const options = {
@@ -22,7 +22,7 @@ export function createLogger(level: string, fields: Readonly<Record<string, stri
   return pino(options, output);
 }
 
-/** Writes down a fault of ours: its message alone, since an error may carry what nobody is to read. */
+/** Logs a fault. Only its message, because an error's other properties may hold secrets. */
 export function logFault(log: Logger, error: unknown): void {
   log.error({ event: 'fault', message: error instanceof Error ? error.message : 'unknown' });
 }
@@ -30,8 +30,8 @@ export function logFault(log: Logger, error: unknown): void {
 let output: DestinationStream | undefined;
 
 /**
- * Standard output, written to in the background. A log that cannot be written, on a full disk say, costs
- * lines and nothing else: the flush with which pino ends a process would wait for room for ever.
+ * Standard output, written in the background. A log that cannot be written, for example on a full disk, costs
+ * lines and nothing else. Without the error handler, pino's last flush would wait for room for ever.
  */
 function standardOutput(): DestinationStream {
   const destination = pino.destination({ dest: 1, sync: false, maxLength: MAX_UNWRITTEN_BYTES });
@@ -39,7 +39,7 @@ function standardOutput(): DestinationStream {
     destination.flushSync = () => {};
   });
   const lines = new GatheredLines(destination);
-  // A process that ends by itself has time for an ordinary write; one that is ended has not.
+  // A process that ends by itself has time for an asynchronous write. `process.exit` leaves none.
   process.on('beforeExit', () => lines.flush());
   process.on('exit', () => {
     Object.assign(destination, { sync: true });

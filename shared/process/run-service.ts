@@ -9,9 +9,9 @@ import { createLogger, type Logger } from './log.ts';
 export interface RunningService {
   readonly port: number;
   readonly adminPort: number;
-  /** Stops taking work, finishes what there is, and lets go of the ports. */
+  /** Stops taking new work, finishes what there is, and closes the ports. */
   drain(): Promise<void>;
-  /** Tells whoever is still there that the process ends now. */
+  /** Tells every client that is left that the process ends now. */
   abandon(): void;
 }
 
@@ -21,12 +21,12 @@ export interface ServiceDefinition {
   start(settings: Settings, log: Logger): Promise<Pick<RunningService, 'drain' | 'abandon'>>;
 }
 
-/** How long a Close frame has to get out before a process that was told twice is gone. */
+/** How long Close frames have to be written after the second signal, before the process exits. */
 const ABANDON_MS = 100;
 
 /**
- * The life of a process: its configuration checked as a whole, the service started, a drain on
- * SIGTERM or SIGINT, a quick end on the second.
+ * Runs a process: checks the whole configuration, starts the service, drains on SIGTERM or SIGINT, and exits
+ * at once on a second signal.
  */
 export async function runService(definition: ServiceDefinition): Promise<void> {
   refuseArguments(definition.name);
@@ -64,13 +64,13 @@ export async function runService(definition: ServiceDefinition): Promise<void> {
       process.exit(exitCodes.ok);
     });
   };
-  // Asks for files to be read again. A service that has none is not to end of it.
+  // SIGHUP has files read again. Without a listener it would end a service that has none.
   process.on('SIGHUP', () => {});
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
 }
 
-/** A service is configured by its environment alone. */
+/** A service takes its configuration from the environment only. */
 function refuseArguments(name: string): void {
   try {
     parseArgs({ args: process.argv.slice(2), options: {}, strict: true });

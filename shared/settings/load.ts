@@ -5,14 +5,14 @@ import { camelCase, type SettingName, type Settings, settingNames, settingRow } 
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** One thing that is wrong with the configuration: the setting and what to do, never a secret's value. */
+/** One line about something wrong in the configuration: the setting and what it must be, never a secret's value. */
 export type Fault = string;
 
 export type LoadedSettings =
   | { readonly ok: true; readonly settings: Settings }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
-/** The process's environment, over that of a `.env` file in the working directory where there is one. */
+/** The environment of the process. It overrides a `.env` file in the working directory. */
 export function readEnvironment(path = '.env'): Environment {
   const fromFile = isFile(path) ? parseEnv(readFileSync(path, 'utf8').replace(/^\uFEFF/, '')) : {};
   return { ...fromFile, ...process.env };
@@ -23,12 +23,12 @@ function isFile(path: string): boolean {
 }
 
 /**
- * A rule that needs more than one setting, or a look into a file. It is given the values that are in
- * bounds, and whether a setting was written at all, so that each fault is reported once.
+ * A check that needs more than one setting, or the content of a file. It gets the values that are in bounds,
+ * and `written`: whether a setting has any value. So each fault is reported once.
  */
 export type Rule = (values: Partial<Settings>, written: (name: SettingName) => boolean) => Fault[];
 
-/** The settings of an environment, or every fault of it at once. An empty value counts as none. */
+/** The settings in an environment, or all its faults. An empty value counts as none. */
 export function loadSettings(environment: Environment, rules: readonly Rule[]): LoadedSettings {
   const faults: Fault[] = [];
   const values: Record<string, unknown> = {};
@@ -40,7 +40,7 @@ export function loadSettings(environment: Environment, rules: readonly Rule[]): 
     if (parsed.success) {
       values[camelCase(name)] = parsed.data;
     } else {
-      // A URL may hold a password, whatever setting it was put into.
+      // A URL may hold a password, also one that was written into the wrong setting.
       const hidden = row.secret || text.includes('@');
       faults.push(`${name}: must be ${row.type.form}${hidden ? '' : `, not ${JSON.stringify(text)}`}`);
     }

@@ -22,13 +22,13 @@ import {
 
 interface Row {
   readonly type: ValueType<unknown>;
-  /** As a person would write it; absent where there is none. */
+  /** As a person would write it; absent if there is none. */
   readonly default?: string;
-  /** A default that depends on another setting, in words. */
+  /** In words, for a default that is not a fixed value. */
   readonly defaultNote?: string;
-  /** Its value is never printed. */
+  /** The value is never printed. */
   readonly secret?: true;
-  /** Who reads it. */
+  /** The services that read it. */
   readonly reader: 'both' | 'ticket' | 'gateway';
   readonly doc: string;
 }
@@ -56,18 +56,22 @@ export const settingsTable = {
     reader: 'both',
     doc: 'The group that the Sentinels watch.',
   },
-  REDIS_CLUSTER_NODES: { type: hostPorts, reader: 'both', doc: 'Some nodes of a Redis Cluster; it tells the others.' },
+  REDIS_CLUSTER_NODES: {
+    type: hostPorts,
+    reader: 'both',
+    doc: 'Some nodes of a Redis Cluster; the others are found through them.',
+  },
   REDIS_KEY_PREFIX: {
     type: text('at most 64 of A-Z a-z 0-9 : . _ -', /^[A-Za-z0-9:._-]{1,64}$/),
     default: 'oncegate:',
     reader: 'both',
-    doc: 'What every key and channel name begins with. All services of a fleet use the same.',
+    doc: 'The prefix of every key and channel name. All services of a fleet use the same.',
   },
   REDIS_TIMEOUT_MS: {
     type: integer(10, 60_000, 'ms'),
     default: '250',
     reader: 'both',
-    doc: 'How long an answer of Redis is waited for; past it: 503 `store_unavailable`, or `authentication_unavailable` where it is about a session.',
+    doc: 'How long to wait for an answer of Redis; past it: 503 `store_unavailable`, or `authentication_unavailable` if a session was looked up.',
   },
   HOST: {
     type: text('an IP address or host name', /^[A-Za-z0-9._:-]{1,255}$/),
@@ -93,7 +97,7 @@ export const settingsTable = {
     type: url('ws', 'wss'),
     defaultNote: '`ws://localhost:<GATEWAY_PORT>`, `wss:` with TLS_CERT_FILE',
     reader: 'ticket',
-    doc: 'Where clients reach the gateways: what tickets announce. A path in it has to be taken off by the proxy in front.',
+    doc: 'Where clients reach the gateways: tickets announce it. If it has a path, the proxy in front has to remove that.',
   },
   GATEWAY_ID: {
     type: text('1 to 64 of A-Z a-z 0-9 . _ -', /^[A-Za-z0-9._-]{1,64}$/),
@@ -105,7 +109,7 @@ export const settingsTable = {
     type: list(`some of ${CARRIERS.join(',')}`, (item) => CARRIERS.find((carrier) => carrier === item)),
     default: CARRIERS.join(','),
     reader: 'both',
-    doc: 'Where a ticket may be presented. Who wants no ticket in any URL drops `query`.',
+    doc: 'Where a ticket may be presented. Leave `query` out to keep tickets out of URLs.',
   },
   GATEWAY_AUDIENCE: {
     type: text(AUDIENCE_FORM, AUDIENCE),
@@ -117,7 +121,7 @@ export const settingsTable = {
     type: origins,
     defaultNote: "the origin's host name must be that of `Host`",
     reader: 'both',
-    doc: 'Origins whose pages may ask for tickets (CORS) and connect: exact ones, comma-separated, or `*`, for the former without cookies. `null` is never allowed; a request without `Origin` (not a browser) passes. The ticket service always takes its own origin, a gateway only those that are listed.',
+    doc: 'Origins whose pages may ask for tickets (CORS) and connect: exact ones, comma-separated, or `*`, with which CORS allows no cookies. `null` is never allowed; a request without `Origin` (not a browser) passes. The ticket service always accepts its own origin, a gateway only those that are listed.',
   },
   TICKET_TTL_SECONDS: {
     type: integer(1, 300, 'seconds'),
@@ -189,7 +193,7 @@ export const settingsTable = {
     type: integer(1, 3_600, 'seconds'),
     default: '90',
     reader: 'gateway',
-    doc: 'For how long a connection stays counted when its gateway falls silent. It is renewed every third of that.',
+    doc: 'How long a connection still counts after its gateway has stopped renewing its lease. A lease is renewed every third of that.',
   },
   DRAIN_SECONDS: {
     type: integer(0, 3_600, 'seconds'),
@@ -201,7 +205,7 @@ export const settingsTable = {
     type: url('ws', 'wss'),
     defaultNote: 'the built-in echo',
     reader: 'gateway',
-    doc: 'The WebSocket back end behind the gateway, dialled for every admitted connection. A path in it goes in front of that of the client.',
+    doc: "The WebSocket back end behind the gateway, dialled for every admitted connection. Its path, if it has one, goes in front of the client's.",
   },
   ROUTES_FILE: {
     type: file,
@@ -230,13 +234,13 @@ export const settingsTable = {
     type: integer(0, 86_400, 'seconds'),
     default: '0',
     reader: 'gateway',
-    doc: 'After how long without a byte from either side an upstream counts as lost (1013); 0 for never. Answers to pings are bytes: it has an effect below HEARTBEAT_SECONDS only.',
+    doc: 'Without a byte from either side for so long an upstream counts as lost (1013); 0 for never. Answers to pings count as bytes, so only a value below HEARTBEAT_SECONDS has an effect.',
   },
   IDENTITY_JWT_KEY_FILE: {
     type: file,
     secret: true,
     reader: 'gateway',
-    doc: 'PEM private key (Ed25519, EC P-256 or RSA) with which the gateway signs who a connection acts for, as a JWT in `Oncegate-Identity`. The public key is at `/.well-known/jwks.json`.',
+    doc: 'PEM private key (Ed25519, EC P-256 or RSA) with which the gateway signs whom a connection acts for, as a JWT in `Oncegate-Identity`. The public key is at `/.well-known/jwks.json`.',
   },
   BIND_ADDRESS: {
     type: flag,
@@ -247,7 +251,7 @@ export const settingsTable = {
   TRUST_PROXY: {
     type: trustedAddresses,
     reader: 'both',
-    doc: 'Addresses or CIDR blocks of proxies whose `X-Forwarded-For` and `X-Forwarded-Host` count, and the header of AUTH_PROXY_HEADER.',
+    doc: 'Addresses or CIDR blocks of proxies whose `X-Forwarded-*` headers are believed, and the header of AUTH_PROXY_HEADER.',
   },
   TLS_CERT_FILE: { type: file, reader: 'both', doc: 'PEM certificate chain of the public port; needs TLS_KEY_FILE.' },
   TLS_KEY_FILE: { type: file, secret: true, reader: 'both', doc: 'PEM private key of the public port.' },
@@ -271,13 +275,13 @@ export const settingsTable = {
     type: text('1 to 1024 characters', /^.{1,1024}$/),
     defaultNote: 'not checked',
     reader: 'ticket',
-    doc: 'The `iss` that a JWT must have; with AUTH_OIDC_ISSUER it is for the JWTs of other keys.',
+    doc: 'The `iss` that a JWT must have. If AUTH_OIDC_ISSUER is set too, this one is for JWTs that are signed with other keys.',
   },
   AUTH_JWT_AUDIENCE: {
     type: text('1 to 1024 characters', /^.{1,1024}$/),
     defaultNote: 'not checked',
     reader: 'ticket',
-    doc: 'The `aud` that a JWT must have, and an introspection answer where it names any.',
+    doc: 'The `aud` that a JWT must have, and an introspection answer if it has any.',
   },
   AUTH_JWT_SUBJECT: {
     type: jsonPath,
@@ -294,7 +298,7 @@ export const settingsTable = {
   AUTH_CLAIMS: {
     type: names,
     reader: 'ticket',
-    doc: "Claims that are copied into tickets from a JWT, an introspection answer, or the application's own answer. They stand above those that the caller asks for.",
+    doc: "Claims that are copied into tickets from a JWT, an introspection answer, or the application's own answer. They replace claims of the same name that the caller asks for.",
   },
   AUTH_OIDC_ISSUER: {
     type: url('https', 'http'),
@@ -326,7 +330,7 @@ export const settingsTable = {
     type: integer(0, 300, 'seconds'),
     default: '10',
     reader: 'ticket',
-    doc: "For how long an answer is remembered, never past the token's expiry. A token that is revoked works for that much longer.",
+    doc: "How long an answer is remembered, never past the token's expiry. A revoked token still works for that long.",
   },
   AUTH_SESSION_SECRET: {
     type: list('secrets of at least 8 bytes, comma-separated, the newest first', (value) =>
@@ -353,18 +357,18 @@ export const settingsTable = {
     secret: true,
     defaultNote: 'REDIS_URL',
     reader: 'ticket',
-    doc: 'The Redis in which connect-redis keeps the sessions, a single server. With Sentinel or Cluster set it.',
+    doc: 'The Redis in which connect-redis keeps the sessions, a single server. It must be set if Oncegate uses Sentinel or Cluster.',
   },
   AUTH_SESSION_PREFIX: {
     type: text('at most 64 visible characters', /^[!-~]{1,64}$/),
     default: 'sess:',
     reader: 'ticket',
-    doc: "What the sessions' keys begin with.",
+    doc: 'The prefix of the keys of sessions.',
   },
   AUTH_FORWARD_URL: {
     type: url('https', 'http'),
     reader: 'ticket',
-    doc: "An endpoint of the application (a /me) that the caller's Cookie and Authorization are sent to: 200 with JSON says who it is, 401 that it is nobody.",
+    doc: "An endpoint of the application (a /me) that the caller's Cookie and Authorization are sent to. It answers 200 with JSON about the user, or 401 if nobody is signed in.",
   },
   AUTH_FORWARD_SUBJECT: {
     type: jsonPath,
@@ -376,12 +380,12 @@ export const settingsTable = {
     type: integer(0, 300, 'seconds'),
     default: '0',
     reader: 'ticket',
-    doc: "For how long the application's 200 is remembered. Whoever signs out can get tickets for that much longer.",
+    doc: "How long the application's 200 is remembered. A user who signs out can still get tickets for that long.",
   },
   AUTH_PROXY_HEADER: {
     type: headerName,
     reader: 'ticket',
-    doc: 'Header in which an authenticating proxy names the user, such as X-Forwarded-User. It counts from TRUST_PROXY addresses only, and is refused from anybody else.',
+    doc: 'Header in which an authenticating proxy names the user, such as X-Forwarded-User. It is believed from TRUST_PROXY addresses only; from any other a request with it is refused.',
   },
   AUTH_API_KEYS_FILE: {
     type: file,
@@ -415,7 +419,7 @@ export const settingsTable = {
     type: flag,
     defaultNote: '`true` in standalone, else `false`',
     reader: 'ticket',
-    doc: 'Whether `GET /` is a page to try it on, and to see what refusals look like. Whoever is signed in may shorten sessions of their own there; in standalone also cap their own connections, and have the store fail for themselves.',
+    doc: 'Whether `GET /` is a page to try Oncegate on and to see its refusals. Signed-in users may shorten their own sessions there; in standalone they may also limit their own connections and have the store fail for themselves.',
   },
   LOG_LEVEL: {
     type: choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
@@ -430,7 +434,7 @@ export type SettingName = keyof typeof settingsTable;
 /** The names in the order of the table. */
 export const settingNames = Object.keys(settingsTable) as SettingName[]; // the keys of a literal are its type's keys
 
-/** The row of a setting, widened to the columns that every row may have. */
+/** The row of a setting, with every column that a row may have. */
 export function settingRow(name: SettingName): Row {
   return settingsTable[name];
 }

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { HostPort } from '../store/redis/redis-client.ts';
 import { isOrigin } from '../ticket/origin.ts';
 
-/** How a setting's text becomes its value, and what a person may write. */
+/** How the text of a setting becomes its value, and what a person may write. */
 export interface ValueType<T> {
   /** What is allowed, in words: it completes "must be ...". */
   readonly form: string;
@@ -22,7 +22,7 @@ function valueType<T>(form: string, parse: (text: string) => T | undefined): Val
   return { form, schema };
 }
 
-/** A whole number within bounds, the unit for the reader. */
+/** A whole number within bounds. The unit is for the reader only. */
 export function integer(min: number, max: number, unit = ''): ValueType<number> {
   const form = `a whole number from ${min} to ${max}${unit === '' ? '' : ` (${unit})`}`;
   return valueType(form, (text) => {
@@ -43,7 +43,7 @@ export function text(form: string, pattern: RegExp): ValueType<string> {
   return valueType(form, (value) => (pattern.test(value) ? value : undefined));
 }
 
-/** A secret of at least so many bytes (UTF-8). */
+/** A secret of at least this many bytes (UTF-8). */
 export function secret(minBytes: number): ValueType<string> {
   return valueType(`a secret of at least ${minBytes} bytes`, (value) =>
     Buffer.byteLength(value) >= minBytes ? value : undefined,
@@ -67,8 +67,8 @@ function read(path: string): FileContent | undefined {
 }
 
 /**
- * PEM certificates (RFC 7468 §5), with any text between them. OpenSSL stops at the first that it cannot read, and
- * keeps quiet about it: so each is read here, and what is left are the certificates alone.
+ * PEM certificates (RFC 7468 §5), with any text between them. OpenSSL stops at the first certificate that it
+ * cannot read and reports nothing. So each is read here, and the content is the certificates only.
  */
 export const certificates: ValueType<FileContent> = valueType(
   'the path of a readable file of PEM certificates, all of them whole',
@@ -84,7 +84,7 @@ export const certificates: ValueType<FileContent> = valueType(
   },
 );
 
-/** An absolute URL of one of these schemes, and nothing that a path could not be put behind. */
+/** An absolute URL of one of these schemes, to which a path can be appended. */
 export function url(...schemes: readonly string[]): ValueType<string> {
   const form = `a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}, without user, password, query or fragment`;
   return valueType(form, (value) => {
@@ -95,7 +95,7 @@ export function url(...schemes: readonly string[]): ValueType<string> {
   });
 }
 
-/** A Redis server: `redis[s]://[user:password@]host[:port][/database]`. A query could undo how the client fails closed. */
+/** A Redis server: `redis[s]://[user:password@]host[:port][/database]`. No query: it could set options of the client. */
 export const redisUrl: ValueType<string> = valueType(
   'redis:// or rediss://, then [user:password@]host[:port][/database number], the password percent-encoded',
   (value) => {
@@ -132,13 +132,13 @@ export const hostPorts: ValueType<readonly HostPort[]> = list('host:port, host:p
   return { host: match[1].replace(/^\[|\]$/g, ''), port };
 });
 
-/** Exact origins (RFC 6454 §6.2), or `*`. `null` is never one. */
+/** Exact origins (RFC 6454 §6.2), or `*`. `null` is not allowed. */
 export const origins: ValueType<readonly string[]> = list(
   'exact origins such as https://example.org, comma-separated, or *',
   (text) => (text === '*' || isOrigin(text) ? text : undefined),
 );
 
-/** Addresses and CIDR blocks whose `X-Forwarded-*` headers count. */
+/** Addresses and CIDR blocks of proxies whose `X-Forwarded-*` headers are believed. */
 export const trustedAddresses: ValueType<BlockList> = valueType(
   'IP addresses or CIDR blocks such as 10.0.0.0/8, comma-separated',
   (value) => {
@@ -159,7 +159,7 @@ export const names: ValueType<readonly string[]> = list('names of claims, comma-
   /^[^\s,]{1,128}$/.test(text) ? text : undefined,
 );
 
-/** Where something is in a JSON object: names with dots between them. */
+/** The path to a value in a JSON object: names with dots between them. */
 export const jsonPath: ValueType<string> = text(
   'names with dots between them, such as passport.user.id',
   /^[^\s.]+(\.[^\s.]+)*$/,

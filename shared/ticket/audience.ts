@@ -1,4 +1,4 @@
-/** What an audience looks like: of a ticket, a gateway, an API key or a policy. */
+/** The form of an audience, wherever one is named: in a ticket, a gateway's settings, an API key or a policy. */
 export const AUDIENCE = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** The same in words. */

@@ -1,10 +1,10 @@
 const MAX_BYTES = 4_096;
 const MAX_DEPTH = 32;
 
-/** Names with which a careless merge behind the gateway would reach a prototype. */
+/** Keys with which a careless merge in a back end would change a prototype. */
 const FORBIDDEN_KEYS = ['__proto__', 'constructor', 'prototype'];
 
-/** What keeps a value from being the claims of a ticket, or undefined. */
+/** Why a value cannot be the claims of a ticket; undefined if it can. */
 export function claimsFault(claims: unknown): string | undefined {
   if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return 'must be a JSON object';
   if (!withinDepth(claims, MAX_DEPTH)) return `must not be nested deeper than ${MAX_DEPTH} levels`;

@@ -1,6 +1,6 @@
 /**
- * Whether a value fits a pattern, in which `*` stands for any run of characters, none included.
- * Linear in the length of both: a pattern cannot be made to hang.
+ * Whether a value fits a pattern, in which `*` stands for any number of characters, also none. It takes
+ * linear time, so that no pattern can block the service.
  */
 export function fitsPattern(value: string, pattern: string): boolean {
   const [head = '', ...parts] = pattern.split('*');

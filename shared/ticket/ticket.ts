@@ -6,7 +6,7 @@ import { nanoid } from 'nanoid';
  * and in a subprotocol token (RFC 9110 §5.6.2). The id is public; the value is never logged.
  */
 
-/** What every ticket value begins with: secret scanners and log scrubbers find it by that. */
+/** The prefix of every ticket value: secret scanners and log scrubbers find tickets by it. */
 export const TICKET_PREFIX = 'ogt_';
 const DIGEST_LENGTH = 11;
 const RANDOM_LENGTH = 11;
@@ -14,7 +14,7 @@ const RANDOM_LENGTH = 11;
 export const ID_LENGTH = DIGEST_LENGTH + RANDOM_LENGTH;
 const SECRET_LENGTH = 32;
 
-/** What a ticket id looks like, as the source of a regular expression. */
+/** The form of a ticket id, as the source of a regular expression. */
 export const TICKET_ID = `[A-Za-z0-9_-]{${ID_LENGTH}}`;
 const ID = new RegExp(`^${TICKET_ID}$`);
 const VALUE = new RegExp(`^${TICKET_PREFIX}${TICKET_ID}\\.[A-Za-z0-9_-]{${SECRET_LENGTH}}$`);
@@ -31,15 +31,15 @@ export function isSubject(value: string): boolean {
   return value.isWellFormed() && /^[^\p{Cc}]{1,256}$/u.test(value);
 }
 
-/** SHA-256 of the subject (UTF-8) as base64url, truncated to 11 characters: the hash tag of its keys. */
+/** SHA-256 of the subject (UTF-8) as base64url, truncated to 11 characters: the hash tag of its Redis keys. */
 export function subjectDigest(subject: string): string {
   return hash('sha256', subject, 'base64url').slice(0, DIGEST_LENGTH);
 }
 
 /**
- * A fresh ticket for a subject.
+ * A new ticket for a subject.
  *
- * @param random a source of URL-safe random strings of a given length; nanoid unless a test says otherwise
+ * @param random returns a URL-safe random string of a given length; tests pass their own
  */
 export function mintTicket(subject: string, random: (length: number) => string = nanoid): Ticket {
   return { id: subjectDigest(subject) + random(RANDOM_LENGTH), secret: random(SECRET_LENGTH) };
@@ -50,7 +50,7 @@ export function formatTicket(ticket: Ticket): string {
   return `${TICKET_PREFIX}${ticket.id}.${ticket.secret}`;
 }
 
-/** The ticket of a value, or null where it does not have the form of one. */
+/** Parses a ticket value; null if it does not have the form of one. */
 export function parseTicket(value: string): Ticket | null {
   if (!VALUE.test(value)) return null;
   const dot = TICKET_PREFIX.length + ID_LENGTH;
@@ -72,7 +72,7 @@ export function hashSecret(secret: string): string {
   return hash('sha256', secret, 'hex');
 }
 
-/** An id for one attempt of a gateway to consume a ticket: the same attempt gets the same answer. */
+/** A new id for one attempt of a gateway to consume a ticket: the same attempt gets the same answer. */
 export function mintAttemptId(): string {
   return nanoid(16);
 }

@@ -5,15 +5,15 @@ import { destroyOnError } from '../fronts/destroy-on-error.ts';
 import { type AnswerHead, type Offer, opensWebSocket, parseAnswerHead } from './answer-head.ts';
 import { passedOn, RefusalBody } from './refusal-body.ts';
 
-/** The address of an upstream, and its time limits. */
+/** The address of an upstream, and its time-outs. */
 export interface Upstream {
   /** `ws:` or `wss:`. Its path, if it has one, goes in front of the client's. */
   readonly url: URL;
   /** PEM certificates to trust instead of the system's. */
   readonly ca: string | undefined;
-  /** The limit for the connection, TLS included, ms. */
+  /** Time-out of the connection, TLS included, ms. */
   readonly connectTimeoutMs: number;
-  /** The limit from then until the answer is complete, ms. */
+  /** Time-out from then until the answer is complete, ms. */
   readonly handshakeTimeoutMs: number;
 }
 
