@@ -56,10 +56,14 @@ export class Connections {
     return [...this.#open.values()].filter((connection) => connection.closing === undefined);
   }
 
-  /** A connection is about to open: what closes it until then counts as soon as it has. Returned is what calls that off. */
-  expect(id: string): () => void {
+  /** A connection is about to open. What is to close it until then closes it as soon as it is open. */
+  expect(id: string): void {
     this.#expected.set(id, undefined);
-    return () => this.#expected.delete(id);
+  }
+
+  /** The connection is open, or never will be. */
+  expectNoMore(id: string): void {
+    this.#expected.delete(id);
   }
 
   open(options: Omit<ConnectionOptions, 'now'>): Connection {

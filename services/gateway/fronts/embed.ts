@@ -6,6 +6,7 @@ import { createLogger, type Logger, logFault } from '../../../shared/process/log
 import type { Refusal } from '../../../shared/refusals.ts';
 import { type Environment, loadSettings, readEnvironment } from '../../../shared/settings/load.ts';
 import { createStore, usesRedis } from '../../../shared/store/create-store.ts';
+import type { Decision } from '../admission/admitter.ts';
 import { createGatewayCore } from '../core.ts';
 import { gatewayRules } from '../rules.ts';
 import { RawWire } from '../wires/raw-wire.ts';
@@ -76,33 +77,47 @@ export function admitUpgrade<Claims = Readonly<Record<string, unknown>>>(
   const core = createGatewayCore({ settings, store, log });
   core.join();
 
+  async function answer(
+    decision: Decision,
+    request: IncomingMessage,
+    socket: Duplex,
+  ): Promise<Admittance<Claims> | null> {
+    const refuse = (refusal: Refusal): null => {
+      refuseUpgrade(socket, refusal, request.method);
+      return null;
+    };
+    if (decision.kind === 'refused') return refuse(decision.refusal);
+    const { entry } = decision;
+    const { ticketId, admitted, handshake } = entry.admission;
+    const claims = await checkClaims(options.claims, admitted.claims);
+    if (!claims.ok && 'fault' in claims) logFault(core.log, claims.fault);
+    if (socket.destroyed || !socket.writable) {
+      entry.gone();
+      return null;
+    }
+    if (!claims.ok) return refuse(await entry.takeBack(CLAIMS_REFUSED));
+    if (socket.readableLength > 0) return refuse(await entry.takeBack(TOO_EARLY));
+    withoutTicket(request, handshake);
+    const { subject, audience } = admitted;
+    const admittance = { ticketId, subject, audience, claims: claims.value };
+    // Whoever has the return value knows the claims by their schema; the request knows only that they are an object.
+    request.oncegate = admittance as Admittance;
+    new RawWire(socket as Socket, (wire) => entry.open(wire)); // node:http hands on sockets of node:net
+    return admittance;
+  }
+
   async function gate(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Admittance<Claims> | null> {
     destroyOnError(socket);
-    let admittance: Admittance<Claims> | null = null;
     try {
       const visitor = visitorOf(request, head.length, isBusy(socket), settings.trustProxy);
-      await core.admitter.decide(visitor, async (decision) => {
-        if (decision.kind === 'refused') return refuseUpgrade(socket, decision.refusal, request.method);
-        const { entry } = decision;
-        const { ticketId, admitted, handshake } = entry.admission;
-        const claims = await checkClaims(options.claims, admitted.claims);
-        if (!claims.ok && 'fault' in claims) logFault(core.log, claims.fault);
-        if (socket.destroyed || !socket.writable) return entry.gone();
-        if (!claims.ok) return refuseUpgrade(socket, await entry.takeBack(CLAIMS_REFUSED), request.method);
-        if (socket.readableLength > 0) return refuseUpgrade(socket, await entry.takeBack(TOO_EARLY), request.method);
-        withoutTicket(request, handshake);
-        const { subject, audience } = admitted;
-        admittance = { ticketId, subject, audience, claims: claims.value };
-        // Whoever has the return value knows the claims by their schema; the request knows only that they are an object.
-        request.oncegate = admittance as Admittance;
-        new RawWire(socket as Socket, (wire) => entry.open(wire)); // node:http hands on sockets of node:net
-      });
+      const admittance = await core.admitter.decide(visitor, (decision) => answer(decision, request, socket));
+      // It may have been revoked, or have gone away, as soon as it was open.
+      return socket.destroyed ? null : admittance;
     } catch (error) {
       socket.destroy();
       logFault(core.log, error);
+      return null;
     }
-    // It may have been revoked, or have gone away, as soon as it had entered.
-    return socket.destroyed ? null : admittance;
   }
 
   async function close(): Promise<void> {

@@ -4,7 +4,8 @@ import { clientAddress, forwardedHost, forwardedScheme, type Trust } from '../..
 import type { Metrics } from '../../../shared/metrics.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import type { Visitor } from '../admission/admit.ts';
-import type { Admitter, Entry } from '../admission/admitter.ts';
+import type { Admitter } from '../admission/admitter.ts';
+import type { Entry } from '../admission/entry.ts';
 import { identityOf, type SigningKey } from '../identity/identity.ts';
 import { relay } from '../upstream/relay.ts';
 import { Echo } from '../wires/echo.ts';
