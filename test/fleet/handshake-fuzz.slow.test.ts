@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseHandshake, type UpgradeRequest } from '../../services/gateway/admission/handshake.ts';
+import { groupHeaders } from '../../services/gateway/admission/headers.ts';
+import { CARRIERS } from '../../shared/ticket/carriers.ts';
 import { malformedUpgrade } from '../support/hostile/malformed-upgrades.ts';
 import { scaled } from '../support/machine/scale.ts';
 import { seedOfRun } from '../support/numbers/random.ts';
 
 const seed = seedOfRun();
 const seeds = fc.integer({ min: 0, max: 2 ** 31 });
-const CARRIERS = ['query', 'subprotocol', 'authorization'] as const;
 
 test(
   'parseHandshake never throws, and takes or refuses whatever it is given',
@@ -34,7 +35,9 @@ function readCarelessly(packets: readonly Buffer[]): UpgradeRequest {
     method,
     target,
     httpVersion: version.replace('HTTP/', ''),
-    rawHeaders: lines.flatMap((line) => [line.split(':', 1)[0] ?? '', line.slice(line.indexOf(':') + 1).trim()]),
+    headers: groupHeaders(
+      lines.flatMap((line) => [line.split(':', 1)[0] ?? '', line.slice(line.indexOf(':') + 1).trim()]),
+    ),
     earlyBytes: end === -1 ? 0 : text.length - end - 4,
     pipelined: false,
   };

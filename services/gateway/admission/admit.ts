@@ -25,7 +25,7 @@ export interface Visitor extends UpgradeRequest {
 }
 
 /** What there is of any request, be it no upgrade at all. */
-export type Presented = Pick<Visitor, 'target' | 'rawHeaders' | 'address'>;
+export type Presented = Pick<Visitor, 'target' | 'headers' | 'address'>;
 
 export type Admission = Refused | AdmittedUpgrade;
 

@@ -2,6 +2,7 @@ import type { Refusal } from '../../../shared/refusals.ts';
 import { type Carrier, idSegment } from '../../../shared/ticket/carriers.ts';
 import { TICKET_ID, TICKET_PREFIX, type Ticket } from '../../../shared/ticket/ticket.ts';
 import { type PresentedTicket, takeTicket, ticketsIn } from './carriers.ts';
+import { countHeaders, type HeaderGroups, onlyOne } from './headers.ts';
 import { parseSubprotocols } from './subprotocols.ts';
 
 /** An upgrade request as it arrived, before anything is believed. */
@@ -10,8 +11,7 @@ export interface UpgradeRequest {
   /** The request target (RFC 9112 §3.2). */
   readonly target: string;
   readonly httpVersion: string;
-  /** Names and values in turn, as they were sent. */
-  readonly rawHeaders: readonly string[];
+  readonly headers: HeaderGroups;
   /** Bytes that came behind the request. */
   readonly earlyBytes: number;
   /** Whether an earlier request came on the same socket, whose answer may still be on its way. */
@@ -74,9 +74,9 @@ const UPGRADE_REQUIRED: ParsedHandshake = { ok: false, refusal: { code: 'upgrade
 export function parseHandshake(request: UpgradeRequest, carriers: readonly Carrier[]): ParsedHandshake {
   if (request.httpVersion !== '1.1' || request.earlyBytes > 0 || request.pipelined) return MALFORMED;
   if (request.method !== 'GET') return { ok: false, refusal: { code: 'method_not_allowed', allow: ['GET'] } };
-  if (request.rawHeaders.length > 2 * MAX_HEADERS) return MALFORMED;
+  const { headers } = request;
+  if (countHeaders(headers) > MAX_HEADERS) return MALFORMED;
 
-  const headers = groupHeaders(request.rawHeaders);
   const only = (name: string): string | undefined => onlyOne(headers, name);
   const atMostOne = (name: string): boolean => (headers.get(name)?.length ?? 0) <= 1;
 
@@ -115,11 +115,10 @@ export function parseHandshake(request: UpgradeRequest, carriers: readonly Carri
 }
 
 /** What can be read of a request that is refused whatever it is: enough to put the refusal on its tickets' records. */
-export function readRefused({ target, rawHeaders }: Pick<UpgradeRequest, 'target' | 'rawHeaders'>): {
+export function readRefused({ target, headers }: Pick<UpgradeRequest, 'target' | 'headers'>): {
   readonly tickets: readonly Ticket[];
   readonly origin: string | undefined;
 } {
-  const headers = groupHeaders(rawHeaders);
   const [, ...queries] = target.split('?');
   const protocols = headers.get('sec-websocket-protocol')?.join(',').split(',') ?? [];
   const carriers = { query: queries.join('?'), protocols: protocols.map((protocol) => protocol.trim()) };
@@ -130,21 +129,4 @@ export function readRefused({ target, rawHeaders }: Pick<UpgradeRequest, 'target
 /** Every percent-encoded octet as a character: enough to find ASCII, and nothing is malformed. */
 function unescaped(path: string): string {
   return path.replaceAll(/%([0-9a-f]{2})/gi, (_, octet: string) => String.fromCharCode(Number.parseInt(octet, 16)));
-}
-
-function onlyOne(headers: ReadonlyMap<string, readonly string[]>, name: string): string | undefined {
-  const values = headers.get(name);
-  return values?.length === 1 ? values[0] : undefined;
-}
-
-function groupHeaders(rawHeaders: readonly string[]): Map<string, string[]> {
-  const groups = new Map<string, string[]>();
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    const name = String(rawHeaders[index]).toLowerCase();
-    const value = String(rawHeaders[index + 1]);
-    const group = groups.get(name);
-    if (group === undefined) groups.set(name, [value]);
-    else group.push(value);
-  }
-  return groups;
 }

@@ -8,6 +8,7 @@ import type { Refusal } from '../../../shared/refusals.ts';
 import { ONCEGATE_PROTOCOL } from '../../../shared/ticket/carriers.ts';
 import type { AdmittedUpgrade, Presented, Visitor } from '../admission/admit.ts';
 import type { Admitter } from '../admission/admitter.ts';
+import { groupHeaders, type HeaderGroups } from '../admission/headers.ts';
 import { identityHeaders, identityOf, type SigningKey } from '../identity/identity.ts';
 
 export interface ForwardAuthOptions {
@@ -73,16 +74,18 @@ function visitorFor(request: IncomingMessage, trustProxy: Trust): Visitor | Refu
  */
 function presentedBy(request: IncomingMessage, trustProxy: Trust): Presented {
   const { url = '', rawHeaders } = request;
-  const queries = [url, ...valuesOf(rawHeaders, TARGET_HEADERS)].map((target) => target.split('?').slice(1).join('?'));
-  return { target: `/?${queries.join('&')}`, rawHeaders, address: proxiedAddress(request, trustProxy) };
+  const headers = groupHeaders(rawHeaders);
+  const queries = [url, ...valuesOf(headers, TARGET_HEADERS)].map((target) => target.split('?').slice(1).join('?'));
+  return { target: `/?${queries.join('&')}`, headers, address: proxiedAddress(request, trustProxy) };
 }
 
 /** The upgrade that a proxy asks about, from what it says of it. */
 function originalVisitor(request: IncomingMessage, trustProxy: Trust): Visitor | Refusal {
   const { url = '', rawHeaders } = request;
+  const headers = groupHeaders(rawHeaders);
   const behind = url.startsWith(`${ADMIT_PATH}/`) ? [url.slice(ADMIT_PATH.length)] : [];
-  const targets = new Set([...behind, ...valuesOf(rawHeaders, TARGET_HEADERS)]);
-  const methods = new Set(valuesOf(rawHeaders, METHOD_HEADERS));
+  const targets = new Set([...behind, ...valuesOf(headers, TARGET_HEADERS)]);
+  const methods = new Set(valuesOf(headers, METHOD_HEADERS));
   const [target] = targets;
   // A proxy sets one of these headers and passes on what the client wrote into the other: where they differ,
   // one is the client's, who would like to be judged by another path than the one it goes to.
@@ -94,7 +97,7 @@ function originalVisitor(request: IncomingMessage, trustProxy: Trust): Visitor |
     target,
     // That of the request to the proxy is not told, and a proxy speaks HTTP/1.0 to us where it likes.
     httpVersion: '1.1',
-    rawHeaders,
+    headers,
     earlyBytes: 0,
     pipelined: false,
     upgradeTakenOff: true,
@@ -103,10 +106,8 @@ function originalVisitor(request: IncomingMessage, trustProxy: Trust): Visitor |
   };
 }
 
-function valuesOf(rawHeaders: readonly string[], names: readonly string[]): string[] {
-  return rawHeaders.filter(
-    (_, index) => index % 2 === 1 && names.includes(String(rawHeaders[index - 1]).toLowerCase()),
-  );
+function valuesOf(headers: HeaderGroups, names: readonly string[]): string[] {
+  return names.flatMap((name) => headers.get(name) ?? []);
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Refusal } from '../../../shared/refusals.ts';
 import type { Visitor } from '../admission/admit.ts';
 import type { Admitter } from '../admission/admitter.ts';
 import type { Entry } from '../admission/entry.ts';
+import { groupHeaders } from '../admission/headers.ts';
 import { identityOf, type SigningKey } from '../identity/identity.ts';
 import { relay } from '../upstream/relay.ts';
 import { Echo } from '../wires/echo.ts';
@@ -39,7 +40,7 @@ export function visitorOf(
     method: request.method ?? '',
     target: request.url ?? '',
     httpVersion: request.httpVersion,
-    rawHeaders: request.rawHeaders,
+    headers: groupHeaders(request.rawHeaders),
     earlyBytes,
     pipelined,
     address: clientAddress(request, trustProxy),
@@ -67,7 +68,8 @@ export function createUpgradeHandler(context: UpgradeContext) {
 export function createPlainRequestHandler({ admitter, trustProxy }: Pick<UpgradeContext, 'admitter' | 'trustProxy'>) {
   return (request: IncomingMessage, refusal: Refusal): Promise<Refusal> => {
     const { url: target = '', rawHeaders } = request;
-    return admitter.refuse({ target, rawHeaders, address: clientAddress(request, trustProxy) }, refusal);
+    const address = clientAddress(request, trustProxy);
+    return admitter.refuse({ target, headers: groupHeaders(rawHeaders), address }, refusal);
   };
 }
 

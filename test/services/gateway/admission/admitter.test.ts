@@ -1,18 +1,19 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
+import { groupHeaders } from '../../../../services/gateway/admission/headers.ts';
 import { createGatewayCore } from '../../../../services/gateway/core.ts';
 import { MemoryStore } from '../../../../shared/store/memory/memory-store.ts';
 import { atEnd } from '../../../support/machine/teardown.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { type Environment, settingsOf, storeTicket } from '../../../support/services/in-process.ts';
 
-const HEADERS = {
+const HEADERS = Object.entries({
   Host: 'gateway.example',
   Upgrade: 'websocket',
   Connection: 'Upgrade',
   'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
   'Sec-WebSocket-Version': '13',
-};
+}).flat();
 
 /** What decides in a gateway, and an upgrade with a good ticket. */
 async function decide(env: Environment = {}, store = new MemoryStore({ retentionMs: 60_000, leaseMs: 60_000 })) {
@@ -23,7 +24,7 @@ async function decide(env: Environment = {}, store = new MemoryStore({ retention
     method: 'GET',
     target: `/?ticket=${ticket.value}`,
     httpVersion: '1.1',
-    rawHeaders: Object.entries(HEADERS).flat(),
+    headers: groupHeaders(HEADERS),
     earlyBytes: 0,
     pipelined: false,
     address: '192.0.2.1',
@@ -55,7 +56,8 @@ describe('while refusals of strangers are being noted', () => {
     const store = new SlowStore({ retentionMs: 60_000, leaseMs: 60_000 });
     const { core, visitor } = await decide(env, store);
     const target = `/?ticket=ogt_${'x'.repeat(22)}.${'x'.repeat(32)}`;
-    const stranger = { ...visitor, target, rawHeaders: [...visitor.rawHeaders, 'Origin', 'http://evil.example'] };
+    const headers = groupHeaders([...HEADERS, 'Origin', 'http://evil.example']);
+    const stranger = { ...visitor, target, headers };
 
     /** What becomes of a good ticket once so many notes are under way; they are ended afterwards. */
     async function outcomeAmong(count: number, refused: Array<Promise<unknown>>): Promise<string> {

@@ -1,19 +1,22 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import type { Entry } from '../../../../services/gateway/admission/entry.ts';
+import { groupHeaders } from '../../../../services/gateway/admission/headers.ts';
 import type { Wire, WireListener } from '../../../../services/gateway/connections/connection.ts';
 import { createGatewayCore } from '../../../../services/gateway/core.ts';
 import { MemoryStore } from '../../../../shared/store/memory-store.ts';
 import { atEnd } from '../../../support/machine/teardown.ts';
 import { settingsOf, storeTicket } from '../../../support/services/in-process.ts';
 
-const HEADERS = Object.entries({
-  Host: 'gateway.example',
-  Upgrade: 'websocket',
-  Connection: 'Upgrade',
-  'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
-  'Sec-WebSocket-Version': '13',
-}).flat();
+const HEADERS = groupHeaders(
+  Object.entries({
+    Host: 'gateway.example',
+    Upgrade: 'websocket',
+    Connection: 'Upgrade',
+    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    'Sec-WebSocket-Version': '13',
+  }).flat(),
+);
 
 /** A wire on which nothing happens, but that it tells of its end when it is closed. */
 function idleWire(): { readonly wire: Wire; listen(listener: WireListener): void } {
@@ -42,7 +45,7 @@ async function enter<T>(answer: (entry: Entry) => T | Promise<T>) {
   atEnd(() => core.drain());
   const { id, value } = await storeTicket(store);
   const target = `/?ticket=${value}`;
-  const request = { method: 'GET', target, httpVersion: '1.1', rawHeaders: HEADERS, earlyBytes: 0, pipelined: false };
+  const request = { method: 'GET', target, httpVersion: '1.1', headers: HEADERS, earlyBytes: 0, pipelined: false };
   const entered = core.admitter.decide({ ...request, address: '192.0.2.1' }, (decision) => {
     if (decision.kind === 'refused') throw new Error(`refused: ${decision.refusal.code}`);
     return answer(decision.entry);

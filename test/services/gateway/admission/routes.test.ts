@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { parseHandshake, type UpgradeRequest } from '../../../../services/gateway/admission/handshake.ts';
+import { groupHeaders } from '../../../../services/gateway/admission/headers.ts';
 import { routesRule, watchRoutes } from '../../../../services/gateway/admission/routes.ts';
 import { identityHeaders } from '../../../../services/gateway/identity/identity.ts';
 import { readSigningKey, signingKeyRule } from '../../../../services/gateway/identity/signing-key.ts';
@@ -41,8 +42,8 @@ function upgradeTo(target: string): UpgradeRequest {
     'Sec-WebSocket-Version': '13',
     'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
   };
-  const rawHeaders = Object.entries(headers).flat();
-  return { method: 'GET', target, httpVersion: '1.1', rawHeaders, earlyBytes: 0, pipelined: false };
+  const grouped = groupHeaders(Object.entries(headers).flat());
+  return { method: 'GET', target, httpVersion: '1.1', headers: grouped, earlyBytes: 0, pipelined: false };
 }
 
 describe('a routes file', () => {
