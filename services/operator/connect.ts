@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { WebSocket } from 'ws';
 import { z } from 'zod';
 import { exitCodes } from '../../shared/process/exit-codes.ts';
-import { idSegment, TICKET_SCHEME } from '../../shared/ticket/carriers.ts';
+import { carriers, idSegment } from '../../shared/ticket/carriers.ts';
 import { UsageError } from './usage-error.ts';
 
 const issued = z.object({ url: z.url(), connect_url: z.url().nullable(), ticket: z.string(), id: z.string() });
@@ -52,7 +52,7 @@ function targetOf(argument: string): Target {
   if (answer.connect_url !== null) return { url: answer.connect_url, headers: {} };
   return {
     url: `${answer.url.replace(/\/+$/, '')}${idSegment(answer.id)}`,
-    headers: { Authorization: `${TICKET_SCHEME} ${answer.ticket}` },
+    headers: { Authorization: carriers.authorization.write(answer.ticket) },
   };
 }
 

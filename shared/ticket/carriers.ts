@@ -1,22 +1,83 @@
-/** How a ticket is carried to a gateway: names that the ticket service announces and the gateway reads. */
+/**
+ * THE table of carriers: where a ticket may be presented to a gateway (`TICKET_CARRIERS`). How a ticket is written
+ * there, found there and taken out again derives from a row.
+ *
+ * The query and the headers are read as lists of pieces. A piece carries a ticket or is the application's own.
+ */
 
-/** Where a ticket may be presented (`TICKET_CARRIERS`). */
-export const CARRIERS = ['query', 'subprotocol', 'authorization'] as const;
-export type Carrier = (typeof CARRIERS)[number];
+interface Row {
+  /** Where it is, as a person is told. */
+  readonly place: string;
+  /** The header that has the pieces, in lower case; absent for the query. */
+  readonly header?: string;
+  /** What separates the pieces of one header; absent if its value is one piece. */
+  readonly separator?: string;
+  /** The piece that carries a ticket value. */
+  readonly write: (value: string) => string;
+  /** Whether a piece stands in the place of a ticket, whatever is in it. */
+  readonly carries: (piece: string) => boolean;
+  /** What such a piece has in the place of the ticket value; empty if it has nothing there. */
+  readonly read: (piece: string) => string;
+}
 
-/** The query parameter that holds a ticket. */
-export const TICKET_PARAMETER = 'ticket';
+/** The query parameter. */
+const PARAMETER = 'ticket';
 
-/** The prefix of a subprotocol that holds a ticket. */
-export const TICKET_PROTOCOL_PREFIX = 'oncegate.ticket.';
-
-/** The subprotocol that a client offers besides its own: a browser needs one that the answer can choose. */
-export const ONCEGATE_PROTOCOL = 'oncegate.v1';
+/** What a subprotocol that is a ticket begins with. */
+const PROTOCOL_PREFIX = 'oncegate.ticket.';
 
 /** The scheme of the `Authorization` header, and of the gateway's challenge (RFC 9110 §11.1). */
 export const TICKET_SCHEME = 'Ticket';
 
-/** `/~<ticket id>`: the first path segment of an attempt, so that each attempt has its own path. */
+const SCHEME = new RegExp(`^${TICKET_SCHEME}(?: |$)`, 'i');
+const CREDENTIALS = new RegExp(`^${TICKET_SCHEME} +(\\S+) *$`, 'i');
+
+export const carriers = {
+  query: {
+    place: 'the query',
+    write: (value) => `${PARAMETER}=${value}`,
+    carries: isTicketParameter,
+    read: (parameter) => parameter.slice(parameter.indexOf('=') + 1),
+  },
+  subprotocol: {
+    place: 'the subprotocol',
+    header: 'sec-websocket-protocol',
+    separator: ',',
+    write: (value) => PROTOCOL_PREFIX + value,
+    carries: (protocol) => protocol.startsWith(PROTOCOL_PREFIX),
+    read: (protocol) => protocol.slice(PROTOCOL_PREFIX.length),
+  },
+  authorization: {
+    place: 'the Authorization header',
+    header: 'authorization',
+    write: (value) => `${TICKET_SCHEME} ${value}`,
+    carries: (header) => SCHEME.test(header),
+    read: (header) => CREDENTIALS.exec(header)?.[1] ?? '',
+  },
+} as const satisfies Record<string, Row>;
+
+export type Carrier = keyof typeof carriers;
+
+/** The carriers in the order of the table. */
+export const CARRIERS = Object.keys(carriers) as Carrier[]; // the keys of a literal are its type's keys
+
+/** The row of a carrier, widened to the columns that every row may have. */
+export function carrierRow(carrier: Carrier): Row {
+  return carriers[carrier];
+}
+
+/** Whatever a parser behind the gateway would take for the parameter `ticket`, however it is spelt. */
+function isTicketParameter(parameter: string): boolean {
+  const [name = ''] = parameter.split('=', 1);
+  if (name === PARAMETER) return true;
+  // Some parsers take a question mark in front for the one that begins the query.
+  return /^\?|%/.test(name) && new URLSearchParams(name).has(PARAMETER);
+}
+
+/** The subprotocol that a client offers beside its own, so that a browser has one to be answered with. */
+export const ONCEGATE_PROTOCOL = 'oncegate.v1';
+
+/** `/~<ticket id>`: a first path segment that gives each attempt a path of its own. */
 export function idSegment(ticketId: string): string {
   return `/~${ticketId}`;
 }

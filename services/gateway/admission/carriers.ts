@@ -1,11 +1,6 @@
-import {
-  CARRIERS,
-  type Carrier,
-  TICKET_PARAMETER,
-  TICKET_PROTOCOL_PREFIX,
-  TICKET_SCHEME,
-} from '../../../shared/ticket/carriers.ts';
+import { CARRIERS, type Carrier, carrierRow } from '../../../shared/ticket/carriers.ts';
 import { parseTicket, type Ticket } from '../../../shared/ticket/ticket.ts';
+import { trimBlanks } from './white-space.ts';
 
 /** What was presented: no ticket, something that is not one, or a ticket (which may be worth nothing). */
 export type PresentedTicket =
@@ -31,24 +26,37 @@ interface TakenTicket {
   readonly protocols: readonly string[];
 }
 
-const SCHEME = new RegExp(`^${TICKET_SCHEME}(?: |$)`, 'i');
-const AUTHORIZATION = new RegExp(`^${TICKET_SCHEME} +(\\S+) *$`, 'i');
-/** A ticket among the credentials of a header that was made of several, as RFC 9110 §5.3 has lists joined. */
-const CREDENTIALS = new RegExp(`(?:^|,) *${TICKET_SCHEME} +([^\\s,]+)`, 'gi');
+/** The pieces of a request that may carry a ticket. */
+type Pieces = Readonly<Record<Carrier, readonly string[]>>;
 
 /**
  * Takes the ticket out of its carrier, or returns null where there is more than one.
  * A carrier that is not accepted is emptied all the same, and what was in it does not count.
  */
-export function takeTicket(carriers: Carriers, accepted: readonly Carrier[]): TakenTicket | null {
-  const values = valuesIn(carriers);
-  if (values.length > 1) return null;
+export function takeTicket(
+  { query, protocols, authorization }: Carriers,
+  accepted: readonly Carrier[],
+): TakenTicket | null {
+  const pieces: Pieces = {
+    query: parametersOf(query),
+    subprotocol: protocols,
+    authorization: authorization === undefined ? [] : [authorization],
+  };
+  let found: { readonly carrier: Carrier; readonly piece: string } | undefined;
+  for (const carrier of CARRIERS) {
+    for (const piece of pieces[carrier]) {
+      if (!carrierRow(carrier).carries(piece)) continue;
+      if (found !== undefined) return null;
+      found = { carrier, piece };
+    }
+  }
   return {
-    presented: presentedIn(values.find(([carrier]) => accepted.includes(carrier))?.[1]),
-    query: parametersOf(carriers)
-      .filter((parameter) => !isTicketParameter(parameter))
-      .join('&'),
-    protocols: carriers.protocols.filter((protocol) => !protocol.startsWith(TICKET_PROTOCOL_PREFIX)),
+    presented:
+      found !== undefined && accepted.includes(found.carrier)
+        ? presentedIn(carrierRow(found.carrier).read(found.piece))
+        : { kind: 'missing' },
+    query: ownPieces('query', pieces.query).join('&'),
+    protocols: ownPieces('subprotocol', protocols),
   };
 }
 
@@ -61,45 +69,67 @@ const MAX_TICKETS = CARRIERS.length;
  *
  * @param authorizations every `Authorization` header that there is, although there may be but one
  */
-export function ticketsIn(carriers: BrowserCarriers, authorizations: readonly string[]): Ticket[] {
-  const elsewhere = valuesInBrowserCarriers(carriers).map(([, value]) => value);
-  const inHeaders = authorizations.flatMap((header) =>
-    Array.from(header.matchAll(CREDENTIALS), ([, value = '']) => value),
-  );
-  const values = [...new Set([...elsewhere, ...inHeaders])];
-  return values.flatMap((value) => parseTicket(value) ?? []).slice(0, MAX_TICKETS);
+export function ticketsIn({ query, protocols }: BrowserCarriers, authorizations: readonly string[]): Ticket[] {
+  const pieces: Pieces = {
+    query: parametersOf(query),
+    subprotocol: protocols,
+    authorization: authorizations.flatMap(credentialsIn),
+  };
+  const values = CARRIERS.flatMap((carrier) => {
+    const { carries, read } = carrierRow(carrier);
+    return pieces[carrier].filter(carries).map(read);
+  });
+  return [...new Set(values)].flatMap((value) => parseTicket(value) ?? []).slice(0, MAX_TICKETS);
 }
 
-function parametersOf({ query }: BrowserCarriers): string[] {
+/** The headers that carry tickets, in lower case. */
+export const TICKET_HEADERS = CARRIERS.flatMap((carrier) => carrierRow(carrier).header ?? []);
+
+/**
+ * The headers of a request, each a name and a value, without the ticket.
+ *
+ * @param rawHeaders names and values in turn, as they were sent
+ */
+export function headersWithoutTicket(rawHeaders: readonly string[]): Array<[name: string, value: string]> {
+  const kept: Array<[string, string]> = [];
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = String(rawHeaders[index]);
+    const value = String(rawHeaders[index + 1]);
+    const own = TICKET_HEADERS.includes(name.toLowerCase()) ? ownValue(name.toLowerCase(), value) : value;
+    if (own !== undefined) kept.push([name, own]);
+  }
+  return kept;
+}
+
+/** What of a header is the application's own; undefined if nothing is. */
+function ownValue(name: string, value: string): string | undefined {
+  let own: string | undefined = value;
+  for (const carrier of CARRIERS) {
+    const { header, separator } = carrierRow(carrier);
+    if (header !== name || own === undefined) continue;
+    const pieces: string[] = separator === undefined ? [own] : own.split(separator).map(trimBlanks);
+    const left = ownPieces(carrier, pieces);
+    if (left.length < pieces.length) own = left.length === 0 ? undefined : left.join(`${separator} `);
+  }
+  return own;
+}
+
+/** The pieces that carry no ticket. */
+function ownPieces(carrier: Carrier, pieces: readonly string[]): string[] {
+  const { carries } = carrierRow(carrier);
+  return pieces.filter((piece) => !carries(piece));
+}
+
+function parametersOf(query: string): string[] {
   return query === '' ? [] : query.split('&');
 }
 
-/** Whatever is where a ticket would be. */
-function valuesIn(carriers: Carriers): Array<readonly [Carrier, string]> {
-  const header = carriers.authorization ?? '';
-  const values = valuesInBrowserCarriers(carriers);
-  return SCHEME.test(header) ? [...values, ['authorization', AUTHORIZATION.exec(header)?.[1] ?? '']] : values;
+/** Scheme and first word of each credentials in a header that was made of several, as RFC 9110 §5.3 joins lists. */
+function credentialsIn(header: string): string[] {
+  return Array.from(header.matchAll(/(?:^|,) *([^\s,]+ +[^\s,]+)/g), ([, credentials = '']) => credentials);
 }
 
-function valuesInBrowserCarriers(carriers: BrowserCarriers): Array<readonly [Carrier, string]> {
-  const inQuery = parametersOf(carriers).filter(isTicketParameter);
-  const inProtocols = carriers.protocols.filter((protocol) => protocol.startsWith(TICKET_PROTOCOL_PREFIX));
-  return [
-    ...inQuery.map((parameter) => ['query', parameter.slice(parameter.indexOf('=') + 1)] as const),
-    ...inProtocols.map((protocol) => ['subprotocol', protocol.slice(TICKET_PROTOCOL_PREFIX.length)] as const),
-  ];
-}
-
-function presentedIn(value: string | undefined): PresentedTicket {
-  if (value === undefined) return { kind: 'missing' };
+function presentedIn(value: string): PresentedTicket {
   const ticket = parseTicket(value);
   return ticket === null ? { kind: 'malformed' } : { kind: 'ticket', ticket };
-}
-
-/** Whatever a parser behind the gateway would take for the parameter `ticket`, however it is spelt. */
-function isTicketParameter(parameter: string): boolean {
-  const [name = ''] = parameter.split('=', 1);
-  if (name === TICKET_PARAMETER) return true;
-  // Some parsers take a question mark in front for the one that begins the query.
-  return /^\?|%/.test(name) && new URLSearchParams(name).has(TICKET_PARAMETER);
 }

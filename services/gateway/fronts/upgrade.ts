@@ -5,6 +5,7 @@ import type { Metrics } from '../../../shared/metrics.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import type { Visitor } from '../admission/admit.ts';
 import type { Admitter } from '../admission/admitter.ts';
+import { headersWithoutTicket } from '../admission/carriers.ts';
 import type { Entry } from '../admission/entry.ts';
 import { groupHeaders } from '../admission/headers.ts';
 import { identityOf, type SigningKey } from '../identity/identity.ts';
@@ -93,7 +94,7 @@ async function open(
   }
   const relayed = await relay(
     {
-      rawHeaders: request.rawHeaders,
+      headers: headersWithoutTicket(request.rawHeaders),
       socket,
       route: { ...route, upstream },
       identity: identityOf(ticketId, admitted),

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import { ONCEGATE_PROTOCOL, TICKET_SCHEME } from '../../../shared/ticket/carriers.ts';
+import { ONCEGATE_PROTOCOL } from '../../../shared/ticket/carriers.ts';
+import { headersWithoutTicket, TICKET_HEADERS } from '../admission/carriers.ts';
 import type { Handshake } from '../admission/handshake.ts';
 
 const PROTOCOLS = 'sec-websocket-protocol';
-const TICKET_AUTHORIZATION = new RegExp(`^${TICKET_SCHEME}(?: |$)`, 'i');
 
 /**
  * Takes the ticket off a request, wherever it was, before an application sees it or logs it.
@@ -12,23 +12,22 @@ const TICKET_AUTHORIZATION = new RegExp(`^${TICKET_SCHEME}(?: |$)`, 'i');
 export function withoutTicket(request: IncomingMessage, { path, query, protocols }: Handshake): void {
   // Node makes both out of rawHeaders when they are first asked for, and counts on its length then.
   const { headers, headersDistinct, rawHeaders } = request;
-  const removed = [PROTOCOLS, ...(TICKET_AUTHORIZATION.test(headers.authorization ?? '') ? ['authorization'] : [])];
-  const kept: string[] = [];
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    const [name = '', value = ''] = rawHeaders.slice(index, index + 2);
-    if (!removed.includes(name.toLowerCase())) kept.push(name, value);
-  }
-  for (const name of removed) {
-    delete headers[name];
-    delete headersDistinct[name];
-  }
+  const kept = headersWithoutTicket(rawHeaders).filter(([name]) => name.toLowerCase() !== PROTOCOLS);
   if (protocols.length > 0) {
     const own = protocols.filter((protocol) => protocol === ONCEGATE_PROTOCOL);
-    const offered = [...protocols.filter((protocol) => protocol !== ONCEGATE_PROTOCOL), ...own].join(', ');
-    headers[PROTOCOLS] = offered;
-    headersDistinct[PROTOCOLS] = [offered];
-    kept.push('Sec-WebSocket-Protocol', offered);
+    const others = protocols.filter((protocol) => protocol !== ONCEGATE_PROTOCOL);
+    kept.push(['Sec-WebSocket-Protocol', [...others, ...own].join(', ')]);
+  }
+  for (const header of TICKET_HEADERS) {
+    const values = kept.filter(([name]) => name.toLowerCase() === header).map(([, value]) => value);
+    if (values.length > 0) {
+      headers[header] = values.join(', ');
+      headersDistinct[header] = values;
+    } else {
+      delete headers[header];
+      delete headersDistinct[header];
+    }
   }
   request.url = query === '' ? path : `${path}?${query}`;
-  request.rawHeaders = kept;
+  request.rawHeaders = kept.flat();
 }

@@ -19,8 +19,8 @@ export interface RelayOptions {
 
 /** What the relay needs to know of an admitted upgrade. */
 export interface Passage {
-  /** The client's headers: names and values in turn. */
-  readonly rawHeaders: readonly string[];
+  /** The client's headers, without the ticket. */
+  readonly headers: RequestHeadOptions['headers'];
   readonly socket: Duplex;
   readonly route: Route & { readonly upstream: Upstream };
   readonly identity: Identity;
@@ -47,13 +47,13 @@ export type Relayed =
  * the client answered with 101. From then on a splice passes the bytes.
  */
 export async function relay(passage: Passage, { signing, metrics }: RelayOptions): Promise<Relayed> {
-  const { rawHeaders, socket, route, target, forwarded } = passage;
+  const { headers, socket, route, target, forwarded } = passage;
   const { key, extensions, protocols: offered } = passage.handshake;
   const protocols = offered.filter((protocol) => protocol !== ONCEGATE_PROTOCOL);
   const accept = acceptOf(key);
   const identity = await identityHeaders(passage.identity, signing);
   const behind = targetBehind(route.upstream.url, target);
-  const head = requestHead({ target: behind, rawHeaders, protocols, identity, forwarded });
+  const head = requestHead({ target: behind, headers, protocols, identity, forwarded });
   if (hasGone(socket)) return { kind: 'gone' };
 
   const gone = new AbortController();

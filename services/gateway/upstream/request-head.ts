@@ -3,8 +3,8 @@ import { IDENTITY_PREFIX } from '../identity/identity.ts';
 export interface RequestHeadOptions {
   /** Path and query, without the ticket. */
   readonly target: string;
-  /** The client's headers, names and values in turn, as they were sent. */
-  readonly rawHeaders: readonly string[];
+  /** The client's headers in their order, without the ticket. */
+  readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
   /** Subprotocols to offer: the application's own. */
   readonly protocols: readonly string[];
   /** Identity headers, which the gateway vouches for. */
@@ -35,28 +35,20 @@ const NOT_PASSED_ON = [
   'x-real-ip',
 ];
 
-/** An `Authorization` that carries a ticket. */
-const TICKET_AUTHORIZATION = /^ticket(?: |$)/i;
-
 /** CGI servers read `_`, `-` and the like as one character: a header is removed in each of those spellings. */
 function canonical(name: string): string {
   return name.toLowerCase().replaceAll(/[^0-9a-z]/g, '-');
 }
 
-/** The upgrade request for an upstream: the client's, without its ticket and without headers that only the gateway sends. */
-export function requestHead({ target, rawHeaders, protocols, identity, forwarded }: RequestHeadOptions): string {
-  const pairs: Array<readonly [string, string]> = [];
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    pairs.push([String(rawHeaders[index]), String(rawHeaders[index + 1])]);
-  }
-  const named = pairs
+/** The upgrade request for an upstream: the client's, without headers that only the gateway sends. */
+export function requestHead({ target, headers, protocols, identity, forwarded }: RequestHeadOptions): string {
+  const named = headers
     .filter(([name]) => name.toLowerCase() === 'connection')
     .flatMap(([, value]) => value.split(',').map((option) => canonical(option.trim())));
   const removed = new Set([...NOT_PASSED_ON, ...named.filter((name) => !ESSENTIAL.has(name))]);
-  const kept = pairs.filter(([sent, value]) => {
+  const kept = headers.filter(([sent]) => {
     const name = canonical(sent);
-    if (removed.has(name) || name.startsWith(IDENTITY_PREFIX)) return false;
-    return name !== 'authorization' || !TICKET_AUTHORIZATION.test(value);
+    return !removed.has(name) && !name.startsWith(IDENTITY_PREFIX);
   });
   const own: Array<readonly [string, string]> = [
     ['Connection', 'Upgrade'],

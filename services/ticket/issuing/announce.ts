@@ -1,10 +1,5 @@
 import type { Settings } from '../../../shared/settings/table.ts';
-import {
-  type Carrier,
-  ONCEGATE_PROTOCOL,
-  TICKET_PARAMETER,
-  TICKET_PROTOCOL_PREFIX,
-} from '../../../shared/ticket/carriers.ts';
+import { type Carrier, carriers, ONCEGATE_PROTOCOL } from '../../../shared/ticket/carriers.ts';
 import { formatTicket, type Ticket } from '../../../shared/ticket/ticket.ts';
 
 /** What a ticket tells its client about the gateways. */
@@ -22,11 +17,12 @@ export function announcementOf(settings: Settings): Announcement {
 }
 
 /** How a client can carry a ticket: in a URL for curl and wscat, in subprotocols for a browser. */
-export function waysToPresent(ticket: Ticket, path: string | undefined, { gatewayUrl, carriers }: Announcement) {
+export function waysToPresent(ticket: Ticket, path: string | undefined, announcement: Announcement) {
+  const { gatewayUrl, carriers: accepted } = announcement;
   const value = formatTicket(ticket);
   return {
     url: gatewayUrl,
-    connect_url: carriers.includes('query') ? `${gatewayUrl}${path ?? '/'}?${TICKET_PARAMETER}=${value}` : null,
-    protocols: [ONCEGATE_PROTOCOL, `${TICKET_PROTOCOL_PREFIX}${value}`],
+    connect_url: accepted.includes('query') ? `${gatewayUrl}${path ?? '/'}?${carriers.query.write(value)}` : null,
+    protocols: [ONCEGATE_PROTOCOL, carriers.subprotocol.write(value)],
   };
 }

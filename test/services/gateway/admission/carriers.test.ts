@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { takeTicket, ticketsIn } from '../../../../services/gateway/admission/carriers.ts';
+import { headersWithoutTicket, takeTicket, ticketsIn } from '../../../../services/gateway/admission/carriers.ts';
 
 const ID = 'AbCdEfGhIjKlMnOpQrStUv';
 const SECRET = 'abcdefghijklmnopqrstuvwxyz_-0123';
@@ -188,5 +188,38 @@ describe('the tickets in a request that is refused', () => {
     const query = [first, second, third, fourth].map((id) => `ticket=${value(id)}`).join('&');
 
     expect(idsIn({ query })).toEqual([first, second, third]);
+  });
+});
+
+describe('the headers of a request without its ticket', () => {
+  const own = [
+    ['Host', 'gateway.example'],
+    ['X-Trace', `Ticket ${VALUE}`],
+  ] as const;
+  const left = (...headers: ReadonlyArray<readonly [string, string]>) =>
+    headersWithoutTicket([...own, ...headers].flat()).slice(own.length);
+
+  test('are all others, in their order and as they were written', () => {
+    expect(headersWithoutTicket(own.flat())).toEqual(own);
+  });
+
+  test.each(['Ticket ogt_x.y', 'ticket ogt_x.y', 'TICKET', `Ticket   ${VALUE} `])(
+    'have no Authorization: %s',
+    (value) => {
+      expect(left(['aUTHORIZATION', value])).toEqual([]);
+    },
+  );
+
+  test.each(['Bearer token', 'Basic YTpi', 'Tickets x', ''])('have an Authorization: %s', (value) => {
+    expect(left(['Authorization', value])).toEqual([['Authorization', value]]);
+  });
+
+  test.each([
+    [`oncegate.ticket.${VALUE}`, []],
+    ['oncegate.ticket.', []],
+    [`chat, oncegate.ticket.${VALUE},oncegate.v1`, [['sec-websocket-PROTOCOL', 'chat, oncegate.v1']]],
+    ['chat,oncegate.v1', [['sec-websocket-PROTOCOL', 'chat,oncegate.v1']]],
+  ])('have of the subprotocols %s the others', (value, kept) => {
+    expect(left(['sec-websocket-PROTOCOL', value])).toEqual(kept);
   });
 });
