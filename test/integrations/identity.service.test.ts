@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { connect } from 'oncegate/client';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { CARRIERS, carrierRow } from '../../shared/ticket/carriers.ts';
 import { bearer } from '../support/logins/bearer.ts';
 import { temporaryFile } from '../support/machine/temporary-file.ts';
 import { until } from '../support/machine/wait.ts';
@@ -81,6 +82,17 @@ describe.each(modesHere)('$name', (mode: Mode) => {
 
     expect(client.socket.protocol).toBe('chat');
     expect(valueIn(arrival, 'sec-websocket-protocol')?.replaceAll(' ', '')).toBe('news,chat');
+  });
+
+  test.each(CARRIERS)('takes the ticket out of the carrier %s', async (carrier) => {
+    const { header, write } = carrierRow(carrier);
+    const { ticket, protocols } = await site.issue();
+    const carried = write(ticket);
+
+    // What it has opened shows that no ticket reached the back end.
+    if (header === undefined) await open(`/?${carried}`);
+    else if (header === 'sec-websocket-protocol') await open('/', { protocols: [...protocols] });
+    else await open('/', { headers: { [header]: carried } });
   });
 
   test('takes out an Authorization that carried the ticket, and no other', async () => {

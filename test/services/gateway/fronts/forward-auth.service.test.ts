@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { CARRIERS, carrierRow } from '../../../../shared/ticket/carriers.ts';
 import { type HttpReply, httpRequest } from '../../../support/http/http-request.ts';
 import { temporaryFile } from '../../../support/machine/temporary-file.ts';
 import { until } from '../../../support/machine/wait.ts';
@@ -121,13 +122,13 @@ describe.each(askingProxies)('asked by $name', ({ question }) => {
   });
 });
 
-test.each(['subprotocol', 'authorization', 'query'] as const)('takes a ticket from the %s', async (carrier) => {
+test.each(CARRIERS)('takes a ticket from the carrier %s', async (carrier) => {
   const { value } = await storeTicket(gateway.store);
+  const { header, write } = carrierRow(carrier);
   const headers = {
     ...handshakeHeaders(),
-    'X-Forwarded-Uri': carrier === 'query' ? `/a?x=1&ticket=${value}&y=2` : '/a?x=1&y=2',
-    ...(carrier === 'authorization' && { Authorization: `Ticket ${value}` }),
-    ...(carrier === 'subprotocol' && { 'Sec-WebSocket-Protocol': `oncegate.ticket.${value}` }),
+    'X-Forwarded-Uri': header === undefined ? `/a?x=1&${write(value)}&y=2` : '/a?x=1&y=2',
+    ...(header !== undefined && { [header]: write(value) }),
   };
 
   const reply = await ask({ headers });
