@@ -13,7 +13,7 @@ import { RawWire } from '../wires/raw-wire.ts';
 import { type ClaimsSchema, checkClaims } from './claims-schema.ts';
 import { destroyOnError } from './destroy-on-error.ts';
 import { refuseUpgrade } from './refuse.ts';
-import { visitorOf } from './upgrade.ts';
+import { TOO_EARLY, visitorOf } from './visitor.ts';
 import { withoutTicket } from './without-ticket.ts';
 
 /** Who a connection acts for: on the request as `oncegate`. */
@@ -133,9 +133,6 @@ const CLAIMS_REFUSED: Refusal = {
   detail: 'The claims of the ticket are not what the application expects.',
   passedOn: { status: 403, headers: [], body: new Uint8Array() },
 };
-
-/** RFC 6455 §4.1: a client sends nothing before it has read the 101. */
-const TOO_EARLY: Refusal = { code: 'handshake_malformed' };
 
 /** Whether an earlier request on the same socket is still being answered: the 101 would overtake that answer. */
 function isBusy(socket: Duplex): boolean {

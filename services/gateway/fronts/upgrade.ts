@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { clientAddress, forwardedHost, forwardedScheme, type Trust } from '../../../shared/http/client-address.ts';
+import { clientAddress, forwardedScheme, type Trust } from '../../../shared/http/client-address.ts';
 import type { Metrics } from '../../../shared/metrics.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import type { Visitor } from '../admission/admit.ts';
@@ -12,6 +12,7 @@ import { identityOf, type SigningKey } from '../identity/identity.ts';
 import { relay } from '../upstream/relay.ts';
 import { Echo } from '../wires/echo.ts';
 import { refuseUpgrade } from './refuse.ts';
+import { TOO_EARLY, visitorOf } from './visitor.ts';
 
 export interface UpgradeContext {
   readonly admitter: Admitter;
@@ -28,25 +29,6 @@ interface Visit {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
   readonly visitor: Visitor;
-}
-
-/** What is known of an upgrade request before anything is decided. */
-export function visitorOf(
-  request: IncomingMessage,
-  earlyBytes: number,
-  pipelined: boolean,
-  trustProxy: Trust,
-): Visitor {
-  return {
-    method: request.method ?? '',
-    target: request.url ?? '',
-    httpVersion: request.httpVersion,
-    headers: groupHeaders(request.rawHeaders),
-    earlyBytes,
-    pipelined,
-    address: clientAddress(request, trustProxy),
-    forwardedHost: forwardedHost(request, trustProxy),
-  };
 }
 
 /** What happens to one upgrade: admitted and opened, or refused. */
@@ -73,9 +55,6 @@ export function createPlainRequestHandler({ admitter, trustProxy }: Pick<Upgrade
     return admitter.refuse({ target, headers: groupHeaders(rawHeaders), address }, refusal);
   };
 }
-
-/** RFC 6455 §4.1: a client sends nothing before it has read the 101. */
-const TOO_EARLY: Refusal = { code: 'handshake_malformed' };
 
 /** Opens an admitted connection: to the upstream of its route, or to the echo. Returned is why not. */
 async function open(
