@@ -18,6 +18,11 @@ interface Row {
   readonly detail: string;
   /** Seconds to wait if nothing better is known. A refusal of such a row has `Retry-After`. */
   readonly retryAfterSeconds?: number;
+  /**
+   * Whether an upgrade that is refused so counts as a failed handshake of its address
+   * (`MAX_FAILED_HANDSHAKES_PER_MINUTE`). It does unless the row says no: then it tells nothing about the client.
+   */
+  readonly countsAgainstClient?: false;
 }
 
 export const refusals = {
@@ -86,6 +91,7 @@ export const refusals = {
   rate_limited: {
     status: 429,
     retry: 'backoff',
+    countsAgainstClient: false,
     title: 'Too many requests or failed handshakes',
     detail: 'Wait as long as Retry-After says, then ask for a new ticket.',
     retryAfterSeconds: 10,
@@ -168,6 +174,7 @@ export const refusals = {
   connection_limit: {
     status: 429,
     retry: 'backoff',
+    countsAgainstClient: false,
     title: 'There are too many open connections',
     detail: 'Close a connection of this subject, or wait until the gateway has room, then ask for a new ticket.',
     retryAfterSeconds: 5,
@@ -175,6 +182,7 @@ export const refusals = {
   draining: {
     status: 503,
     retry: 'backoff',
+    countsAgainstClient: false,
     title: 'The gateway is draining',
     detail: 'It is about to stop. Ask for a new ticket and connect again: another gateway will answer.',
     retryAfterSeconds: 2,
@@ -182,6 +190,7 @@ export const refusals = {
   overloaded: {
     status: 503,
     retry: 'backoff',
+    countsAgainstClient: false,
     title: 'The service is overloaded',
     detail: 'Too many requests are being decided at once. Wait, then ask for a new ticket.',
     retryAfterSeconds: 5,
@@ -189,6 +198,7 @@ export const refusals = {
   store_unavailable: {
     status: 503,
     retry: 'backoff',
+    countsAgainstClient: false,
     title: 'The ticket store does not answer',
     detail:
       'Redis is down or too slow, so nothing could be decided. Wait, then ask for a new ticket: this one may be spent.',
@@ -205,18 +215,21 @@ export const refusals = {
   upstream_unreachable: {
     status: 502,
     retry: 'backoff',
+    countsAgainstClient: false,
     title: 'The upstream cannot be reached',
     detail: 'The gateway admitted the ticket, but the back end behind it does not accept connections.',
   },
   upstream_timeout: {
     status: 504,
     retry: 'backoff',
+    countsAgainstClient: false,
     title: 'The upstream did not answer in time',
     detail: 'The gateway admitted the ticket, but the back end behind it did not finish its handshake.',
   },
   upstream_refused: {
     status: 502,
     retry: 'never',
+    countsAgainstClient: false,
     title: 'The upstream refused the connection',
     detail: 'The gateway admitted the ticket, but the back end behind it answered something other than 101.',
   },

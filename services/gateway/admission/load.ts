@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
-import type { Refusal, RefusalCode } from '../../../shared/refusals.ts';
+import { type Refusal, type RefusalCode, rowOf } from '../../../shared/refusals.ts';
 import type { Route } from './routes.ts';
 
 export interface LoadLimits {
@@ -17,18 +17,6 @@ const MAX_NOTES_UNDER_LOAD = 50;
 
 /** The most of them that are begun in a second. */
 const MAX_NOTES_PER_SECOND_UNDER_LOAD = 50;
-
-/** Refusals that say nothing about the client. */
-const NOT_THE_CLIENTS_FAULT: readonly RefusalCode[] = [
-  'draining',
-  'overloaded',
-  'store_unavailable',
-  'connection_limit',
-  'rate_limited',
-  'upstream_unreachable',
-  'upstream_timeout',
-  'upstream_refused',
-];
 
 /** What an upgrade counts for while it is being decided. */
 export interface Place {
@@ -128,9 +116,9 @@ export class Load {
     };
   }
 
-  /** Counts a failed handshake against its address. */
+  /** Counts a failed handshake against its address, if the refusal is one that counts. */
   async failed(address: string, code: RefusalCode): Promise<void> {
-    if (!NOT_THE_CLIENTS_FAULT.includes(code)) await this.#failures?.penalty(address);
+    if (rowOf(code).countsAgainstClient !== false) await this.#failures?.penalty(address);
   }
 
   /**
