@@ -40,8 +40,27 @@ export const closeCodes = {
 
 export type CloseReason = keyof typeof closeCodes;
 
+/** The reasons for which a gateway closes because the store says so: by a command, or in the answer to a lease. */
+export const storeCloseReasons = ['revoked', 'replaced'] as const satisfies readonly CloseReason[];
+
+export type StoreCloseReason = (typeof storeCloseReasons)[number];
+
 /** The reasons in the order of the table. */
 export const closeReasons = Object.keys(closeCodes) as CloseReason[]; // the keys of a literal are its type's keys
+
+/**
+ * Close codes that a client comes back from, with `backoff`, although no gateway gave a reason: the network, a proxy
+ * or the back end ended the connection, and that may pass. From any other code without a reason it does not come back.
+ */
+export const temporaryCloseCodes = {
+  1001: 'the far side goes away',
+  1005: 'a Close frame without a code',
+  1006: 'no Close frame: the network or a process broke',
+  1011: 'the back end has an error',
+  1012: 'the back end restarts',
+  1013: 'the back end is overloaded',
+  1014: 'a proxy got a broken answer from what is behind it',
+} as const;
 
 /** Reasons on the record of a connection that ended without a Close frame. They are never sent. */
 export const recordedReasons = {

@@ -1,10 +1,7 @@
 import type { CloseReason } from '../../shared/close-codes.ts';
 import type { Retry } from '../../shared/refusals.ts';
-import { closeRetry } from './generated.ts';
+import { closeRetry, temporaryCloseCodes } from './generated.ts';
 import { rowOf } from './row-of.ts';
-
-/** Close codes that are worth another attempt even without a reason of the gateway's: something broke or restarts. */
-const TEMPORARY_CLOSE_CODES = [1001, 1005, 1006, 1011, 1012, 1013, 1014];
 
 /** An open connection ended, and the application had not asked for it. */
 export class ConnectionEnded extends Error {
@@ -24,7 +21,7 @@ export class ConnectionEnded extends Error {
     this.name = 'ConnectionEnded';
     this.code = retry ? (word as CloseReason) : 'closed'; // a word that has a row is one
     this.closeCode = closeCode;
-    this.retry = retry ?? (TEMPORARY_CLOSE_CODES.includes(closeCode) ? 'backoff' : 'never');
+    this.retry = retry ?? (temporaryCloseCodes.includes(closeCode) ? 'backoff' : 'never');
     this.spreadSeconds = Number(spreadSeconds) || undefined;
   }
 }

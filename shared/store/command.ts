@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import { storeCloseReasons } from '../close-codes.ts';
 import { isTicketId } from '../ticket/ticket.ts';
 import type { GatewayCommand } from './store.ts';
 
 const ticketId = z.string().refine(isTicketId);
 
 const schema = z.discriminatedUnion('command', [
-  z.object({ command: z.literal('close'), ticket_id: ticketId, reason: z.enum(['revoked', 'replaced']) }),
+  z.object({ command: z.literal('close'), ticket_id: ticketId, reason: z.enum(storeCloseReasons) }),
   z.object({ command: z.literal('renew'), ticket_id: ticketId, session_expires_at: z.int().positive() }),
 ]);
 

@@ -1,4 +1,4 @@
-import type { CloseReason } from '../close-codes.ts';
+import type { StoreCloseReason } from '../close-codes.ts';
 import type { RefusalCode } from '../refusals.ts';
 
 /**
@@ -221,7 +221,7 @@ export type LeaseOutcome =
   /** The record was lost or fell back (a restart or a failover of the store) and was written again. */
   | { readonly code: 'restored' }
   /** The connection has to be closed, for this reason. */
-  | { readonly code: 'ended'; readonly reason: Extract<CloseReason, 'revoked' | 'replaced'> };
+  | { readonly code: 'ended'; readonly reason: StoreCloseReason };
 
 export interface CountRequest {
   /** What is counted. */
@@ -285,6 +285,6 @@ export type GatewayCommand =
   | {
       readonly command: 'close';
       readonly ticket_id: string;
-      readonly reason: Extract<CloseReason, 'revoked' | 'replaced'>;
+      readonly reason: StoreCloseReason;
     }
   | { readonly command: 'renew'; readonly ticket_id: string; readonly session_expires_at: number };

@@ -20,10 +20,10 @@ interface Row {
   readonly read: (piece: string) => string;
 }
 
-/** The query parameter. */
+/** The query parameter that holds a ticket. */
 const PARAMETER = 'ticket';
 
-/** What a subprotocol that is a ticket begins with. */
+/** The prefix of a subprotocol that holds a ticket. */
 const PROTOCOL_PREFIX = 'oncegate.ticket.';
 
 /** The scheme of the `Authorization` header, and of the gateway's challenge (RFC 9110 §11.1). */
@@ -74,10 +74,10 @@ function isTicketParameter(parameter: string): boolean {
   return /^\?|%/.test(name) && new URLSearchParams(name).has(PARAMETER);
 }
 
-/** The subprotocol that a client offers beside its own, so that a browser has one to be answered with. */
+/** The subprotocol that a client offers besides its own: a browser needs one that the answer can choose. */
 export const ONCEGATE_PROTOCOL = 'oncegate.v1';
 
-/** `/~<ticket id>`: a first path segment that gives each attempt a path of its own. */
+/** `/~<ticket id>`: the first path segment of an attempt, so that each attempt has its own path. */
 export function idSegment(ticketId: string): string {
   return `/~${ticketId}`;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { routesSchema } from '../../../dist/services/gateway/admission/routes.js';
 import { policySchema } from '../../../dist/services/ticket/issuing/policy.js';
-import { closeCodes, closeReasons } from '../../../dist/shared/close-codes.js';
+import { closeCodes, closeReasons, temporaryCloseCodes } from '../../../dist/shared/close-codes.js';
 import { metricsTable } from '../../../dist/shared/metrics.js';
 import { problemOf, problemType } from '../../../dist/shared/problem.js';
 import { refusalCodes, rowOf } from '../../../dist/shared/refusals.js';
@@ -59,12 +59,15 @@ function refusalsPage() {
   );
 }
 
+const NOT_COUNTED = '- not a failed handshake of the client (`MAX_FAILED_HANDSHAKES_PER_MINUTE`)';
+
 function refusalSection(name) {
-  const { status, retry, title, detail } = rowOf(name);
+  const { status, retry, title, detail, countsAgainstClient } = rowOf(name);
   const facts = [
     `- status ${code(status)}, retry ${code(retry)}`,
     `- type ${code(problemType(name))}`,
     ...ownHeaders(name).map(([header, value]) => `- header ${code(`${header}: ${value}`)}`),
+    ...(countsAgainstClient === false ? [NOT_COUNTED] : []),
   ];
   return `### \`${name}\`\n\n**${prose(title)}.** ${prose(detail)}\n\n${facts.join('\n')}`;
 }
@@ -97,6 +100,12 @@ function closeCodesPage() {
       ]),
     ),
     RETRY_AFTER_CLOSE,
+    '## Without a reason',
+    'A connection that ends with none of these reasons was ended by the network, by a proxy or by the back end. With one of these codes it is `backoff`, with any other `never`.',
+    table(
+      ['code', 'when'],
+      Object.entries(temporaryCloseCodes).map(([number, when]) => [number, prose(when)]),
+    ),
   );
 }
 
@@ -228,5 +237,6 @@ function clientTables() {
       'closeRetry: Readonly<Record<string, Retry>>',
       closeReasons.map((reason) => [reason, `'${closeCodes[reason].retry}'`]),
     ),
+    `/** Close codes to come back from, with \`backoff\`, although no gateway gave a reason. */\nexport const temporaryCloseCodes: readonly number[] = [${Object.keys(temporaryCloseCodes).join(', ')}];\n`,
   ].join('\n');
 }

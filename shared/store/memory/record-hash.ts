@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import { closeCodes } from '../../close-codes.ts';
+import { closeCodes, type StoreCloseReason } from '../../close-codes.ts';
 import { type RefusalCode, rowOf } from '../../refusals.ts';
 import { present, type RecordHash } from '../record.ts';
 import type { Admitted, ConsumeRefusal, IssueRequest, NoteRequest, TicketState } from '../store.ts';
@@ -33,7 +33,7 @@ export function spentOutcome({ state }: StoredHash): ConsumeRefusal | undefined 
   return state === 'expired' ? 'ticket_expired' : 'ticket_consumed';
 }
 
-export function markForClosing(hash: StoredHash, reason: 'revoked' | 'replaced'): void {
+export function markForClosing(hash: StoredHash, reason: StoreCloseReason): void {
   hash.state = 'revoked';
   hash.close_code = String(closeCodes[reason].code);
   hash.close_reason = reason;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { waysToPresent } from '../../../services/ticket/announce.ts';
+import { waysToPresent } from '../../../services/ticket/issuing/announce.ts';
 import { refusals } from '../../../shared/refusals.ts';
 import { settingRow } from '../../../shared/settings/table.ts';
 import { CARRIERS, type Carrier, carrierRow } from '../../../shared/ticket/carriers.ts';
