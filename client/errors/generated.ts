@@ -31,3 +31,6 @@ export const closeRetry: Readonly<Record<string, Retry>> = {
   replaced: 'never',
   heartbeat_missed: 'reissue',
 };
+
+/** Close codes to come back from, with `backoff`, although no gateway gave a reason. */
+export const temporaryCloseCodes: readonly number[] = [1001, 1005, 1006, 1011, 1012, 1013, 1014];
