@@ -1,6 +1,6 @@
+import { trimBlanks } from '../../../shared/http/white-space.ts';
 import { CARRIERS, type Carrier, carrierRow } from '../../../shared/ticket/carriers.ts';
 import { parseTicket, type Ticket } from '../../../shared/ticket/ticket.ts';
-import { trimBlanks } from './white-space.ts';
 
 /** What was presented: no ticket, something that is not one, or a ticket (which may be worth nothing). */
 export type PresentedTicket =

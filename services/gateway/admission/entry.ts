@@ -3,8 +3,9 @@ import { ABNORMAL_CLOSURE, NO_STATUS, type RecordedReason } from '../../../share
 import type { Metrics } from '../../../shared/metrics.ts';
 import { type Refusal, rowOf } from '../../../shared/refusals.ts';
 import { StoreUnavailable, type TicketStore } from '../../../shared/store/store.ts';
-import type { Connection, Wire, WireListener } from '../connections/connection.ts';
+import type { Connection } from '../connections/connection.ts';
 import type { Connections } from '../connections/connections.ts';
+import type { Wire, WireListener } from '../wires/wire.ts';
 import type { AdmittedUpgrade } from './admit.ts';
 
 /** What an entry needs of its gateway. */

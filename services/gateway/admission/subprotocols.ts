@@ -1,5 +1,5 @@
+import { trimBlanks } from '../../../shared/http/white-space.ts';
 import { ONCEGATE_PROTOCOL } from '../../../shared/ticket/carriers.ts';
-import { trimBlanks } from './white-space.ts';
 
 /** RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { KEY_SET_PATH, MAX_HEAD_BYTES } from '../../../shared/http/admin-server.ts';
 import { sendRefusal } from '../../../shared/http/send-refusal.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
-import { destroyOnError } from './destroy-on-error.ts';
+import { destroyOnError } from '../wires/destroy-on-error.ts';
 import { refuseUpgrade } from './refuse.ts';
 
 export interface UpgradeServerOptions {

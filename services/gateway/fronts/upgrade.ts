@@ -8,6 +8,7 @@ import type { Admitter } from '../admission/admitter.ts';
 import { headersWithoutTicket } from '../admission/carriers.ts';
 import type { Entry } from '../admission/entry.ts';
 import { groupHeaders } from '../admission/headers.ts';
+import { chooseSubprotocol } from '../admission/subprotocols.ts';
 import { identityOf, type SigningKey } from '../identity/identity.ts';
 import { relay } from '../upstream/relay.ts';
 import { Echo } from '../wires/echo.ts';
@@ -64,18 +65,21 @@ async function open(
   { signing, trustProxy, metrics }: UpgradeContext,
 ): Promise<Refusal | undefined> {
   const { ticketId, admitted, handshake, route } = entry.admission;
-  const { upstream } = route;
+  const { upstream, maxMessageBytes, idleSeconds } = route;
   if (upstream === undefined) {
     if (socket.readableLength > 0) return TOO_EARLY;
     const { subject, claims = '{}' } = admitted;
-    echo.open(handshake, socket, { ticketId, subject, claims }, (wire) => entry.open(wire));
+    const opening = { key: handshake.key, protocol: chooseSubprotocol(handshake.protocols) };
+    echo.open(opening, socket, { ticketId, subject, claims }, (wire) => entry.open(wire));
     return undefined;
   }
   const relayed = await relay(
     {
       headers: headersWithoutTicket(request.rawHeaders),
       socket,
-      route: { ...route, upstream },
+      upstream,
+      maxMessageBytes,
+      idleSeconds,
       identity: identityOf(ticketId, admitted),
       target: handshake.query === '' ? handshake.path : `${handshake.path}?${handshake.query}`,
       handshake,

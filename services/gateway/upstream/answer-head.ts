@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { trimBlanks } from '../admission/white-space.ts';
+import { trimBlanks } from '../../../shared/http/white-space.ts';
 
 /** The head of an upstream's HTTP/1.1 response. */
 export interface AnswerHead {

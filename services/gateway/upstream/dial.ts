@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Refusal } from '../../../shared/refusals.ts';
-import { destroyOnError } from '../fronts/destroy-on-error.ts';
+import { destroyOnError } from '../wires/destroy-on-error.ts';
 import { type AnswerHead, type Offer, opensWebSocket, parseAnswerHead } from './answer-head.ts';
 import { passedOn, RefusalBody } from './refusal-body.ts';
 

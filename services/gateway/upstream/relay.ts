@@ -3,11 +3,9 @@ import type { Duplex } from 'node:stream';
 import type { Metrics } from '../../../shared/metrics.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import { ONCEGATE_PROTOCOL } from '../../../shared/ticket/carriers.ts';
-import type { Handshake } from '../admission/handshake.ts';
-import type { Route } from '../admission/routes.ts';
-import type { Wire, WireListener } from '../connections/connection.ts';
 import { type Identity, identityHeaders, type SigningKey } from '../identity/identity.ts';
 import { Splice } from '../wires/splice.ts';
+import type { Wire, WireListener } from '../wires/wire.ts';
 import { type AnswerHead, acceptOf, connectionOptions, headerValues } from './answer-head.ts';
 import { dial, type Upstream } from './dial.ts';
 import { type RequestHeadOptions, requestHead } from './request-head.ts';
@@ -22,11 +20,21 @@ export interface Passage {
   /** The client's headers, without the ticket. */
   readonly headers: RequestHeadOptions['headers'];
   readonly socket: Duplex;
-  readonly route: Route & { readonly upstream: Upstream };
+  readonly upstream: Upstream;
+  /** The longest message from the client. */
+  readonly maxMessageBytes: number;
+  /** After how much silence of both sides the upstream counts as lost, seconds; 0 for never. */
+  readonly idleSeconds: number;
   readonly identity: Identity;
   /** Path and query, without the ticket. */
   readonly target: string;
-  readonly handshake: Pick<Handshake, 'key' | 'extensions' | 'protocols'>;
+  /** What the client offers. */
+  readonly handshake: {
+    readonly key: string;
+    readonly extensions: string | undefined;
+    /** Without the ticket. */
+    readonly protocols: readonly string[];
+  };
   readonly forwarded: RequestHeadOptions['forwarded'];
 }
 
@@ -47,12 +55,12 @@ export type Relayed =
  * the client answered with 101. From then on a splice passes the bytes.
  */
 export async function relay(passage: Passage, { signing, metrics }: RelayOptions): Promise<Relayed> {
-  const { headers, socket, route, target, forwarded } = passage;
+  const { headers, socket, upstream, target, forwarded } = passage;
   const { key, extensions, protocols: offered } = passage.handshake;
   const protocols = offered.filter((protocol) => protocol !== ONCEGATE_PROTOCOL);
   const accept = acceptOf(key);
   const identity = await identityHeaders(passage.identity, signing);
-  const behind = targetBehind(route.upstream.url, target);
+  const behind = targetBehind(upstream.url, target);
   const head = requestHead({ target: behind, headers, protocols, identity, forwarded });
   if (hasGone(socket)) return { kind: 'gone' };
 
@@ -60,7 +68,7 @@ export async function relay(passage: Passage, { signing, metrics }: RelayOptions
   const onGone = () => gone.abort();
   socket.once('close', onGone).once('end', onGone);
   const started = performance.now();
-  const dialled = await dial(route.upstream, head, { accept, protocols, extensions }, gone.signal);
+  const dialled = await dial(upstream, head, { accept, protocols, extensions }, gone.signal);
   socket.off('close', onGone).off('end', onGone);
 
   if (hasGone(socket)) {
@@ -74,7 +82,7 @@ export async function relay(passage: Passage, { signing, metrics }: RelayOptions
     abandon: () => dialled.socket.destroy(),
     begin(listen) {
       socket.write(switchingProtocols(dialled.answer, accept, offered), 'latin1');
-      const { maxMessageBytes, idleSeconds } = route;
+      const { maxMessageBytes, idleSeconds } = passage;
       new Splice({ client: socket, upstream: dialled.socket, maxMessageBytes, idleMs: idleSeconds * 1000 }, listen);
     },
   };

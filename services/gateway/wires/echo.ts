@@ -2,12 +2,15 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type Server, WebSocket, WebSocketServer } from 'ws';
 import { ABNORMAL_CLOSURE, closeCodes } from '../../../shared/close-codes.ts';
-import type { Handshake } from '../admission/handshake.ts';
-import { chooseSubprotocol } from '../admission/subprotocols.ts';
-import { type Sent, sentOn, type Wire, type WireListener } from '../connections/connection.ts';
+import { type Sent, sentOn, type Wire, type WireListener } from './wire.ts';
 
-/** The parts of the client's handshake that the answer depends on. */
-type Offer = Pick<Handshake, 'key' | 'protocols'>;
+/** What the 101 depends on. */
+export interface Opening {
+  /** The client's `Sec-WebSocket-Key`. */
+  readonly key: string;
+  /** The subprotocol to answer with, if any. */
+  readonly protocol: string | undefined;
+}
 
 /** What the client is told when the connection opens. */
 export interface Hello {
@@ -48,7 +51,6 @@ export class Echo {
       maxPayload: maxMessageBytes,
       maxFragments: MAX_FRAGMENTS,
       WebSocket: EchoSocket,
-      handleProtocols: (protocols) => chooseSubprotocol([...protocols]) ?? false,
     });
   }
 
@@ -57,11 +59,11 @@ export class Echo {
    *
    * @returns the wire, or null if the client went away before the connection was open
    */
-  open(offer: Offer, socket: Duplex, hello: Hello, listen: (wire: Wire) => WireListener): Wire | null {
+  open(opening: Opening, socket: Duplex, hello: Hello, listen: (wire: Wire) => WireListener): Wire | null {
     let opened: Wire | null = null;
     // The 101 and the hello are written together. measured: one write less saves 6 % of a handshake's CPU.
     socket.cork();
-    this.#server.handleUpgrade(requestOf(offer), socket, Buffer.alloc(0), (webSocket: EchoSocket) => {
+    this.#server.handleUpgrade(requestOf(opening), socket, Buffer.alloc(0), (webSocket: EchoSocket) => {
       opened = new EchoWire(webSocket, socket);
       attach(webSocket, socket, listen(opened));
       webSocket.send(helloMessage(hello));
@@ -71,13 +73,16 @@ export class Echo {
   }
 }
 
-/** A request with only what ws reads. The client's own request has the ticket among its subprotocols. */
-function requestOf({ key, protocols }: Offer): IncomingMessage {
+/**
+ * A request with only what ws reads. The client's own request has the ticket among its subprotocols. ws answers
+ * with the first subprotocol of a request, so this one has the chosen one alone.
+ */
+function requestOf({ key, protocol }: Opening): IncomingMessage {
   const headers = {
     upgrade: 'websocket',
     'sec-websocket-key': key,
     'sec-websocket-version': '13',
-    ...(protocols.length > 0 && { 'sec-websocket-protocol': protocols.join(',') }),
+    ...(protocol !== undefined && { 'sec-websocket-protocol': protocol }),
   };
   return { method: 'GET', headers } as Partial<IncomingMessage> as IncomingMessage; // whose rest ws does not use
 }

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import { ABNORMAL_CLOSURE, type RecordedReason } from '../../../shared/close-codes.ts';
 import type { RefusalCode } from '../../../shared/refusals.ts';
-import type { Sent, Wire, WireListener } from '../connections/connection.ts';
 import { FrameInserter } from './frame-inserter.ts';
 import { closingOf, PING } from './own-frames.ts';
+import type { Sent, Wire, WireListener } from './wire.ts';
 
 /** A write as node:stream gives it to `_write` and `_writev`. */
 interface Write {

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ABNORMAL_CLOSURE } from '../../../shared/close-codes.ts';
-import { type Sent, sentOn, type Wire, type WireListener } from '../connections/connection.ts';
 import { type Corked, countInBurst, joinBurst } from './bursts.ts';
 import { FrameInserter } from './frame-inserter.ts';
 import { type FrameHeader, FrameScanner } from './frame-scanner.ts';
 import { closingOf, maskedCloseFrame, PING } from './own-frames.ts';
+import { type Sent, sentOn, type Wire, type WireListener } from './wire.ts';
 
 export interface SpliceOptions {
   readonly client: Duplex;

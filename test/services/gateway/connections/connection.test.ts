@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Connection, type ConnectionOptions, type Wire } from '../../../../services/gateway/connections/connection.ts';
+import { Connection, type ConnectionOptions } from '../../../../services/gateway/connections/connection.ts';
+import type { Wire } from '../../../../services/gateway/wires/wire.ts';
 import { type CloseReason, closeReasons } from '../../../../shared/close-codes.ts';
 
 const START = 5_000;

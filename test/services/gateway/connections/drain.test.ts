@@ -1,8 +1,9 @@
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
-import type { Connection, Wire } from '../../../../services/gateway/connections/connection.ts';
+import type { Connection } from '../../../../services/gateway/connections/connection.ts';
 import { Connections } from '../../../../services/gateway/connections/connections.ts';
 import { drainConnections } from '../../../../services/gateway/connections/drain.ts';
+import type { Wire } from '../../../../services/gateway/wires/wire.ts';
 import { createMetrics } from '../../../../shared/metrics.ts';
 import { MemoryStore } from '../../../../shared/store/memory/memory-store.ts';
 import { until } from '../../../support/machine/wait.ts';

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Wire } from '../../../../services/gateway/connections/connection.ts';
 import { Echo } from '../../../../services/gateway/wires/echo.ts';
+import type { Wire } from '../../../../services/gateway/wires/wire.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { runGateway, storeTicket } from '../../../support/services/in-process.ts';
 import { clientFrame, openRaw, splitHead, upgradeRequest } from '../../../support/sockets/raw-socket.ts';
@@ -12,10 +12,10 @@ const MIB = 1_048_576;
 /** Far from what any of these tests needs, however busy the machine is. */
 const PATIENT = { timeoutMs: 60_000 };
 
-/** What a request asks for. */
-function offerOf({ headers }: IncomingMessage) {
-  const { 'sec-websocket-key': key = '', 'sec-websocket-protocol': protocols } = headers;
-  return { key, protocols: protocols?.split(/, */) ?? [] };
+/** What a request is answered by; the subprotocol that it names is the chosen one. */
+function openingOf({ headers }: IncomingMessage) {
+  const { 'sec-websocket-key': key = '', 'sec-websocket-protocol': protocol } = headers;
+  return { key, protocol };
 }
 
 /** An HTTP server that opens every upgrade with an echo. */
@@ -28,7 +28,7 @@ async function startEcho({ maxMessageBytes = MIB, claims = '{}' } = {}) {
     socket.on('error', () => socket.destroy());
     const hello = { ticketId: 'AbCdEfGhIjKlMnOpQrStUv', subject: 'ada "the" first', claims };
     wires.push(
-      echo.open(offerOf(request), socket, hello, () => ({
+      echo.open(openingOf(request), socket, hello, () => ({
         heard: () => void events.push('heard'),
         failed: (reason) => void events.push(reason),
         ended: (code, reason) => void events.push(`ended ${code} ${reason}`),
@@ -158,7 +158,7 @@ describe('the echo', () => {
     server.on('upgrade', (request, socket) => {
       socket.on('error', () => socket.destroy());
       socket.once('end', () => {
-        wire = echo.open(offerOf(request), socket, { ticketId: 'a', subject: 'b', claims: '{}' }, () => {
+        wire = echo.open(openingOf(request), socket, { ticketId: 'a', subject: 'b', claims: '{}' }, () => {
           opened = true;
           return { heard() {}, failed() {}, ended() {} };
         });

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Connection, type Wire } from '../../../../services/gateway/connections/connection.ts';
+import { Connection } from '../../../../services/gateway/connections/connection.ts';
 import { Splice } from '../../../../services/gateway/wires/splice.ts';
+import type { Wire } from '../../../../services/gateway/wires/wire.ts';
 import { atEnd } from '../../../support/machine/teardown.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { Random } from '../../../support/numbers/random.ts';
