@@ -42,6 +42,54 @@ function importsUnder(directory: string): Import[] {
   );
 }
 
+/** Which file imports which, by their paths from the root. */
+type Graph = ReadonlyMap<string, readonly string[]>;
+
+function graphOf(directories: readonly string[]): Graph {
+  const graph = new Map<string, string[]>();
+  for (const { from, to } of directories.flatMap(importsUnder)) {
+    if (to !== undefined) graph.set(from, [...(graph.get(from) ?? []), to]);
+  }
+  return graph;
+}
+
+/** The import circles of a graph, each from a file back to itself; none is left out without another that shares a file. */
+function circlesIn(graph: Graph): string[] {
+  const circles: string[] = [];
+  const done = new Set<string>();
+  function visit(file: string, path: readonly string[]): void {
+    const start = path.indexOf(file);
+    if (start >= 0) circles.push([...path.slice(start), file].join(' -> '));
+    if (start >= 0 || done.has(file)) return;
+    for (const next of graph.get(file) ?? []) visit(next, [...path, file]);
+    done.add(file);
+  }
+  for (const file of graph.keys()) visit(file, []);
+  return circles;
+}
+
+/** Where a file of the gateway is: its room, or its own name for those beside the rooms. */
+function roomOf(path: string, house: string): string | undefined {
+  const [room, ...rest] = relative(house, path).split(sep);
+  if (room === undefined || room === '..') return undefined;
+  return rest.length === 0 ? room.replace(SOURCE, '') : room;
+}
+
+/** The imports from one room into another that the table does not allow. */
+function straysFrom(graph: Graph, house: string, allowed: Readonly<Record<string, readonly string[]>>): string[] {
+  const strays: string[] = [];
+  for (const [from, targets] of graph) {
+    const room = roomOf(from, house);
+    if (room === undefined) continue;
+    for (const to of targets) {
+      const other = roomOf(to, house);
+      if (other !== undefined && other !== room && !allowed[room]?.includes(other))
+        strays.push(`${from} imports ${to}`);
+    }
+  }
+  return strays;
+}
+
 const shown = ({ from, specifier }: Import): string => `${from} imports ${specifier}`;
 const isUnder = (directory: string, path: string | undefined): boolean => path?.startsWith(directory + sep) ?? false;
 
@@ -84,7 +132,100 @@ describe('the scanner of imports', () => {
   });
 });
 
+describe('the checks of a graph', () => {
+  const graph = (arrows: Readonly<Record<string, readonly string[]>>): Graph => new Map(Object.entries(arrows));
+
+  test('find a circle, however long it is', () => {
+    expect(circlesIn(graph({ a: ['b'], b: ['c'], c: ['d'], d: ['b'] }))).toStrictEqual(['b -> c -> d -> b']);
+    expect(circlesIn(graph({ a: ['a'] }))).toStrictEqual(['a -> a']);
+  });
+
+  test('find every circle apart from the others', () => {
+    expect(circlesIn(graph({ a: ['b', 'c'], b: ['a'], c: ['d'], d: ['c'] }))).toStrictEqual([
+      'a -> b -> a',
+      'c -> d -> c',
+    ]);
+  });
+
+  test('find none where two ways lead to the same file', () => {
+    expect(circlesIn(graph({ a: ['b', 'c'], b: ['d'], c: ['d'] }))).toStrictEqual([]);
+  });
+
+  const house = join('services', 'made-up');
+  const file = (name: string): string => join(house, name);
+  const allowed = { front: ['core'], core: [], main: ['front'] };
+
+  test('find an arrow between rooms that the table does not have', () => {
+    const arrows = { [file('core/a.ts')]: [file('front/b.ts')], [file('main.ts')]: [file('core/a.ts')] };
+
+    expect(straysFrom(graph(arrows), house, allowed)).toStrictEqual([
+      `${file('core/a.ts')} imports ${file('front/b.ts')}`,
+      `${file('main.ts')} imports ${file('core/a.ts')}`,
+    ]);
+  });
+
+  test('find a room that the table does not have', () => {
+    expect(straysFrom(graph({ [file('attic/a.ts')]: [file('core/b.ts')] }), house, allowed)).toHaveLength(1);
+  });
+
+  test('let pass what stays in a room, leaves the house, or is in the table', () => {
+    const arrows = { [file('front/a.ts')]: [file('front/b.ts'), file('core/c.ts'), join('shared', 'd.ts')] };
+
+    expect(straysFrom(graph(arrows), house, allowed)).toStrictEqual([]);
+  });
+});
+
+/** Each room of the gateway, and each file beside the rooms, with what it may import of the others. */
+const gatewayRooms = {
+  main: ['gateway', 'rules'],
+  gateway: ['core', 'fronts', 'identity'],
+  fronts: ['core', 'rules', 'admission', 'upstream', 'wires', 'identity'],
+  core: ['admission', 'connections'],
+  rules: ['admission', 'identity'],
+  admission: ['connections', 'upstream', 'wires'],
+  connections: ['wires'],
+  upstream: ['wires', 'identity'],
+  wires: [],
+  identity: [],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+describe('the rooms of services/gateway', () => {
+  const house = join('services', 'gateway');
+  const graph = graphOf([house]);
+  const rooms = new Set([...graph.keys()].map((path) => roomOf(path, house)));
+
+  test('import one way only, as the table says', () => {
+    expect(straysFrom(graph, house, gatewayRooms)).toStrictEqual([]);
+  });
+
+  test('are those of the table', () => {
+    expect([...rooms].sort()).toStrictEqual(Object.keys(gatewayRooms).sort());
+  });
+
+  test('have no arrow in the table that no file needs', () => {
+    const needed = new Set(
+      [...graph].flatMap(([from, targets]) => targets.map((to) => `${roomOf(from, house)} -> ${roomOf(to, house)}`)),
+    );
+    const arrows = Object.entries(gatewayRooms).flatMap(([room, others]) =>
+      others.map((other) => `${room} -> ${other}`),
+    );
+
+    expect(arrows.filter((arrow) => !needed.has(arrow))).toStrictEqual([]);
+  });
+
+  test('have no circle in the table', () => {
+    expect(circlesIn(new Map(Object.entries(gatewayRooms)))).toStrictEqual([]);
+  });
+});
+
 describe('imports', () => {
+  test('make no circle anywhere, those of types alone included', () => {
+    const graph = graphOf(['services', 'shared', 'client', 'playground', 'bench', 'scripts', 'test', 'examples']);
+
+    expect(graph.size).toBeGreaterThan(300);
+    expect(circlesIn(graph)).toStrictEqual([]);
+  });
+
   test('of shared/ stay in shared/', () => {
     const imports = importsUnder('shared').filter(({ to }) => to !== undefined);
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import type { Wire, WireListener } from '../../../../services/gateway/connections/connection.ts';
 import { Splice } from '../../../../services/gateway/wires/splice.ts';
+import type { Wire, WireListener } from '../../../../services/gateway/wires/wire.ts';
 import { atEnd } from '../../../support/machine/teardown.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { clientFrame } from '../../../support/sockets/raw-socket.ts';
