@@ -101,7 +101,7 @@ function closeCodesPage() {
     ),
     RETRY_AFTER_CLOSE,
     '## Without a reason',
-    'A connection that ends with none of these reasons was ended by the network, by a proxy or by the back end. With one of these codes it is `backoff`, with any other `never`.',
+    'If a connection ends with none of these reasons, the network, a proxy or the back end ended it. These codes then count as `backoff`, and every other code as `never`.',
     table(
       ['code', 'when'],
       Object.entries(temporaryCloseCodes).map(([number, when]) => [number, prose(when)]),
