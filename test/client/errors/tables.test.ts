@@ -1,8 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { ConnectRefused, clientCodes } from '../../../client/errors/connect-refused.ts';
 import { ConnectionEnded } from '../../../client/errors/connection-ended.ts';
-import { closeRetry, retryAfterSeconds, unexpectedRetry } from '../../../client/errors/generated.ts';
-import { closeCodes, closeReasons } from '../../../shared/close-codes.ts';
+import {
+  closeRetry,
+  retryAfterSeconds,
+  temporaryCloseCodes,
+  unexpectedRetry,
+} from '../../../client/errors/generated.ts';
+import {
+  closeCodes,
+  temporaryCloseCodes as closeCodesWithoutReason,
+  closeReasons,
+} from '../../../shared/close-codes.ts';
 import { refusalCodes, rowOf } from '../../../shared/refusals.ts';
 
 describe('a refusal of the table', () => {
@@ -60,5 +69,9 @@ describe('a close reason of the table', () => {
 
   test('is known to the client, and no other reason', () => {
     expect(Object.keys(closeRetry)).toEqual(closeReasons);
+  });
+
+  test('without a reason of the gateway is worth another attempt by its code', () => {
+    expect(temporaryCloseCodes).toEqual(Object.keys(closeCodesWithoutReason).map(Number));
   });
 });

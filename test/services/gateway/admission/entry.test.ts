@@ -4,7 +4,7 @@ import type { Entry } from '../../../../services/gateway/admission/entry.ts';
 import { groupHeaders } from '../../../../services/gateway/admission/headers.ts';
 import { createGatewayCore } from '../../../../services/gateway/core.ts';
 import type { Wire, WireListener } from '../../../../services/gateway/wires/wire.ts';
-import { MemoryStore } from '../../../../shared/store/memory-store.ts';
+import { MemoryStore } from '../../../../shared/store/memory/memory-store.ts';
 import { atEnd } from '../../../support/machine/teardown.ts';
 import { settingsOf, storeTicket } from '../../../support/services/in-process.ts';
 
