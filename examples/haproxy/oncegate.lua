@@ -1,11 +1,11 @@
 -- Asks a gateway whether an upgrade may pass: `http-request lua.oncegate_admit <address> <admin port>`.
 --
--- It speaks HTTP over a socket of its own instead of core.httpclient, because that one sends a request
--- again up to three times when the answer is late, and a ticket is good for one.
+-- It speaks HTTP over a socket of its own. core.httpclient would send a request up to three more times if the
+-- answer is late, and a ticket is valid for one.
 
 local CONNECT_AND_ANSWER_SECONDS = 3
 
--- Headers of the client that a decision is made by. No other reaches the gateway.
+-- The client's headers that the decision needs. No other reaches the gateway.
 local ASKED_WITH = {
     'host', 'origin', 'authorization', 'connection', 'upgrade', 'transfer-encoding',
     'sec-websocket-key', 'sec-websocket-version', 'sec-websocket-protocol',
@@ -13,7 +13,7 @@ local ASKED_WITH = {
 
 local IDENTITY = { 'Oncegate-Subject', 'Oncegate-Ticket-Id', 'Oncegate-Claims', 'Oncegate-Identity' }
 
--- What the client gets of a refusal, besides the status and the body.
+-- What the client gets of a refusal, with the status and the body.
 local PASSED_ON = {
     'content-type', 'cache-control', 'www-authenticate', 'retry-after', 'allow', 'upgrade', 'sec-websocket-version',
 }
@@ -29,19 +29,19 @@ local function question(txn)
     }
     for _, name in ipairs(ASKED_WITH) do
         local values = headers[name]
-        -- Each value in a line of its own, as it came: the gateway refuses what may be there only once.
+        -- Each value is sent in a line of its own: the gateway refuses a header that may be there only once.
         local index = 0
         while values ~= nil and values[index] ~= nil do
             lines[#lines + 1] = name .. ': ' .. values[index]
             index = index + 1
         end
     end
-    -- Without one the gateway would take it that the proxy has left it out.
+    -- Without an Upgrade header the gateway would assume that the proxy removed it.
     if headers['upgrade'] == nil then lines[#lines + 1] = 'Upgrade: none' end
     return table.concat(lines, '\r\n') .. '\r\n\r\n'
 end
 
--- Status, headers by lower-case name, and body; nil where there is no complete answer.
+-- Returns status, headers by lower-case name, and body; nil if there is no complete answer.
 local function ask(address, port, text)
     local socket = core.tcp()
     socket:settimeout(CONNECT_AND_ANSWER_SECONDS)
@@ -87,7 +87,7 @@ core.register_action('oncegate_admit', { 'http-req' }, function(txn, address, po
     end
 
     for _, name in ipairs(IDENTITY) do txn.http:req_set_header(name, headers[name:lower()]) end
-    -- The path, the query, the subprotocols and the credentials, without the ticket.
+    -- Path, query, subprotocols and credentials without the ticket.
     txn.http:req_set_uri(headers['oncegate-uri'])
     if headers['oncegate-protocols'] == '' then
         txn.http:req_del_header('Sec-WebSocket-Protocol')
