@@ -12,25 +12,27 @@ import { addUser } from './users-add.ts';
 const USAGE = `oncegate ${VERSION}: one ticket, one connection, once
 
   oncegate users add <name> [--file <path>]
-      Adds a user for HTTP Basic, or gives one another password. The password is asked for, or read
-      from standard input. The file is AUTH_USERS_FILE unless --file names another.
+      Adds a user for HTTP Basic, or replaces the user's password. The password is asked for, or
+      read from standard input. The file is AUTH_USERS_FILE unless --file names another.
 
   oncegate keys add <name> [--subject <pattern>]... [--audience <audience>]... [--file <path>]
   oncegate keys list [--file <path>]
   oncegate keys revoke <name or id> [--file <path>]
-      API keys of back ends. With --subject a key may issue for other subjects too (* stands for any
-      run of characters). The file is AUTH_API_KEYS_FILE unless --file names another.
+      Adds, lists or revokes API keys of back ends. With --subject a key may issue for other
+      subjects too (* matches any run of characters). The file is AUTH_API_KEYS_FILE unless --file
+      names another.
 
   oncegate check-config
-      Prints the ticket service's effective configuration, secrets masked, tries each counterpart of
-      it, and says what is wrong.
+      Prints the ticket service's effective configuration without its secrets, tries to reach every
+      service that it needs, and reports what is wrong.
 
   oncegate connect <file or URL> [--insecure]
-      Opens a WebSocket with a ticket: a file with the answer of POST /tickets, or its connect_url.
-      Sends each line of standard input and prints what comes back; of a refusal, the whole reason.
+      Opens a WebSocket with a ticket. Give a file with the answer of POST /tickets, or its
+      connect_url. Sends each line of standard input and prints each message. If the gateway
+      refuses, prints its whole answer.
 
   oncegate settings
-      Every environment variable that the services read, with its bounds and its default.
+      Prints every environment variable that the services read, with its bounds and its default.
 `;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -44,7 +46,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (noun === 'connect' && verb !== undefined && name === undefined)
     return connect(verb, { insecure: values.insecure });
   if (noun === 'settings' && verb === undefined) return print(printSettings());
-  throw new UsageError(noun === undefined ? 'which command?' : `cannot do that: ${positionals.join(' ')}`);
+  throw new UsageError(noun === undefined ? 'no command was given' : `wrong command line: ${positionals.join(' ')}`);
 }
 
 function parse(args: readonly string[]) {
@@ -62,7 +64,7 @@ function parse(args: readonly string[]) {
       },
     });
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : 'unreadable');
+    throw new UsageError(error instanceof Error ? error.message : 'the options cannot be read');
   }
 }
 
@@ -72,7 +74,7 @@ function keys(verb: string | undefined, name: string | undefined, more: number, 
     if (verb === 'revoke' && name !== undefined) return revokeKey(name, options);
     if (verb === 'list' && name === undefined) return listKeys(options);
   }
-  throw new UsageError('keys: add <name>, list, or revoke <name>');
+  throw new UsageError('the keys commands are: keys add <name>, keys list, keys revoke <name>');
 }
 
 function print(text: string): number {

@@ -14,7 +14,7 @@ interface Target {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** `oncegate connect`: opens a WebSocket with a ticket, or prints why it was refused. */
+/** `oncegate connect`: opens a WebSocket with a ticket, or prints why the gateway refused it. */
 export async function connect(argument: string, { insecure }: { insecure: boolean }): Promise<number> {
   const { url, headers } = targetOf(argument);
   const webSocket = new WebSocket(url, { headers, rejectUnauthorized: !insecure });

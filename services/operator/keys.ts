@@ -8,13 +8,13 @@ import { UsageError } from './usage-error.ts';
 
 export interface KeyOptions {
   readonly file?: string | undefined;
-  /** Patterns of the subjects that it may issue for. */
+  /** Patterns of the subjects that the key may issue for. */
   readonly subject?: readonly string[] | undefined;
-  /** The only audiences of its tickets. */
+  /** The only audiences that its tickets may have; absent for any. */
   readonly audience?: readonly string[] | undefined;
 }
 
-/** `oncegate keys add <name>`: makes an API key and shows it, this once. */
+/** `oncegate keys add <name>`: makes an API key and prints it. It is never shown again. */
 export function addKey(name: string, options: KeyOptions): number {
   if (!isSubject(name)) throw new UsageError('a name has 1 to 256 characters and no control characters');
   const { path, keys } = readKeys(options.file);
@@ -26,7 +26,9 @@ export function addKey(name: string, options: KeyOptions): number {
   const { value, key } = mintApiKey(name, limits, new Date());
   const content = formatApiKeys([...keys, key]);
   if (!parseApiKeys(content).ok)
-    throw new UsageError('an audience has 1 to 64 of A-Z a-z 0-9 . _ -, a subject pattern 1 to 256 characters');
+    throw new UsageError(
+      'an audience has 1 to 64 characters of A-Z a-z 0-9 . _ -, a subject pattern has 1 to 256 characters',
+    );
   replaceFile(path, content);
   process.stdout.write(`${value}\n`);
   process.stderr.write(
@@ -35,7 +37,7 @@ export function addKey(name: string, options: KeyOptions): number {
   return exitCodes.ok;
 }
 
-/** `oncegate keys list`: who has a key, and what for. */
+/** `oncegate keys list`: prints each key's id, name, subjects and audiences. */
 export function listKeys(options: KeyOptions): number {
   const { keys } = readKeys(options.file);
   for (const { id, name, created_at: createdAt, subjects = [], audiences } of keys) {
@@ -45,7 +47,7 @@ export function listKeys(options: KeyOptions): number {
   return exitCodes.ok;
 }
 
-/** `oncegate keys revoke <name>`: when this returns, no ticket is issued to the key any more. */
+/** `oncegate keys revoke <name>`: revokes a key. After it returns, the key issues no ticket. */
 export function revokeKey(name: string, options: KeyOptions): number {
   const { path, keys } = readKeys(options.file);
   const kept = keys.filter((key) => key.name !== name && key.id !== name);
@@ -57,7 +59,7 @@ export function revokeKey(name: string, options: KeyOptions): number {
 
 function readKeys(file: string | undefined): { path: string; keys: readonly ApiKey[] } {
   const path = file ?? readEnvironment().AUTH_API_KEYS_FILE;
-  if (!path) throw new UsageError('say which file: --file <path>, or set AUTH_API_KEYS_FILE');
+  if (!path) throw new UsageError('no file: give --file <path>, or set AUTH_API_KEYS_FILE');
   const parsed = parseApiKeys(existsSync(path) ? readFileSync(path, 'utf8') : '');
   if (!parsed.ok) throw new Error(`${path}: ${parsed.faults.join('; ')}; nothing was changed`);
   return { path, keys: parsed.keys };

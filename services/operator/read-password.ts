@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 
-/** A line of standard input; at a terminal it is asked for and not shown. */
+/** Reads a password: the first line of standard input. At a terminal it asks, and does not echo what is typed. */
 export async function readPassword(question: string): Promise<string> {
   const atTerminal = process.stdin.isTTY === true;
   if (atTerminal) process.stderr.write(question);

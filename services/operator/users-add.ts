@@ -10,16 +10,18 @@ import { UsageError } from './usage-error.ts';
 /** `oncegate users add <name>`: adds a user to a users file, or replaces the user's password. */
 export async function addUser(name: string, file: string | undefined): Promise<number> {
   const path = file ?? readEnvironment().AUTH_USERS_FILE;
-  if (!path) throw new UsageError('say which file: --file <path>, or set AUTH_USERS_FILE');
+  if (!path) throw new UsageError('no file: give --file <path>, or set AUTH_USERS_FILE');
   if (!isUserName(name)) {
-    throw new UsageError('a name has 1 to 256 characters, no colon, no control characters and no # or blank in front');
+    throw new UsageError(
+      'a name has 1 to 256 characters, no colon and no control characters, and begins with neither # nor a blank',
+    );
   }
   readUsers(path);
   const password = await readPassword(`Password for ${name}: `);
   if (password === '') throw new Error('the password is empty; nothing was changed');
 
   const hash = await hashPassword(password);
-  // Read again: the password took its time, and somebody else may have been added meanwhile.
+  // Race: another user may have been added while the password was typed and hashed.
   const content = readUsers(path);
   const replaced = parseUsersFile(content).users.has(name);
   replaceFile(path, withUser(content, name, hash));
@@ -29,7 +31,7 @@ export async function addUser(name: string, file: string | undefined): Promise<n
   return exitCodes.ok;
 }
 
-/** The content of a users file that is well-formed, empty where there is none yet. */
+/** The content of a users file; empty if there is no file yet. Throws if the file is malformed. */
 function readUsers(path: string): string {
   const content = existsSync(path) ? readFileSync(path, 'utf8') : '';
   const [fault] = parseUsersFile(content).faults;

@@ -12,13 +12,13 @@ import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
 import { oncegate } from '../../support/services/command-line.ts';
 
 const PASSWORD = 'a-password-of-redis';
-/** Counterparts that never answer are given up soon enough. */
+/** A short time-out for counterparts that never answer. */
 const TIMEOUT = { AUTH_TIMEOUT_MS: '3000', REDIS_TIMEOUT_MS: '3000' };
 
 let redis: RedisServer;
 let redisUrl: string;
 let directory: string;
-/** The far side of every protocol that there is. */
+/** A stand-in for every counterpart. */
 let world: Loopback;
 
 beforeAll(async () => {
@@ -60,7 +60,7 @@ const check = (env: Environment) => oncegate(['check-config'], { cwd: directory,
 const linesOf = (stdout: string, word: string): string[] => stdout.split('\n').filter((line) => line.startsWith(word));
 
 describe('oncegate check-config', { timeout: 60_000 }, () => {
-  test('prints every setting as it counts, reaches every counterpart, and ends with 0', async () => {
+  test('prints every effective setting, reaches every counterpart, and exits with 0', async () => {
     const { code, stdout, stderr } = await check({
       REDIS_URL: redisUrl,
       AUTH_OIDC_ISSUER: world.url,
@@ -91,7 +91,7 @@ describe('oncegate check-config', { timeout: 60_000 }, () => {
     expect(stdout).toMatch(/^default {2}POLICY_FILE=none$/m);
   });
 
-  test('asks nobody that is not configured', async () => {
+  test('asks only what is configured', async () => {
     const before = world.requests.length;
     const { code, stdout } = await check({ REDIS_URL: redisUrl, AUTH_JWT_SECRET: JWT_SECRET });
 
@@ -99,14 +99,14 @@ describe('oncegate check-config', { timeout: 60_000 }, () => {
     expect(world.requests).toHaveLength(before);
   });
 
-  test('prints no secret, wherever it was written', async () => {
+  test('prints no secret, in whatever setting it is', async () => {
     const secret = 'never-print-this-0123456789abcdefghi';
     const env = Object.fromEntries(
       settingNames.filter((name) => settingRow(name).secret).map((name) => [name, secret]),
     );
     const { code, stdout, stderr } = await check({
       ...env,
-      // Where a URL with a password may stand, and where it may not.
+      // A URL with a password, in a setting for URLs and in one that is not.
       REDIS_URL: `redis://user:${secret}@127.0.0.1:1`,
       AUTH_FORWARD_URL: `https://user:${secret}@app.example/me`,
       AUTH_OIDC_ISSUER: `https://user:${secret}@issuer.example`,
@@ -125,7 +125,7 @@ describe('oncegate check-config', { timeout: 60_000 }, () => {
     }
   });
 
-  test('prints no secret of a counterpart that refuses it', async () => {
+  test('prints no secret that a counterpart refuses', async () => {
     const { code, stdout } = await check({
       REDIS_URL: `redis://:wrong-${PASSWORD}@127.0.0.1:${redis.port}`,
       AUTH_INTROSPECTION_URL: `${world.url}/introspect`,
@@ -141,7 +141,7 @@ describe('oncegate check-config', { timeout: 60_000 }, () => {
     ]);
   });
 
-  test('names each counterpart that fails, says why, and ends with 69', async () => {
+  test('names each counterpart that fails, says why, and exits with 69', async () => {
     const port = await freePort();
     const nobody = `http://127.0.0.1:${port}`;
     const { code, stdout } = await check({
@@ -227,7 +227,7 @@ describe('oncegate check-config', { timeout: 60_000 }, () => {
     expect(linesOf(stdout, 'failed')).toEqual([expect.stringMatching(new RegExp(`^failed {3}${setting}: \\S+ \\S`))]);
   });
 
-  test('reports every fault of the settings together, reaches for nobody, and ends with 78', async () => {
+  test('reports all faults of the settings together, asks no counterpart, and exits with 78', async () => {
     const before = world.requests.length;
     const { code, stdout, stderr } = await check({
       TICKET_TTL_SECONDS: '0',
@@ -245,7 +245,7 @@ describe('oncegate check-config', { timeout: 60_000 }, () => {
     expect(world.requests).toHaveLength(before);
   });
 
-  test('needs what the ticket service needs: a Redis, and somebody who may sign in', async () => {
+  test('needs what the ticket service needs: a Redis and an authenticator', async () => {
     const { code, stdout } = await check({});
 
     expect(code).toBe(78);
@@ -255,7 +255,7 @@ describe('oncegate check-config', { timeout: 60_000 }, () => {
     ]);
   });
 
-  test('reads a .env file of the directory, below the environment', async () => {
+  test('reads a .env file of the directory, which the environment overrides', async () => {
     writeFileSync(
       join(directory, '.env'),
       `AUTH_JWT_SECRET=${JWT_SECRET}\nTICKET_TTL_SECONDS=7\nHEARTBEAT_SECONDS=8\n`,

@@ -28,13 +28,13 @@ describe('oncegate users add', () => {
   const add = (name: string, password: string) =>
     oncegate(['users', 'add', name, '--file', file], { input: `${password}\n` });
 
-  /** Whether a ticket service with the file lets a user in. */
+  /** Whether a user of the file can sign in at a ticket service. */
   async function status(name: string, password: string): Promise<number> {
     const service = await runTicketService({ AUTH_USERS_FILE: file });
     return (await ask(service, '/tickets', { method: 'POST', credentials: basic(name, password) })).status;
   }
 
-  test('adds a user whom the ticket service lets in, in a file that nobody else can read', async () => {
+  test('adds a user who can sign in, to a file that only its owner can read', async () => {
     const { code, stdout, stderr } = await add('ada', 'correct horse: battery ä');
 
     expect([code, stderr]).toEqual([0, '']);
@@ -45,7 +45,7 @@ describe('oncegate users add', () => {
     expect(await status('ada', 'correct horse: battery')).toBe(401);
   });
 
-  test('gives a user another password and leaves everything else as it was', async () => {
+  test('replaces a password and changes nothing else', async () => {
     const others = `# people\nadam:${quickHash('x')}`;
     writeFileSync(file, `${others}\nada:${quickHash('old')}\n`);
     chmodSync(file, 0o644);
@@ -63,14 +63,14 @@ describe('oncegate users add', () => {
     expect(await status('ada', 'old')).toBe(401);
   });
 
-  test('writes to AUTH_USERS_FILE unless told otherwise', async () => {
+  test('writes to AUTH_USERS_FILE by default', async () => {
     const { code } = await oncegate(['users', 'add', 'ada'], { input: 'secret\n', env: { AUTH_USERS_FILE: file } });
 
     expect(code).toBe(0);
     expect(readFileSync(file, 'utf8')).toMatch(/^ada:/);
   });
 
-  test('takes a password that no line end follows, and only the first line', async () => {
+  test('reads the first line only, with or without a line end', async () => {
     await oncegate(['users', 'add', 'ada', '--file', file], { input: 'first' });
     await oncegate(['users', 'add', 'bob', '--file', file], { input: 'first\r\nsecond\n' });
 
@@ -88,7 +88,7 @@ describe('oncegate users add', () => {
     }
   });
 
-  test('asks for a file where none is named', async () => {
+  test('reports that no file is named', async () => {
     const { code, stderr } = await oncegate(['users', 'add', 'ada'], { input: 'secret\n', cwd: directory });
 
     expect(code).toBe(64);
@@ -105,7 +105,7 @@ describe('oncegate users add', () => {
     expect(existsSync(file)).toBe(false);
   });
 
-  test('changes nothing in a file that is broken', async () => {
+  test('does not change a malformed file', async () => {
     writeFileSync(file, 'ada:plain text\n');
     const { code, stderr } = await add('bob', 'secret');
 
@@ -116,7 +116,7 @@ describe('oncegate users add', () => {
     expect(readFileSync(file, 'utf8')).toBe('ada:plain text\n');
   });
 
-  test('says so where it cannot write', async () => {
+  test('reports that it cannot write', async () => {
     const path = join(directory, 'absent', 'users');
     const { code, stderr } = await oncegate(['users', 'add', 'ada', '--file', path], { input: 'secret\n' });
 
@@ -146,7 +146,7 @@ describe('oncegate connect', () => {
 
   const hello = (): string => `{"type":"hello","ticket_id":"${ticket.id}","subject":"ada","claims":{"room":7}}\n`;
 
-  test('opens with the answer of the ticket service, sends its lines and prints what comes back', async () => {
+  test('opens with the answer of the ticket service, sends lines and prints messages', async () => {
     const { code, stdout, stderr } = await oncegate(['connect', answerFile()], { input: 'one\ntwo ü\n\n' });
 
     expect(code).toBe(0);
@@ -162,7 +162,7 @@ describe('oncegate connect', () => {
     expect([code, stdout]).toEqual([0, hello()]);
   });
 
-  test('opens without the ticket in any URL where there is none for it', async () => {
+  test('carries the ticket in a header if there is no connect_url', async () => {
     const { code, stdout } = await oncegate(['connect', answerFile({ query: false })]);
 
     expect([code, stdout]).toEqual([0, hello()]);
@@ -179,7 +179,7 @@ describe('oncegate connect', () => {
     expect(JSON.parse(body)).toMatchObject({ code: 'ticket_consumed', ticket_id: ticket.id, retry: 'reissue' });
   });
 
-  test('ends when the gateway closes, whatever its standard input', async () => {
+  test('ends when the gateway closes, even if standard input is open', async () => {
     const command = startOncegate(['connect', answerFile()]);
     await until(() => command.stdout().includes('hello'));
     await gateway.store.revoke({ id: ticket.id });
@@ -191,21 +191,21 @@ describe('oncegate connect', () => {
 
   const holder = async () => (await gateway.store.read(ticket.id))?.gatewayId;
 
-  test('says so where nobody listens', async () => {
+  test('reports that nobody listens', async () => {
     const { code, stderr } = await oncegate(['connect', 'ws://127.0.0.1:1/?ticket=x']);
 
     expect(code).toBe(1);
     expect(stderr).toMatch(/^failed: .*ECONNREFUSED/);
   });
 
-  test.each(['absent.json', 'http://127.0.0.1/'])('takes nothing else: %s', async (argument) => {
+  test.each(['absent.json', 'http://127.0.0.1/'])('refuses another argument: %s', async (argument) => {
     const { code, stderr } = await oncegate(['connect', argument], { cwd: directory });
 
     expect(code).toBe(64);
     expect(stderr).toContain(`${argument} is neither a ws:// URL nor a file with the answer of POST /tickets`);
   });
 
-  test('does not take a file that holds a refusal', async () => {
+  test('refuses a file that contains a refusal', async () => {
     writeFileSync(file, '{"type":"urn:oncegate:problem:credentials_missing","status":401}');
 
     expect((await oncegate(['connect', file])).code).toBe(64);
@@ -235,7 +235,7 @@ describe('oncegate', () => {
     expect(manifest).toMatchObject({ version: stdout.trim() });
   });
 
-  test.each(['--help', '-h'])('%s shows what it can do', async (option) => {
+  test.each(['--help', '-h'])('%s prints the usage', async (option) => {
     const { code, stdout, stderr } = await oncegate([option]);
 
     expect([code, stderr]).toEqual([0, '']);
@@ -245,15 +245,15 @@ describe('oncegate', () => {
   });
 
   test.each([
-    [[], 'which command?'],
-    [['frobnicate'], 'cannot do that: frobnicate'],
-    [['users'], 'cannot do that: users'],
-    [['users', 'add'], 'cannot do that: users add'],
-    [['users', 'add', 'ada', 'bob'], 'cannot do that: users add ada bob'],
-    [['users', 'remove', 'ada'], 'cannot do that: users remove ada'],
-    [['connect'], 'cannot do that: connect'],
-    [['connect', 'a', 'b'], 'cannot do that: connect a b'],
-    [['settings', 'all'], 'cannot do that: settings all'],
+    [[], 'no command was given'],
+    [['frobnicate'], 'wrong command line: frobnicate'],
+    [['users'], 'wrong command line: users'],
+    [['users', 'add'], 'wrong command line: users add'],
+    [['users', 'add', 'ada', 'bob'], 'wrong command line: users add ada bob'],
+    [['users', 'remove', 'ada'], 'wrong command line: users remove ada'],
+    [['connect'], 'wrong command line: connect'],
+    [['connect', 'a', 'b'], 'wrong command line: connect a b'],
+    [['settings', 'all'], 'wrong command line: settings all'],
     [['--colour'], "Unknown option '--colour'"],
     [['users', 'add', 'ada', '--file'], "Option '--file <value>' argument missing"],
   ])('%j ends with 64 and shows what it can do', async (args, message) => {

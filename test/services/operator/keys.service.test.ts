@@ -41,7 +41,7 @@ const issue = (service: InProcess, value: string, wish: object = {}): Promise<An
   ask(service, '/tickets', { method: 'POST', body: wish, credentials: `Bearer ${value}` });
 
 describe('oncegate keys add', () => {
-  test('shows the key once, and keeps only its hash, in a file that nobody else can read', async () => {
+  test('prints the key once, and keeps only its hash, in a file that only its owner can read', async () => {
     const { code, stdout, stderr } = await keys('add', 'billing');
     const [id = '', secret = ''] = stdout.trim().slice('ogk_'.length).split('.');
 
@@ -65,7 +65,7 @@ describe('oncegate keys add', () => {
     expect(readdirSync(directory)).toEqual(['keys.json']);
   });
 
-  test('lets a back end in, for itself and for nobody else', async () => {
+  test('signs a back end in, for its own subject only', async () => {
     const value = await added('billing');
     const service = await runTicketService({ AUTH_API_KEYS_FILE: file });
 
@@ -91,7 +91,7 @@ describe('oncegate keys add', () => {
     expect(await codeOf({ subject: 'ada' })).toBe('audience_refused');
   });
 
-  test('leaves the other keys as they are, whatever the mode of the file was', async () => {
+  test('does not change the other keys, whatever the mode of the file', async () => {
     const first = await added('first', '--subject', 'a*');
     const [before] = contentOf().keys;
     chmodSync(file, 0o644);
@@ -140,11 +140,13 @@ describe('oncegate keys add', () => {
     const { code, stdout, stderr } = await keys('add', 'billing', '--subject', 'fine', option, value);
 
     expect([code, stdout]).toEqual([64, '']);
-    expect(stderr).toContain('an audience has 1 to 64 of A-Z a-z 0-9 . _ -, a subject pattern 1 to 256 characters');
+    expect(stderr).toContain(
+      'an audience has 1 to 64 characters of A-Z a-z 0-9 . _ -, a subject pattern has 1 to 256 characters',
+    );
     expect(existsSync(file)).toBe(false);
   });
 
-  test('makes no id that looks like an option', () => {
+  test('never makes an id that begins with a dash', () => {
     for (let index = 0; index < 2_000; index += 1) {
       expect(mintApiKey('a', {}, new Date(0)).key.id).toMatch(/^[A-Za-z0-9_]/);
     }
@@ -152,7 +154,7 @@ describe('oncegate keys add', () => {
 });
 
 describe('oncegate keys list', () => {
-  test('tells who has a key and what for, and no secret', async () => {
+  test('prints names, subjects and audiences, and no secret', async () => {
     const values = [await added('billing'), await added('chat back end', '--subject', 'user-*', '--audience', 'chat')];
     const { code, stdout, stderr } = await keys('list');
     const [first, second] = contentOf().keys;
@@ -167,7 +169,7 @@ describe('oncegate keys list', () => {
     for (const { sha256 } of contentOf().keys) expect(stdout).not.toContain(String(sha256));
   });
 
-  test.each(['', '{"keys":[]}'])('of none is empty (%j)', async (content) => {
+  test.each(['', '{"keys":[]}'])('prints nothing if there are no keys (%j)', async (content) => {
     writeFileSync(file, content);
 
     expect(await keys('list')).toEqual({ code: 0, stdout: '', stderr: '' });
@@ -175,21 +177,21 @@ describe('oncegate keys list', () => {
 });
 
 describe('oncegate keys revoke', () => {
-  test.each(['name', 'id'] as const)('takes a key out by its %s, and leaves the others', async (by) => {
+  test.each(['name', 'id'] as const)('removes a key by its %s, and keeps the others', async (by) => {
     const [gone, kept] = [await added('gone'), await added('kept')];
     const service = await runTicketService({ AUTH_API_KEYS_FILE: file });
     expect((await issue(service, gone)).status).toBe(201);
     const argument = by === 'name' ? 'gone' : String(contentOf().keys[0]?.id);
 
     expect(await keys('revoke', argument)).toEqual({ code: 0, stdout: `Revoked ${argument}.\n`, stderr: '' });
-    // The service was not told: it looks.
+    // Nobody told the service: it watches the file.
     expect((await issue(service, gone)).body.code).toBe('credentials_invalid');
     expect((await issue(service, kept)).status).toBe(201);
     expect(contentOf().keys.map(({ name }) => name)).toEqual(['kept']);
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  test('lets the name be used again, by another key', async () => {
+  test('frees the name for another key', async () => {
     const old = await added('billing');
     await keys('revoke', 'billing');
     const fresh = await added('billing');
@@ -198,7 +200,7 @@ describe('oncegate keys revoke', () => {
     expect([(await issue(service, old)).status, (await issue(service, fresh)).status]).toEqual([401, 201]);
   });
 
-  test('says so where there is no such key', async () => {
+  test('reports that there is no such key', async () => {
     await added('billing');
     const before = readFileSync(file, 'utf8');
 
@@ -212,7 +214,7 @@ describe('oncegate keys revoke', () => {
 });
 
 describe('oncegate keys', () => {
-  test('uses AUTH_API_KEYS_FILE unless told otherwise', async () => {
+  test('uses AUTH_API_KEYS_FILE by default', async () => {
     const env = { AUTH_API_KEYS_FILE: file };
     expect((await oncegate(['keys', 'add', 'billing'], { env })).code).toBe(0);
     expect((await oncegate(['keys', 'list'], { env })).stdout).toContain('billing');
@@ -227,7 +229,7 @@ describe('oncegate keys', () => {
       const { code, stderr } = await oncegate(['keys', ...args], { cwd: directory });
 
       expect(code).toBe(64);
-      expect(stderr).toContain('say which file: --file <path>, or set AUTH_API_KEYS_FILE');
+      expect(stderr).toContain('no file: give --file <path>, or set AUTH_API_KEYS_FILE');
     },
   );
 
@@ -244,7 +246,7 @@ describe('oncegate keys', () => {
     expect(readFileSync(file, 'utf8')).toBe(content);
   });
 
-  test('says so where it cannot write', async () => {
+  test('reports that it cannot write', async () => {
     const path = join(directory, 'absent', 'keys.json');
     const { code, stdout, stderr } = await oncegate(['keys', 'add', 'billing', '--file', path]);
 
@@ -258,7 +260,7 @@ describe('oncegate keys', () => {
       const { code, stdout, stderr } = await keys(...args);
 
       expect([code, stdout]).toEqual([64, '']);
-      expect(stderr).toMatch(/^oncegate: keys: add <name>, list, or revoke <name>\n/);
+      expect(stderr).toMatch(/^oncegate: the keys commands are: keys add <name>, keys list, keys revoke <name>\n/);
       expect(stderr).toContain('oncegate keys add <name> [--subject <pattern>]...');
     },
   );

@@ -5,7 +5,7 @@ import { runTicketService } from '../../support/services/in-process.ts';
 import { openRaw, parseResponses, valuesOf } from '../../support/sockets/raw-socket.ts';
 import { type TicketRefusalCase, ticketRefusals } from './refusal-cases.ts';
 
-/** Status line and retry of each code, written out once more. */
+/** Status line and retry of each code, written out independently of the table. */
 const answers: Readonly<Record<string, readonly [statusLine: string, retry: 'never' | 'backoff']>> = {
   credentials_missing: ['401 Unauthorized', 'never'],
   credentials_invalid: ['401 Unauthorized', 'never'],

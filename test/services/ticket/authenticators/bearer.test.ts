@@ -40,7 +40,7 @@ interface Trusted {
   readonly audience?: string;
 }
 
-/** What a ticket service with these keys answers to a token. */
+/** The answer of a ticket service with these keys to a token. */
 async function answerTo(token: string, { secret, keys, issuer, audience }: Trusted, scheme = 'Bearer') {
   const rules: JwtRules = { issuer, audience, clockToleranceSeconds: 0, subjectPath: 'sub', claimNames: [] };
   const publicKeys = keys === undefined ? undefined : parsePublicKeys(keys);
@@ -95,14 +95,14 @@ describe('a Bearer token lets its subject in', () => {
     expect(JSON.stringify(log)).not.toContain(token);
   });
 
-  test('and no longer than it is good itself', async () => {
+  test('until it expires', async () => {
     const exp = now() + 100;
     const { record } = await answerTo(await sign('HS256', secretKey(SECRET), { exp }), { secret: SECRET });
 
     expect(record?.sessionExpiresAt).toBe(exp * 1000);
   });
 
-  test('with the issuer and the audience that are asked for', async () => {
+  test('if it has the required issuer and audience', async () => {
     const token = await sign('HS256', secretKey(SECRET), { iss: 'https://id.example', aud: ['other', 'chat'] });
 
     expect((await answerTo(token, { secret: SECRET, issuer: 'https://id.example', audience: 'chat' })).status).toBe(
@@ -110,7 +110,7 @@ describe('a Bearer token lets its subject in', () => {
     );
   });
 
-  test('under its scheme in any letters', async () => {
+  test('with the scheme in any case', async () => {
     expect((await answerTo(await sign('HS256', secretKey(SECRET)), { secret: SECRET }, 'bEARER')).status).toBe(201);
   });
 });

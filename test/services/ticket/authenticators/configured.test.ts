@@ -31,7 +31,7 @@ const USERS = `# people\n\nada:${quickHash('right')}\r\nbob:${quickHash('secret'
 describe('a ticket service with two schemes', () => {
   const start = () => runTicketService({ AUTH_USERS_FILE: fileOf(USERS), AUTH_JWT_SECRET: JWT_SECRET });
 
-  test('takes either', async () => {
+  test('accepts either', async () => {
     const service = await start();
 
     for (const credentials of [basic('bob', 'secret'), await bearer('eve')]) {
@@ -66,7 +66,7 @@ describe('a ticket service with two schemes', () => {
   });
 });
 
-test('no scheme is configured by nothing', async () => {
+test('without settings there is no authenticator', async () => {
   const context = {
     settings: await settingsOf({}),
     store: new MemoryStore({ retentionMs: 1_000, leaseMs: 1_000 }),
@@ -77,11 +77,11 @@ test('no scheme is configured by nothing', async () => {
 });
 
 describe('a users file', () => {
-  test('without a fault has none', async () => {
+  test('that is well-formed has no faults', async () => {
     expect(await faultsOf({ AUTH_USERS_FILE: fileOf(USERS) })).toEqual([]);
   });
 
-  test('has every fault of it reported, and no hash', async () => {
+  test('has every fault reported, without any hash', async () => {
     const hash = quickHash('right');
     const lines = [
       'no colon',
@@ -102,7 +102,7 @@ describe('a users file', () => {
     ]);
   });
 
-  test.each(['', '# nobody yet\n'])('that names nobody is a fault: %j', async (content) => {
+  test.each(['', '# nobody yet\n'])('without users is a fault: %j', async (content) => {
     expect(await faultsOf({ AUTH_USERS_FILE: fileOf(content) })).toEqual([
       'AUTH_USERS_FILE: must name at least one user (oncegate users add <name>)',
     ]);

@@ -58,7 +58,7 @@ const start = (env: Environment = {}) =>
     ...env,
   });
 
-/** A JSON object of so many bytes. */
+/** A JSON object of a given number of bytes. */
 const sized = (bytes: number): string => {
   const frame = JSON.stringify({ ...ADA, padding: '' });
   return JSON.stringify({ ...ADA, padding: 'x'.repeat(bytes - frame.length) });
@@ -152,7 +152,7 @@ describe('an application that is asked who somebody is', () => {
     await expectAnswer(service, await signIn(service, COOKIE), expected);
   });
 
-  it.each([301, 302, 303, 307, 308])('is not followed when it answers %d', async (status) => {
+  it.each([301, 302, 303, 307, 308])('is not followed if it redirects with %d', async (status) => {
     const service = await start();
     application.answer((response) => response.redirect(status, '/login'));
 
@@ -160,14 +160,14 @@ describe('an application that is asked who somebody is', () => {
     expect(application.requests).toEqual(['GET /me']);
   });
 
-  it('that stops in the middle of its answer is one that is slow', async () => {
+  it('that stops in the middle of its answer times out', async () => {
     const service = await start({ AUTH_TIMEOUT_MS: '100' });
     application.answer((response) => response.type('json').write('{"sub":'));
 
     await expectAnswer(service, await signIn(service, COOKIE), UNAVAILABLE);
   });
 
-  it('that answers for ever is cut off', async () => {
+  it('that answers without end is cut off', async () => {
     const endless = await startLoopback((_request, response) => {
       const write = (): void => {
         if (response.destroyed) return;
@@ -211,7 +211,7 @@ describe('an application that is asked who somebody is', () => {
     expect([cookie, authorization, accept]).toEqual([SIGNED_IN, APPLICATION_TOKEN, 'application/json']);
     expect(host).toBe(new URL(application.url).host);
     expect(connection).toBe('keep-alive');
-    // What fetch says of itself.
+    // Headers that fetch adds.
     expect(rest).toEqual({
       'accept-language': '*',
       'sec-fetch-mode': 'cors',
@@ -220,7 +220,7 @@ describe('an application that is asked who somebody is', () => {
     });
   });
 
-  it('is not asked about a request without either', async () => {
+  it('is not asked about a request with neither', async () => {
     const service = await start();
     await signIn(service, { 'X-Forwarded-User': 'root' });
 
@@ -248,28 +248,28 @@ describe('an application that is asked who somebody is', () => {
     });
   });
 
-  it('names no prototype', async () => {
+  it('cannot name a prototype', async () => {
     const service = await start({ AUTH_CLAIMS: 'roles' });
     application.answer((response) => response.type('json').send('{"sub":"ada","roles":{"__proto__":{"admin":true}}}'));
 
     await expectAnswer(service, await signIn(service, COOKIE), UNAVAILABLE);
   });
 
-  it('lets the session be as long as any, because it does not say when the login ends', async () => {
+  it('allows the longest session, because it does not say when the login ends', async () => {
     const service = await start({ MAX_SESSION_SECONDS: '1000' });
     const record = await recordOf(service, await signIn(service, COOKIE));
 
     expect(record.sessionExpiresAt).toBe(record.issuedAt + 1_000_000);
   });
 
-  it('is asked each time, unless told otherwise', async () => {
+  it('is asked each time by default', async () => {
     const service = await start();
     for (let time = 0; time < 3; time += 1) await signIn(service, COOKIE);
 
     expect(application.requests).toHaveLength(3);
   });
 
-  it('is believed for as long as is configured, and no longer', async () => {
+  it('has its answer cached for the configured time only', async () => {
     const now = Date.now();
     const at = (ms: number): void => void vi.useFakeTimers({ toFake: ['Date'], now: now + ms });
     at(0);
@@ -283,7 +283,7 @@ describe('an application that is asked who somebody is', () => {
     expect(statuses).toEqual([201, 1, 201, 1, 201, 2]);
   });
 
-  it('is believed about the same credentials alone', async () => {
+  it('has its answer cached for the same credentials only', async () => {
     const service = await start({ AUTH_FORWARD_CACHE_SECONDS: '10' });
     await signIn(service, COOKIE);
     for (const headers of [{ Cookie: 'sid=forged' }, TOKEN, { ...COOKIE, ...TOKEN }, { Authorization: SIGNED_IN }]) {
@@ -293,7 +293,7 @@ describe('an application that is asked who somebody is', () => {
     expect(application.requests).toHaveLength(5);
   });
 
-  it('is asked again after a no, and after no answer', async () => {
+  it('is asked again after a 401 and after a failure', async () => {
     const service = await start({ AUTH_FORWARD_CACHE_SECONDS: '300' });
     application.answer((response) => response.status(401).end());
     const statuses = [(await signIn(service, COOKIE)).status];
@@ -307,7 +307,7 @@ describe('an application that is asked who somebody is', () => {
 });
 
 describe('a request that a browser may have been made to send', () => {
-  /** A form on another page: no header of its own, no JSON. */
+  /** A form of another page, without a custom header and without JSON. */
   const FORM = { 'Content-Type': 'application/x-www-form-urlencoded', Origin: 'https://evil.example' };
 
   it.each([
@@ -320,7 +320,7 @@ describe('a request that a browser may have been made to send', () => {
     await expectAnswer(service, await signIn(service, { ...headers, ...FORM }), { status: 403, code: 'csrf_refused' });
   });
 
-  it('cannot have a token of a script', async () => {
+  it('cannot carry a token that a script sets', async () => {
     const service = await start();
     application.answer((response) => response.json(ADA));
     const headers = { ...COOKIE, Authorization: 'Bearer x', 'Content-Type': 'text/plain' };

@@ -139,7 +139,7 @@ describe.skipIf(isMissing('redis'))('a service with every authenticator', () => 
     expect(await signIn(service, await headers())).toMatchObject({ status: 401, code, challenges });
   });
 
-  it('asks nobody about what another authenticator has decided', async () => {
+  it('asks no authenticator after one has decided', async () => {
     const [before, asked] = [application.requests.length, provider.count('/token/introspection')];
     for (const Authorization of [
       basic('user', 'right'),

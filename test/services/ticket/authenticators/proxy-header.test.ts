@@ -101,20 +101,20 @@ describe('the header of an authenticating proxy', () => {
     await expectAnswer(service, await signIn(service, headers), expected);
   });
 
-  it('counts for nothing from anybody where no proxy is trusted', async () => {
+  it('is refused from any peer if no proxy is trusted', async () => {
     const service = await start({});
 
     await expectAnswer(service, await signIn(service, FORGED), INVALID);
   });
 
-  it('stands above credentials that the proxy passes on', async () => {
+  it('comes before credentials that the proxy passes on', async () => {
     const service = await start({ ...TRUSTED, AUTH_JWT_SECRET: JWT_SECRET });
     const headers = { 'X-Forwarded-User': 'ada', Authorization: await bearer('bob') };
 
     await expectAnswer(service, await signIn(service, headers), { subject: 'ada' });
   });
 
-  it('lets the session be as long as any, because it does not say when the login ends', async () => {
+  it('allows the longest session, because it does not say when the login ends', async () => {
     const service = await start({ ...TRUSTED, MAX_SESSION_SECONDS: '1000' });
     const record = await recordOf(service, await signIn(service, { 'X-Forwarded-User': 'ada' }));
 

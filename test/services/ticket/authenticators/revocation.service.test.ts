@@ -15,14 +15,14 @@ const CHALLENGES = [CHALLENGE.basic, CHALLENGE.invalidToken];
 
 let redis: RedisServer;
 
-/** Adds a key as an operator does, and gives its value. */
+/** Adds a key with the command, and returns its value. */
 async function addKey(file: string, name: string): Promise<string> {
   const { code, stdout, stderr } = await oncegate(['keys', 'add', name, '--subject', '*', '--file', file]);
   expect([code, stderr]).toEqual([0, expect.stringContaining(`Added ${name}`)]);
   return stdout.trim();
 }
 
-/** Revokes a key as an operator does; the time of Redis at which the command had returned, Unix ms. */
+/** Revokes a key with the command. Returns Redis's time after the command, Unix ms. */
 async function revokeKey(file: string, name: string): Promise<number> {
   expect(await oncegate(['keys', 'revoke', name, '--file', file])).toMatchObject({ code: 0, stderr: '' });
   return redisTime();
@@ -30,7 +30,7 @@ async function revokeKey(file: string, name: string): Promise<number> {
 
 async function redisTime(): Promise<number> {
   const [seconds, microseconds] = await redis.client.time();
-  // Rounded up: a record of the same millisecond may be from before.
+  // Rounded up, because a record of the same millisecond may be older.
   return Math.ceil(Number(seconds) * 1000 + Number(microseconds) / 1000);
 }
 
@@ -58,12 +58,12 @@ describe.skipIf(isMissing('redis'))('a key that is revoked', { timeout: 120_000 
     redis = await startRedis();
   });
 
-  // Refused credentials are counted there too.
+  // The counters of refused credentials are keys too.
   beforeEach(async () => {
     await redis.client.flushall();
   });
 
-  it.each([1, 2, 3])('while requests run gets no ticket once the command has returned (round %d)', async (round) => {
+  it.each([1, 2, 3])('gets no ticket after the command has returned, while requests run (round %d)', async (round) => {
     const file = temporaryFile('');
     const subject = `subject-${round}`;
     const value = await addKey(file, 'back-end');
@@ -73,14 +73,14 @@ describe.skipIf(isMissing('redis'))('a key that is revoked', { timeout: 120_000 
     let acknowledged: number | undefined;
     let revoking: Promise<unknown> = Promise.resolve();
 
-    /** Asks without a pause, until it has been refused five times after the revocation. */
+    /** Sends requests without a pause, until five were refused after the revocation. */
     async function ask(service: InProcess): Promise<void> {
       for (let after = 0; after < 5; ) {
         const begunAfter = acknowledged !== undefined;
         const answer = await signIn(service, { Authorization: `Bearer ${value}` }, { body: { subject } });
         answers.push(answer);
         if (begunAfter) after += 1;
-        // More refusals than a few would be counted against the address.
+        // Many refusals would exceed the rate of the address.
         else if (answer.status === 401) await revoking;
       }
     }
@@ -105,7 +105,7 @@ describe.skipIf(isMissing('redis'))('a key that is revoked', { timeout: 120_000 
     }
   });
 
-  it('while Redis keeps its ticket waiting gets none, and none is left behind', async () => {
+  it('gets no ticket, and leaves none behind, if Redis was slow to issue it', async () => {
     const relay = await startHoldingRelay(redis);
     const file = temporaryFile('');
     const value = await addKey(file, 'back-end');
@@ -124,7 +124,7 @@ describe.skipIf(isMissing('redis'))('a key that is revoked', { timeout: 120_000 
     expect(await service.metric('oncegate_tickets_issued_total')).toBe(0);
   });
 
-  it('while the request is still on its way gets no ticket', async () => {
+  it('gets no ticket for a request whose body has not arrived yet', async () => {
     const file = temporaryFile('');
     const value = await addKey(file, 'back-end');
     const service = await start(file, { MAX_REQUESTS_PER_MINUTE_PER_SUBJECT: '1000' });
@@ -145,7 +145,7 @@ describe.skipIf(isMissing('redis'))('a key that is revoked', { timeout: 120_000 
   });
 });
 
-test.skipIf(process.getuid?.() !== 0)('a keys file stays that of the user whom the service runs as', async () => {
+test.skipIf(process.getuid?.() !== 0)('a keys file keeps its owner', async () => {
   const file = temporaryFile('');
   chownSync(file, 12_345, 23_456);
   await addKey(file, 'one');

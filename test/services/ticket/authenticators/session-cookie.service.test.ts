@@ -142,7 +142,7 @@ describe.skipIf(isMissing('redis'))('a session cookie', () => {
     await expectAnswer(service, await signIn(service, header === undefined ? {} : { Cookie: header }), expected);
   });
 
-  it('while its Redis is down is a matter of 503, and it is good again afterwards', async () => {
+  it('gets a 503 while its Redis is down, and works again afterwards', async () => {
     const own = await startRedis();
     const { logIn } = await startSessionApp({ redisUrl: own.url });
     const service = await start({ AUTH_SESSION_REDIS_URL: own.url });
@@ -154,7 +154,7 @@ describe.skipIf(isMissing('redis'))('a session cookie', () => {
     await until(async () => (await signIn(service, { Cookie: cookie })).status === 201, { timeoutMs: 15_000 });
   });
 
-  it('while its Redis is slow is a matter of 503', async () => {
+  it('gets a 503 while its Redis is slow', async () => {
     const own = await startRedis();
     const service = await start({ AUTH_SESSION_REDIS_URL: own.url, REDIS_TIMEOUT_MS: '300' });
     await own.pause();
@@ -165,13 +165,13 @@ describe.skipIf(isMissing('redis'))('a session cookie', () => {
     }
   });
 
-  it('is found in the Redis of the tickets where no other is named', async () => {
+  it('is looked up in the Redis of the tickets by default', async () => {
     const service = await start({ AUTH_SESSION_REDIS_URL: '', REDIS_URL: redis.url });
 
     await expectAnswer(service, await signIn(service, { Cookie: await app.logIn('ada') }), { subject: 'ada' });
   });
 
-  it('is found under the name and the keys that the application uses', async () => {
+  it("is looked up by the application's cookie name and key prefix", async () => {
     const other = await startSessionApp({ redisUrl: redis.url, cookieName: '__Host-app', keyPrefix: 'app:session:' });
     const service = await start({ AUTH_SESSION_COOKIE: '__Host-app', AUTH_SESSION_PREFIX: 'app:session:' });
 
@@ -197,7 +197,7 @@ describe.skipIf(isMissing('redis'))('a session cookie', () => {
     expect(record.sessionExpiresAt).toBe(record.issuedAt + 60_000);
   });
 
-  it('that rolls on is good for as long as its key, whatever its cookie once said', async () => {
+  it('of a rolling session is valid as long as its key, whatever expiry the cookie has', async () => {
     const service = await start();
     const past = new Date(Date.now() - 1000).toISOString();
     const cookie = await stored(`{"cookie":{"expires":"${past}"},"passport":{"user":{"id":"ada"}}}`, 120_000);
@@ -207,7 +207,7 @@ describe.skipIf(isMissing('redis'))('a session cookie', () => {
     expect(record.sessionExpiresAt).toBeGreaterThan(record.issuedAt + 60_000);
   });
 
-  it('that never ends lets the connection be as long as any', async () => {
+  it('that never ends allows the longest session', async () => {
     const service = await start({ MAX_SESSION_SECONDS: '1000' });
     const cookie = await stored('{"cookie":{"expires":null},"passport":{"user":{"id":"ada"}}}');
     const record = await recordOf(service, await signIn(service, { Cookie: cookie }));
@@ -215,7 +215,7 @@ describe.skipIf(isMissing('redis'))('a session cookie', () => {
     expect(record.sessionExpiresAt).toBe(record.issuedAt + 1_000_000);
   });
 
-  it('never gets into the log', async () => {
+  it('is never logged', async () => {
     const service = await start();
     const cookie = await app.logIn('ada');
     await signIn(service, { Cookie: cookie });

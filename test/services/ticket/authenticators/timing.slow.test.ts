@@ -37,7 +37,7 @@ async function duration(service: InProcess, name: string): Promise<number> {
   return ms;
 }
 
-/** By how many standard deviations known names take longer than unknown ones. */
+/** How many standard deviations longer known names take than unknown ones. */
 async function distance(service: InProcess): Promise<number> {
   const samples: Record<'known' | 'unknown', number[]> = { known: [], unknown: [] };
   for (let pair = 0; pair <= PAIRS; pair += 1) {
@@ -53,8 +53,8 @@ async function distance(service: InProcess): Promise<number> {
   return rankDistance(samples.known, samples.unknown);
 }
 
-describe('names that are known and names that are not', { timeout: 300_000 }, () => {
-  it('take the same time, as far as can be measured', async () => {
+describe('known and unknown names', { timeout: 300_000 }, () => {
+  it('take the same time, as far as it can be measured', async () => {
     const users = known.map((name) => `${name}:${hash}\n`).join('');
     const service = await runTicketService({ AUTH_USERS_FILE: temporaryFile(users), AUTH_JWT_SECRET: '' });
 
@@ -71,7 +71,7 @@ describe('names that are known and names that are not', { timeout: 300_000 }, ()
   });
 });
 
-/** HTTP Basic with the fault that this looks for. */
+/** HTTP Basic with the leak that this test looks for. */
 function leaking(checkUnknown: (password: string) => Promise<unknown>): Authenticator {
   return {
     challenge: () => 'Basic',

@@ -22,7 +22,7 @@ function crossOriginOf({ headers }: HttpReply): Record<string, unknown> {
 const readable = (origin: string) => ({ origin, credentials: 'true', varies: true });
 const UNREADABLE = { origin: undefined, credentials: undefined, varies: true };
 
-/** Requests of every outcome that a service has, and the status of each. */
+/** One request for each kind of outcome, with its status. */
 interface Outcome {
   readonly name: string;
   readonly status: number;
@@ -30,7 +30,7 @@ interface Outcome {
   readonly before?: (service: InProcess) => Promise<unknown>;
   readonly path?: string;
   readonly request?: HttpRequestOptions;
-  /** Leaves out the credentials. */
+  /** Sends no credentials. */
   readonly anonymous?: true;
 }
 
@@ -90,7 +90,7 @@ describe('an answer to another origin', () => {
       return service;
     };
 
-    test.each([APP, OTHER])(`may be read where it is listed: ${name}, by %s`, async (origin) => {
+    test.each([APP, OTHER])(`may be read by a listed origin: ${name}, by %s`, async (origin) => {
       const answer = await send(await run(), origin, outcome);
 
       expect(answer.status).toBe(status);
@@ -98,15 +98,18 @@ describe('an answer to another origin', () => {
       expect(listOf(answer.headers['access-control-expose-headers']).sort()).toEqual([...EXPOSED].sort());
     });
 
-    test.each([undefined, 'https://evil.example'])(`may not be read else: ${name}, by %s`, async (origin) => {
-      const answer = await send(await run(), origin, outcome);
+    test.each([undefined, 'https://evil.example'])(
+      `may not be read by another origin: ${name}, by %s`,
+      async (origin) => {
+        const answer = await send(await run(), origin, outcome);
 
-      expect(answer.status).toBe(status);
-      expect(crossOriginOf(answer)).toEqual(UNREADABLE);
-    });
+        expect(answer.status).toBe(status);
+        expect(crossOriginOf(answer)).toEqual(UNREADABLE);
+      },
+    );
   }
 
-  // Each is nearly one of the list.
+  // Each resembles a listed origin.
   test.each([
     'http://app.example',
     'https://app.example:443',
@@ -131,7 +134,7 @@ describe('an answer to another origin', () => {
     expect(listOf(headers.vary)).toContain('Origin');
   });
 
-  test('may not be read where no origin is listed', async () => {
+  test('may not be read if no origin is listed', async () => {
     const service = await runTicketService();
     for (const origin of [APP, `http://127.0.0.1:${service.port}`]) {
       expect(crossOriginOf(await httpRequest(service.port, '/tickets', { headers: { Origin: origin } }))).toEqual(
@@ -140,7 +143,7 @@ describe('an answer to another origin', () => {
     }
   });
 
-  test('has every header exposed that a page could need', async () => {
+  test('exposes every header that a page could need', async () => {
     const service = await runTicketService({ ...LISTED, MAX_REQUESTS_PER_MINUTE_PER_ADDRESS: '2' });
     const issue: Outcome = { name: '', status: 0 };
     const answers = [
@@ -150,7 +153,7 @@ describe('an answer to another origin', () => {
     ];
     expect(answers.map(({ status }) => status)).toEqual([201, 401, 429]);
 
-    // Those that the Fetch standard lets every page read, and those that mean something to browsers only.
+    // Headers that every page may read (Fetch standard), and headers for browsers only.
     const others =
       /^(?:cache-control|content-(?:length|type)|access-control-.*|vary|date|connection|keep-alive|content-security-policy|cross-origin-.*|origin-agent-cluster|referrer-policy|strict-transport-security|x-.*)$/;
     const names = new Set(answers.flatMap(({ headers }) => Object.keys(headers)).filter((name) => !others.test(name)));
@@ -161,16 +164,19 @@ describe('an answer to another origin', () => {
 describe('ALLOWED_ORIGINS=*', () => {
   const anybody = { ALLOWED_ORIGINS: '*' };
 
-  test.each(['*', `*,${APP}`, `${APP},*`])('lets anybody read, and nobody with credentials (%s)', async (list) => {
-    const service = await runTicketService({ ALLOWED_ORIGINS: list });
-    for (const origin of [undefined, APP, 'https://evil.example']) {
-      const { status, headers } = await send(service, origin, { name: '', status: 0 });
+  test.each(['*', `*,${APP}`, `${APP},*`])(
+    'lets any page read without credentials, and none with them (%s)',
+    async (list) => {
+      const service = await runTicketService({ ALLOWED_ORIGINS: list });
+      for (const origin of [undefined, APP, 'https://evil.example']) {
+        const { status, headers } = await send(service, origin, { name: '', status: 0 });
 
-      expect(status).toBe(201);
-      expect(headers['access-control-allow-origin']).toBe('*');
-      expect(headers['access-control-allow-credentials']).toBeUndefined();
-    }
-  });
+        expect(status).toBe(201);
+        expect(headers['access-control-allow-origin']).toBe('*');
+        expect(headers['access-control-allow-credentials']).toBeUndefined();
+      }
+    },
+  );
 
   test('answers a preflight the same way', async () => {
     const service = await runTicketService(anybody);
@@ -203,7 +209,7 @@ describe('a preflight', () => {
       expect([answer.status, answer.text]).toEqual([204, '']);
       expect(crossOriginOf(answer)).toEqual(readable(APP));
       expect(listOf(answer.headers['access-control-allow-methods']).sort()).toEqual(['DELETE', 'GET', 'POST']);
-      // Chromium keeps one for two hours at the most.
+      // Chromium caches a preflight for two hours at most.
       expect(answer.headers['access-control-max-age']).toBe('7200');
       expect(await service.series('oncegate_requests_refused_total')).not.toContain(1);
     },
@@ -219,13 +225,13 @@ describe('a preflight', () => {
     },
   );
 
-  test.each(['https://evil.example', 'null', 'http://app.example'])('allows %s nothing', async (origin) => {
+  test.each(['https://evil.example', 'null', 'http://app.example'])('allows nothing to %s', async (origin) => {
     const service = await runTicketService(LISTED);
 
     expect(crossOriginOf(await preflight(service, origin))).toEqual(UNREADABLE);
   });
 
-  test('counts against nobody', async () => {
+  test('counts towards no rate', async () => {
     const service = await runTicketService({ ...LISTED, MAX_REQUESTS_PER_MINUTE_PER_ADDRESS: '1' });
     for (let index = 0; index < 5; index += 1) {
       const { status, headers } = await preflight(service, APP);
@@ -237,13 +243,13 @@ describe('a preflight', () => {
     expect((await preflight(service, APP)).status).toBe(204);
   });
 
-  test('is answered while the store is away', async () => {
+  test('is answered while the store is down', async () => {
     const service = await runTicketService({ ...LISTED, REDIS_URL: 'redis://127.0.0.1:1' }, { storeIsAway: true });
 
     expect((await preflight(service, APP)).status).toBe(204);
   });
 
-  test('is one only where a method is asked about', async () => {
+  test('is an OPTIONS request that asks about a method', async () => {
     const service = await runTicketService(LISTED);
     const answer = await httpRequest(service.port, '/tickets', { method: 'OPTIONS', headers: { Origin: APP } });
 

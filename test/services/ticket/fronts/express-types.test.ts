@@ -2,16 +2,16 @@ import type { Request, Router } from 'express';
 import { type EmbeddedTicketRouter, type TicketRouterOptions, ticketRouter } from 'oncegate/express';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 
-// What is said of types here is checked by tsc, on the declarations that the package is published with.
+// tsc checks these types, on the declarations that the package publishes.
 
 type Authenticate = TicketRouterOptions['authenticate'];
 
 describe('oncegate/express', () => {
-  test('is found by the name of the package', () => {
+  test('is exported by the package', () => {
     expect(typeof ticketRouter).toBe('function');
   });
 
-  test('has types that flow', () => {
+  test('is typed from options to router', () => {
     expectTypeOf(ticketRouter).parameters.toEqualTypeOf<[TicketRouterOptions]>();
     expectTypeOf(ticketRouter).returns.toEqualTypeOf<EmbeddedTicketRouter>();
     expectTypeOf<EmbeddedTicketRouter>().toExtend<Router>();
@@ -19,7 +19,7 @@ describe('oncegate/express', () => {
     expectTypeOf<EmbeddedTicketRouter['close']>().returns.toEqualTypeOf<Promise<void>>();
   });
 
-  test('takes an authenticate that answers at once, later, or with nobody', () => {
+  test('takes an authenticate that returns a principal, a promise, or nobody', () => {
     expectTypeOf(() => ({ subject: 'ada' })).toExtend<Authenticate>();
     expectTypeOf(async () => ({ subject: 'ada', expiresAt: 1, claims: { role: 'guest' } })).toExtend<Authenticate>();
     expectTypeOf(() => null).toExtend<Authenticate>();
@@ -28,7 +28,7 @@ describe('oncegate/express', () => {
     ).toExtend<Authenticate>();
   });
 
-  test('takes no other', () => {
+  test('takes no authenticate of another type', () => {
     const wrong: unknown[] = [
       // @ts-expect-error a subject is a string
       { authenticate: () => ({ subject: 7 }) } satisfies TicketRouterOptions,
@@ -36,11 +36,11 @@ describe('oncegate/express', () => {
       { authenticate: async () => ({ claims: {} }) } satisfies TicketRouterOptions,
       // @ts-expect-error the end of a login is a number
       { authenticate: () => ({ subject: 'ada', expiresAt: new Date() }) } satisfies TicketRouterOptions,
-      // @ts-expect-error false says nothing about who it is
+      // @ts-expect-error false identifies nobody
       { authenticate: () => false } satisfies TicketRouterOptions,
       // @ts-expect-error it cannot be left out
       {} satisfies TicketRouterOptions,
-      // @ts-expect-error settings are texts, as in the environment
+      // @ts-expect-error settings are strings, as in the environment
       { authenticate: () => null, settings: { TICKET_TTL_SECONDS: 30 } } satisfies TicketRouterOptions,
     ];
 

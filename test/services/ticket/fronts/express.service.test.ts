@@ -27,14 +27,14 @@ interface Embedded {
 
 interface Options extends Partial<TicketRouterOptions> {
   readonly prefix?: string;
-  /** What the application has in front of the router, and behind it. */
+  /** What the application adds before the router, and after it. */
   readonly before?: (app: Express) => void;
   readonly behind?: (app: Express) => void;
 }
 
 const ada = { subject: 'ada' };
 
-/** An application with the router in it; tickets are kept in memory unless the settings say otherwise. */
+/** An application with the router. Tickets are in memory by default. */
 async function embed({ prefix = '/', before, behind, ...options }: Options = {}): Promise<Embedded> {
   const log: LogLine[] = [];
   const logger = pino({ base: {} }, { write: (line: string) => void log.push(JSON.parse(line) as LogLine) }); // one object a line
@@ -64,7 +64,7 @@ async function embed({ prefix = '/', before, behind, ...options }: Options = {})
 }
 
 describe('authenticate', () => {
-  test('may answer at once or later', async () => {
+  test('may return a value or a promise', async () => {
     for (const authenticate of [() => ada, async () => ada]) {
       expect((await (await embed({ authenticate })).issue()).status).toBe(201);
     }
@@ -79,7 +79,7 @@ describe('authenticate', () => {
     }
   });
 
-  test('is given the request as the application sees it', async () => {
+  test('gets the request of Express', async () => {
     const seen: unknown[] = [];
     const { issue } = await embed({
       prefix: '/a',
@@ -94,7 +94,7 @@ describe('authenticate', () => {
     expect(seen).toEqual([['/a', '/a/tickets', 'value', { id: 7 }]]);
   });
 
-  test('is asked once for a request, and for no route without a caller', async () => {
+  test('is called once for a request, and not for routes without a caller', async () => {
     let asked = 0;
     const { issue, send } = await embed({
       authenticate: () => {
@@ -130,7 +130,7 @@ test('a router without Redis warns that no gateway finds its tickets', async () 
 });
 
 describe('the login', () => {
-  test('ends the connection with it', async () => {
+  test('ends the connection when it ends', async () => {
     const expiresAt = Date.now() + 60_000;
     const { issue, send } = await embed({ authenticate: () => ({ ...ada, expiresAt }) });
     const { body } = await send(String((await issue()).headers.location));
@@ -138,13 +138,13 @@ describe('the login', () => {
     expect(body.session_expires_at).toBe(new Date(expiresAt).toISOString());
   });
 
-  test('ends the ticket too where it ends sooner', async () => {
+  test('ends the ticket too if it ends sooner', async () => {
     const { issue } = await embed({ authenticate: () => ({ ...ada, expiresAt: Date.now() + 5_000 }) });
 
     expect((await issue()).body.expires_in).toBe(5);
   });
 
-  test.each([0, 1])('that has ended %i ms ago is none', async (ago) => {
+  test.each([0, 1])('that ended %i ms ago is invalid', async (ago) => {
     const { issue, router } = await embed({ authenticate: () => ({ ...ada, expiresAt: Date.now() - ago }) });
     const { status, body } = await issue();
 
@@ -152,7 +152,7 @@ describe('the login', () => {
     expect(await router.metrics.metrics()).toContain('\noncegate_tickets_issued_total 0\n');
   });
 
-  test('gives claims that stand above those that are asked for', async () => {
+  test('gives claims that override those that are asked for', async () => {
     const redis = await startRedis();
     const { issue } = await embed({
       settings: { REDIS_URL: redis.url, REDIS_TIMEOUT_MS: '5000' },
@@ -191,7 +191,7 @@ describe('the options', () => {
     if (status === 403) expect(reply.body.code).toBe('csrf_refused');
   });
 
-  test('have faults that are named all at once', () => {
+  test('are checked, and all faults are reported together', () => {
     const settings = {
       TICKET_TTL_SECONDS: '0',
       REDIS_URL: 'http://:a-password@127.0.0.1',
@@ -213,7 +213,7 @@ describe('the options', () => {
     expect(String(fault)).not.toContain('a-password');
   });
 
-  test('hold for rates and the policy as in the service', async () => {
+  test('set rates and the policy as in the service', async () => {
     const { issue } = await embed({
       settings: {
         MAX_REQUESTS_PER_MINUTE_PER_SUBJECT: '2',
@@ -253,7 +253,7 @@ describe('below another path', () => {
 });
 
 describe("the application's own", () => {
-  test('unknown paths, near ones too, come to its own handlers without a header of ours', async () => {
+  test('handlers get unknown paths, similar ones too, without any header of the router', async () => {
     const { send } = await embed({
       behind: (app) => app.use((_request, response) => void response.status(404).send('not here either')),
     });
@@ -267,7 +267,7 @@ describe("the application's own", () => {
     }
   });
 
-  test('faults come to its own error handler', async () => {
+  test('error handler gets its own faults', async () => {
     const { send, log } = await embed({
       before: (app) => app.get('/broken', () => Promise.reject(new Error('broken'))),
       behind: (app) => {
@@ -294,7 +294,7 @@ describe("the application's own", () => {
     expect((await issue({}, '{"ttl_seconds":0}')).status).toBe(422);
   });
 
-  test('trust proxy does not decide whom the router trusts', async () => {
+  test('trust proxy setting does not decide which peers the router trusts', async () => {
     const { issue } = await embed({
       before: (app) => app.set('trust proxy', true),
       settings: { MAX_REQUESTS_PER_MINUTE_PER_ADDRESS: '1' },
@@ -306,7 +306,7 @@ describe("the application's own", () => {
 });
 
 describe('close', () => {
-  test('lets go of Redis and of SIGHUP', async () => {
+  test('closes the connection to Redis and stops listening to SIGHUP', async () => {
     const redis = await startRedis();
     const clients = async (): Promise<number> => {
       const list = String(await redis.call('CLIENT', 'LIST'));

@@ -17,7 +17,7 @@ async function recordOf(service: InProcess, { body }: Answer) {
 }
 
 describe('POST /tickets', () => {
-  test('issues a ticket without any wish', async () => {
+  test('issues a ticket for an empty body', async () => {
     const service = await runTicketService({ GATEWAY_URL: 'wss://chat.example.org/ws/' });
     const before = Date.now();
     const answer = await issue(service);
@@ -53,7 +53,7 @@ describe('POST /tickets', () => {
     expect(JSON.stringify(service.log)).not.toContain(String(ticket).slice(27));
   });
 
-  test('announces a gateway of this machine unless it is told another', async () => {
+  test('announces a gateway on this machine by default', async () => {
     const service = await runTicketService({ GATEWAY_PORT: '8081' });
 
     expect((await issue(service)).body).toMatchObject({
@@ -62,7 +62,7 @@ describe('POST /tickets', () => {
     });
   });
 
-  test('grants every wish', async () => {
+  test('grants every field', async () => {
     const service = await runTicketService();
     const answer = await issue(
       service,
@@ -80,7 +80,7 @@ describe('POST /tickets', () => {
     });
   });
 
-  test('shortens the life of a ticket, and never lengthens it', async () => {
+  test('shortens the time to live, and never lengthens it', async () => {
     const service = await runTicketService({ TICKET_TTL_SECONDS: '20' });
 
     expect((await issue(service)).body.expires_in).toBe(20);
@@ -89,7 +89,7 @@ describe('POST /tickets', () => {
     expect(pointersOf(await issue(service, { ttl_seconds: 21 }))).toEqual(errorsOf('#/ttl_seconds'));
   });
 
-  test('ends the ticket with the credentials that asked for it', async () => {
+  test('lets the ticket expire with the credentials that asked for it', async () => {
     const service = await runTicketService();
     const answer = await issue(service, undefined, { credentials: await bearer('ada', '5s') });
 
@@ -98,7 +98,7 @@ describe('POST /tickets', () => {
     expect(answer.body.expires_in).toBeGreaterThanOrEqual(3);
   });
 
-  test('leaves out the URL with the ticket where the query is no carrier', async () => {
+  test('answers no connect_url if the query is no carrier', async () => {
     const service = await runTicketService({ TICKET_CARRIERS: 'subprotocol,authorization' });
 
     expect((await issue(service)).body.connect_url).toBeNull();
@@ -115,7 +115,7 @@ describe('POST /tickets', () => {
   });
 
   const nested = (levels: number): unknown => (levels === 1 ? {} : { a: nested(levels - 1) });
-  /** Claims that are so many bytes as JSON. */
+  /** Claims of a given number of bytes as JSON. */
   const sized = (bytes: number): object => ({ a: 'x'.repeat(bytes - 8) });
 
   test.each<readonly [string, unknown]>([
@@ -183,7 +183,7 @@ describe('POST /tickets', () => {
     if (field === 'claims') expect((await recordOf(service, answer))?.claims).toBe(JSON.stringify(value));
   });
 
-  test('takes a subject of 256 characters, whatever they are', async () => {
+  test('takes a subject of 256 characters of any kind', async () => {
     const service = await runTicketService();
     const subject = '🎟'.repeat(256);
     const answer = await issue(service, { subject }, { credentials: await bearer(subject) });
@@ -202,7 +202,7 @@ describe('POST /tickets', () => {
     expect((await issue(service, body)).status).toBe(422);
   });
 
-  test('refuses a field that it does not know, and names those that there are', async () => {
+  test('refuses an unknown field, and names the known ones', async () => {
     const service = await runTicketService();
     const { status, body } = await issue(service, { room: 7, audience: 'chat' });
 
@@ -238,7 +238,7 @@ describe('POST /tickets', () => {
     expect(await recordOf(service, answer)).toMatchObject({ address });
   });
 
-  test('stops at so many unspent tickets of one subject, and at none of another', async () => {
+  test('limits the unspent tickets of each subject separately', async () => {
     const service = await runTicketService({ MAX_PENDING_PER_SUBJECT: '2' });
     const first = await issue(service, { ttl_seconds: 3 });
     await issue(service);

@@ -56,7 +56,7 @@ describe('the rule for a subject', () => {
     expect(await audienceOf('bobby')).toBe('rest');
   });
 
-  test('is needed: without one there is no ticket, and everything else goes on', async () => {
+  test('is needed for a ticket, and for nothing else', async () => {
     const service = await runWith({ subjects: ['bob', 'Ada', 'ada*x'] });
 
     expectRefused(await issue(service), 'subject_refused', 'No rule of the ticket policy is for this subject.');
@@ -67,7 +67,7 @@ describe('the rule for a subject', () => {
     );
   });
 
-  test('is that of the subject of the ticket, not of the key that asks', async () => {
+  test("is chosen by the ticket's subject, not by the key that asks", async () => {
     const { value, key } = mintApiKey('backend', { subjects: ['*'] }, new Date());
     const service = await runWith(
       [
@@ -90,7 +90,7 @@ describe('the rule for a subject', () => {
   });
 });
 
-test('a rule that says nothing allows everything', async () => {
+test('a rule without limits allows everything', async () => {
   const service = await runWith({ subjects: ['*'] });
   const answer = await issue(service, { audience: 'any', path: '/any', claims: { a: 1 }, ttl_seconds: 7 });
 
@@ -110,18 +110,18 @@ describe('audiences', () => {
     for (const audience of ['admin', 'Chat', 'chat.', 'chatfeed']) {
       expectRefused(await issue(service, { audience }), 'audience_refused', detail);
     }
-    // A ticket without one would be taken by a gateway that asks for none.
+    // A ticket without an audience is admitted by a gateway without one.
     expectRefused(await issue(service), 'audience_refused', detail);
   });
 
-  test('of which there is one are its default', async () => {
+  test('with one entry give it to a ticket that asks for none', async () => {
     const service = await runWith({ subjects: ['*'], audiences: ['chat'] });
 
     expect(await recordOf(service, await issue(service))).toMatchObject({ audience: 'chat' });
     expect((await issue(service, { audience: 'feed' })).body.code).toBe('audience_refused');
   });
 
-  test('of a key and of the policy both count', async () => {
+  test('of the key and of the policy must both allow it', async () => {
     const { value, key } = mintApiKey('backend', { audiences: ['chat', 'feed'] }, new Date());
     const service = await runWith(
       { subjects: ['*'], audiences: ['feed', 'admin'] },
@@ -136,7 +136,7 @@ describe('audiences', () => {
 describe('paths', () => {
   const detail = 'The ticket policy does not allow this path. Ask for one that it does.';
 
-  test('are the only ones that may be asked for, and one must be', async () => {
+  test('are the only ones that may be asked for, and a ticket must ask for one', async () => {
     const service = await runWith({ subjects: ['*'], paths: ['/lobby', '/room/*', '/*/public'] });
     for (const path of ['/lobby', '/room/', '/room/7', '/room/7/8', '/a/public', '/a/b/public']) {
       expect(await recordOf(service, await issue(service, { path }))).toMatchObject({ path });
@@ -176,7 +176,7 @@ describe('max_ttl_seconds', () => {
 });
 
 describe('claims', () => {
-  test('are added above those that were asked for', async () => {
+  test('are added and override those that were asked for', async () => {
     const service = await runWith({ subjects: ['*'], add_claims: { role: 'guest', list: [1, { a: null }] } });
     const added = { role: 'guest', list: [1, { a: null }] };
 
@@ -203,7 +203,7 @@ describe('claims', () => {
     expect(await claimsOf(service, await issue(service, { claims: { role: 'admin' } }))).toEqual({ role: 'guest' });
   });
 
-  test('are refused where they are too many together', async () => {
+  test('are refused if all together are too large', async () => {
     const service = await runWith({ subjects: ['*'], add_claims: { text: 'x'.repeat(3_000) } });
     const answer = await issue(service, { claims: { more: 'x'.repeat(3_000) } });
 
@@ -224,7 +224,7 @@ describe('a bad policy file', () => {
     POLICY_FILE: temporaryFile(content),
   });
 
-  test('is told every fault of it, with its path, before anything listens', async () => {
+  test('is reported with the path of every fault, before anything listens', async () => {
     const content = JSON.stringify({
       rules: [
         { subject: ['ada'], subjects: [], audiences: ['a b', ''], paths: ['room', '/a b', 7] },
@@ -279,7 +279,7 @@ describe('a bad policy file', () => {
     expect(stderr.trimEnd().split('\n')).toEqual([expect.stringMatching(fault)]);
   });
 
-  test('that is not there stops the start', async () => {
+  test('that does not exist prevents the start', async () => {
     const { code, stderr } = await runToEnd('ticket', { ...env('{}'), POLICY_FILE: '/absent/policy.json' });
 
     expect([code, stderr]).toEqual([
@@ -330,7 +330,7 @@ describe('SIGHUP', () => {
     expect([await statusOf('before'), await statusOf('after')]).toEqual([403, 201]);
   });
 
-  test('keeps the old policy where the new one is bad, and says what is wrong with it', async () => {
+  test('keeps the old policy if the new one is bad, and logs its faults', async () => {
     writeFileSync(path, contentOf({ subjects: ['ada'], audiences: ['good'] }));
     await reload('file_loaded');
     const good = readFileSync(path);
@@ -371,7 +371,7 @@ describe('a pattern', () => {
       ['user-@example.org', 'user-7@example.org'],
       ['user-7@example.org.evil', 'user@example.org'],
     ],
-    // Nothing else has a meaning of its own.
+    // No other character is special.
     ['a.c', ['a.c'], ['abc']],
     ['[a]+?$', ['[a]+?$'], ['a']],
     ['a?', ['a?'], ['a', 'ab']],
@@ -381,7 +381,7 @@ describe('a pattern', () => {
     for (const value of others) expect([value, fitsPattern(value, pattern)]).toEqual([value, false]);
   });
 
-  test('cannot be made to hang', () => {
+  test('cannot be made to take long', () => {
     const start = performance.now();
 
     expect(fitsPattern('a'.repeat(1_024), `${'a*'.repeat(512)}b`)).toBe(false);

@@ -14,7 +14,7 @@ describe('a look', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
   afterEach(() => void vi.useRealTimers());
 
-  test('asks the store once a second about a key of which nothing was counted', async () => {
+  test('asks the store once a second about a key without hits', async () => {
     const { here, asked } = twoOf();
     for (let look = 0; look < 5; look += 1) expect(await here.look('ada')).toMatchObject({ exceeded: false });
     expect(asked).toHaveBeenCalledTimes(1);
@@ -24,21 +24,21 @@ describe('a look', () => {
     expect(asked).toHaveBeenCalledTimes(2);
   });
 
-  test('asks about each key for itself', async () => {
+  test('asks about each key separately', async () => {
     const { here, asked } = twoOf();
     await here.look('ada');
     await here.look('bob');
     expect(asked).toHaveBeenCalledTimes(2);
   });
 
-  test('sees at once what was counted here', async () => {
+  test('sees a hit of its own process at once', async () => {
     const { here } = twoOf(1);
     expect(await here.look('ada')).toMatchObject({ remaining: 1, exceeded: false });
     await here.hit('ada');
     expect(await here.look('ada')).toMatchObject({ remaining: 0, exceeded: true });
   });
 
-  test('sees within a second what was counted elsewhere', async () => {
+  test('sees a hit of another process within a second', async () => {
     const { here, elsewhere } = twoOf(1);
     await here.look('ada');
     await elsewhere.hit('ada');
@@ -46,7 +46,7 @@ describe('a look', () => {
     expect(await here.look('ada')).toMatchObject({ exceeded: true });
   });
 
-  test('always asks about a key of which something was counted', async () => {
+  test('always asks about a key with hits', async () => {
     const { here, elsewhere, asked } = twoOf(3);
     await elsewhere.hit('ada');
     asked.mockClear();
@@ -54,11 +54,11 @@ describe('a look', () => {
     expect(asked).toHaveBeenCalledTimes(3);
   });
 
-  test('that is overtaken by a hit is not remembered', async () => {
+  test('that is overtaken by a hit is not reused', async () => {
     const { here, store, asked } = twoOf(1);
     const count = store.count.bind(store);
     let answer = () => {};
-    // The store has looked before it hears of the hit, and its answer comes after that.
+    // The store reads before the hit, and its answer arrives after the hit.
     asked.mockImplementationOnce(async (request) => {
       const seen = await count(request);
       await new Promise<void>((resolve) => {
@@ -74,11 +74,11 @@ describe('a look', () => {
     expect(await here.look('ada')).toMatchObject({ exceeded: true });
   });
 
-  test('that overtakes a hit is not remembered', async () => {
+  test('that overtakes a hit is not reused', async () => {
     const { here, store, asked } = twoOf(1);
     const count = store.count.bind(store);
     let arrive = () => {};
-    // The hit takes its time to the store; the look comes there first.
+    // The look reaches the store before the hit does.
     asked.mockImplementationOnce(async (request) => {
       await new Promise<void>((resolve) => {
         arrive = resolve;

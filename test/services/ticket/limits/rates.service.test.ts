@@ -76,7 +76,7 @@ async function runAt(env: Environment): Promise<{ service: InProcess; advance(ms
 }
 
 describe('the rate of an address', () => {
-  test('lets as many requests through as it says, whoever sends them, and refuses the next', async () => {
+  test('lets its number of requests through, whoever sends them, and refuses the next', async () => {
     const service = await runTicketService({ [ADDRESS_LIMIT]: '4' });
     const replies = [
       await list(service, 'ada'),
@@ -92,7 +92,7 @@ describe('the rate of an address', () => {
     expect(await service.metric('oncegate_requests_refused_total{code="rate_limited"}')).toBe(2);
   });
 
-  test('is one for every route that needs a caller, and of none that does not', async () => {
+  test('is shared by all routes that need a caller, and does not count the others', async () => {
     const service = await runTicketService({ [ADDRESS_LIMIT]: '3' });
     const headers = { Authorization: await bearer('ada') };
     const send = (method: string, path: string) => httpRequest(service.port, path, { method, headers });
@@ -106,7 +106,7 @@ describe('the rate of an address', () => {
     expect((await send('GET', '/nothing')).status).toBe(404);
   });
 
-  test('is that of each address by itself', async () => {
+  test('is counted for each address separately', async () => {
     const service = await runTicketService({ [ADDRESS_LIMIT]: '1' });
     expect((await list(service, 'ada', { from: '127.0.0.2' })).status).toBe(200);
     expect((await list(service, 'ada', { from: '127.0.0.2' })).status).toBe(429);
@@ -114,7 +114,7 @@ describe('the rate of an address', () => {
     expect((await list(service, 'ada', { from: '127.0.0.3' })).status).toBe(200);
   });
 
-  test('is that of the client behind a proxy, whatever the client says', async () => {
+  test('counts the client behind a trusted proxy, whatever X-Forwarded-For the client sends', async () => {
     const forwarded = (value: string) => ({ headers: { 'X-Forwarded-For': value } });
     const service = await runTicketService({ [ADDRESS_LIMIT]: '1', TRUST_PROXY: '127.0.0.1' });
     expect((await list(service, 'ada', forwarded('198.51.100.1, 192.0.2.7'))).status).toBe(200);
@@ -142,7 +142,7 @@ describe('the rate of an address', () => {
 });
 
 describe('the rate of a subject', () => {
-  test('lets as many requests through as it says, from wherever, and refuses the next', async () => {
+  test('lets its number of requests through, from any address, and refuses the next', async () => {
     const service = await runTicketService({ [SUBJECT_LIMIT]: '2' });
     const from = (address: string) => list(service, 'ada', { from: address });
     const replies = [await from('127.0.0.1'), await from('127.0.0.2'), await from('127.0.0.3')];
@@ -157,7 +157,7 @@ describe('the rate of a subject', () => {
     });
   });
 
-  test('does not count what was not signed in', async () => {
+  test('does not count requests that are not signed in', async () => {
     const service = await runTicketService({ [SUBJECT_LIMIT]: '1' });
     await several(3, () => list(service, null, { headers: { Authorization: 'Bearer nonsense' } }));
 
@@ -182,7 +182,7 @@ describe('the rate of a subject', () => {
 });
 
 describe('the RateLimit fields', () => {
-  test('are there for no rate that is off', async () => {
+  test('are absent for a rate without a limit', async () => {
     const service = await runTicketService();
     const reply = await list(service);
 
@@ -193,7 +193,7 @@ describe('the RateLimit fields', () => {
     ]);
   });
 
-  test('tell each policy and what is left of it, on every answer', async () => {
+  test('tell each policy and what remains, on every answer', async () => {
     const { service, advance } = await runAt({ [ADDRESS_LIMIT]: '4', [SUBJECT_LIMIT]: '2' });
     const replies: HttpReply[] = [];
     for (let index = 0; index < 3; index += 1) {
@@ -226,7 +226,7 @@ describe('the RateLimit fields', () => {
     expect(replies[2]?.headers['retry-after']).toBe('39');
   });
 
-  test('tell of the address alone where nobody is signed in, and nothing below zero', async () => {
+  test('tell the rate of the address only if nobody is signed in, and never go below zero', async () => {
     const service = await runTicketService({ [ADDRESS_LIMIT]: '1', [SUBJECT_LIMIT]: '5' });
     const replies = await several(3, () => list(service, null));
 
@@ -260,7 +260,7 @@ describe('two services on one Redis', () => {
     expect(replies.filter(({ status }) => status === 429)).toHaveLength(3);
   });
 
-  test('begin anew when the window has ended in Redis', async () => {
+  test('start at zero after the window has ended in Redis', async () => {
     const service = await runTicketService({ REDIS_URL: redis.url, ...patient, [ADDRESS_LIMIT]: '1' });
     expect(statuses(await several(2, () => list(service)))).toEqual([200, 429]);
     const left = await redis.client.pttl(addressKey);
@@ -272,7 +272,7 @@ describe('two services on one Redis', () => {
     expect(statuses(await several(2, () => list(service)))).toEqual([200, 429]);
   });
 
-  test('hold nobody up for ever over a count that has lost its end', async () => {
+  test('recover from a counter that has lost its expiry', async () => {
     const service = await runTicketService({ REDIS_URL: redis.url, ...patient, [ADDRESS_LIMIT]: '1' });
     await several(2, () => list(service));
     await redis.client.persist(addressKey);
@@ -281,7 +281,7 @@ describe('two services on one Redis', () => {
     expect(await redis.client.pttl(addressKey)).toBeGreaterThan(0);
   });
 
-  test('count each for itself while Redis is away, and still limit', async () => {
+  test('count separately while Redis is down, and still limit', async () => {
     const proxy = await startTcpProxy(redis);
     const env = { REDIS_URL: `redis://127.0.0.1:${proxy.port}`, [ADDRESS_LIMIT]: '3' };
     const [first, second] = [await runTicketService(env), await runTicketService(env)];
@@ -292,7 +292,7 @@ describe('two services on one Redis', () => {
     await until(() => !first.store.ready && !second.store.ready);
     for (const service of [first, second]) {
       const replies = await several(5, () => list(service));
-      // Who may ask is decided; what is asked for cannot be had.
+      // The caller is signed in, but Redis cannot issue.
       expect(statuses(replies)).toEqual([503, 503, 503, 429, 429]);
       expect(replies[0]?.body.code).toBe('store_unavailable');
       for (const reply of replies.slice(3)) expectRateLimited(reply);
@@ -303,7 +303,7 @@ describe('two services on one Redis', () => {
     proxy.muteNew = false;
     proxy.cut();
     await until(() => first.store.ready && second.store.ready, { timeoutMs: 15_000 });
-    // Redis has counted one request: two are left for both together.
+    // Redis has counted one request, so both services together may send two more.
     const after = [await list(first), await list(second), await list(first)];
     expect(statuses(after)).toEqual([200, 200, 429]);
   });

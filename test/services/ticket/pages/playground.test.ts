@@ -51,7 +51,7 @@ describe('without PLAYGROUND', () => {
     expect([answer.status, answer.body.code]).toEqual([404, 'not_found']);
   });
 
-  test('there is nothing either where a page is offered and PLAYGROUND is false', async () => {
+  test('false turns off a playground that the process offers', async () => {
     const service = await runTicketService({ PLAYGROUND: 'false' }, { playground: {} });
 
     expect((await ask(service, '/')).status).toBe(404);
@@ -59,7 +59,7 @@ describe('without PLAYGROUND', () => {
 });
 
 describe('the page', () => {
-  test('is there for anybody, and loads nothing that is not of this service', async () => {
+  test('is served without credentials, and loads only files of this service', async () => {
     const service = await runTicketService(ON);
     const { status, headers, text } = await ask(service, '/', anonymous);
     const loaded = [...text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, address = '']) => address);
@@ -73,7 +73,7 @@ describe('the page', () => {
     }
   });
 
-  test('may talk to its own service and to the gateways, and to nobody else', async () => {
+  test('may connect to its own service and the gateways only', async () => {
     const { headers } = await ask(await runTicketService(ON), '/', anonymous);
 
     expect(policyOf(headers.get('content-security-policy'))).toEqual({
@@ -89,7 +89,7 @@ describe('the page', () => {
     });
   });
 
-  test('has a frame without an origin, which may talk to the gateways alone', async () => {
+  test('has a frame of an opaque origin, which may connect to the gateways only', async () => {
     const { headers } = await ask(await runTicketService(ON), '/playground/frame.html', anonymous);
 
     expect(policyOf(headers.get('content-security-policy'))).toEqual({
@@ -150,7 +150,7 @@ describe('the page', () => {
 });
 
 describe('the facts', () => {
-  test('say where the gateways are and what can be simulated, and nothing that is secret', async () => {
+  test('contain the gateway URL and the simulations, and no secret', async () => {
     const { body } = await ask(
       await runTicketService({ ...ON, TICKET_TTL_SECONDS: '12' }),
       '/playground/facts',
@@ -166,7 +166,7 @@ describe('the facts', () => {
     });
   });
 
-  test('say where a browser may be signed in already', async () => {
+  test('tell whether a browser may be signed in already', async () => {
     const existing = async (env: Record<string, string>) =>
       (await ask(await runTicketService({ ...ON, ...env }), '/playground/facts', anonymous)).body.existing_login;
 
@@ -276,7 +276,7 @@ describe('the end of a session', () => {
     expect(await client.closed).toEqual({ code: 3000, reason: 'session_expired' });
   });
 
-  test('is never past that of the credentials', async () => {
+  test('is never later than that of the credentials', async () => {
     const { service, open } = await startBoth();
     const { id } = await open();
     const credentials = await bearer('ada', '20s');
@@ -285,7 +285,7 @@ describe('the end of a session', () => {
     expect(Date.parse(String(body.session_expires_at))).toBeLessThanOrEqual(Date.now() + 20_000);
   });
 
-  test("stays where it is for another subject's connection, which might as well not exist", async () => {
+  test("is not changed for another subject's connection, which looks unknown", async () => {
     const { service, open } = await startBoth();
     const { id } = await open();
     const { body: before } = await ask(service, `/tickets/${id}`);
@@ -301,7 +301,7 @@ describe('the end of a session', () => {
     expect((await ask(service, `/tickets/${id}`)).body).toEqual(before);
   });
 
-  test('is none where nothing is open', async () => {
+  test('answers 404 if no connection is open', async () => {
     const { service, issue } = await startBoth();
     const { id } = (await issue()).body;
 
@@ -313,7 +313,7 @@ describe('what a caller has simulated', () => {
   const failing = async (service: InProcess, subject: string) =>
     (await ask(service, '/tickets', { credentials: await bearer(subject) })).body.code;
 
-  test('stops the store for the caller, and for nobody else', async () => {
+  test('stops the store for the caller only', async () => {
     const { service } = await startBoth();
     expect((await ask(service, '/playground/store', post({ seconds: 30 }))).status).toBe(204);
 
@@ -321,7 +321,7 @@ describe('what a caller has simulated', () => {
     expect(await failing(service, 'bob')).toBeUndefined();
   });
 
-  test('limits the connections of the caller, and of nobody else', async () => {
+  test('limits the connections of the caller only', async () => {
     const { service, open } = await startBoth();
     await ask(service, '/playground/limit', post({ connections: 1 }));
     await open();
@@ -332,7 +332,7 @@ describe('what a caller has simulated', () => {
     await open(bob);
   });
 
-  test('cannot be had where the process cannot simulate it', async () => {
+  test('answers 404 if the process cannot simulate it', async () => {
     const service = await runTicketService(ON);
 
     expect((await ask(service, '/playground/store', post({ seconds: 1 }))).status).toBe(404);

@@ -8,7 +8,7 @@ const HTML = { Accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.8' };
 const anonymous = { credentials: null };
 
 describe('the catalogue of problems', () => {
-  test('has an entry for each code, for programs', async () => {
+  test('has a JSON entry for each code', async () => {
     const service = await runTicketService();
     for (const code of refusalCodes) {
       const { status, headers, body } = await ask(service, `/problems/${code}`, anonymous);
@@ -34,7 +34,7 @@ describe('the catalogue of problems', () => {
     expect(body.problems).toMatchObject(refusalCodes.map((code) => ({ code })));
   });
 
-  test('says how long to wait where that is known', async () => {
+  test('says how long to wait, if that is known', async () => {
     const service = await runTicketService();
 
     expect((await ask(service, '/problems/draining', anonymous)).body).toMatchObject({
@@ -55,7 +55,7 @@ describe('the catalogue of problems', () => {
       expect(headers.get('content-type')).toBe('text/html; charset=utf-8');
       expect(text).toMatch(/^<!doctype html>\n<html lang="en">/);
       if (code !== undefined) expect(text).toContain(`<code>${code}</code>`);
-      // Nothing runs, and the one style is the one that the policy names.
+      // No script may run, and the only style is the one whose hash the policy names.
       expect(text).not.toMatch(/<script|<link|<img|\son\w+=|javascript:|style=/i);
       const styles = [...text.matchAll(/<style>([\s\S]*?)<\/style>/g)].map(([, style]) => style ?? '');
       expect(styles).toHaveLength(1);
@@ -135,7 +135,7 @@ describe('the admin port', () => {
     expect(answer.headers.get('cache-control')).toBe('no-store');
   });
 
-  test('takes no other method', async () => {
+  test('refuses other methods', async () => {
     const { adminPort } = await runTicketService();
     const answer = await ask({ port: adminPort }, '/metrics', { ...anonymous, method: 'POST' });
 
@@ -149,7 +149,7 @@ describe('the admin port', () => {
     for (const path of ['/metrics', '/livez', '/readyz']) expect((await ask(service, path)).status).toBe(404);
   });
 
-  test('counts every refusal from zero', async () => {
+  test('reports a counter for every refusal, starting at zero', async () => {
     const service = await runTicketService();
     const series = await service.series('oncegate_requests_refused_total');
 

@@ -19,7 +19,7 @@ const requests = [
   { method: 'POST', target: (id: string) => `/tickets/${id}/renew` },
 ] as const;
 
-/** The whole answer to the byte, but for the time. */
+/** All bytes of the answer, except its times. */
 async function answerTo({ port }: InProcess, method: string, target: string, authorization?: string): Promise<string> {
   const lines = [
     `${method} ${target} HTTP/1.1`,
@@ -38,29 +38,32 @@ async function answerTo({ port }: InProcess, method: string, target: string, aut
 }
 
 describe.each(['unspent', 'open'] as const)("somebody else's ticket that is %s", (state) => {
-  test.each(requests)('is answered to $method like one that never was, and not changed', async ({ method, target }) => {
-    const gateway = await runGateway({ REDIS_URL: redis.url });
-    const service = await runTicketService({ REDIS_URL: redis.url });
-    const ticket = await storeTicket(gateway.store, { subject: 'bob' });
-    const client = state === 'open' ? await openWithTicket(gateway.port, ticket.value) : undefined;
-    const before = await recordInRedis(redis, ticket.id);
-    const unknown = [`${ticket.id.slice(0, 11)}${'A'.repeat(11)}`, 'A'.repeat(22)];
+  test.each(requests)(
+    'gets the answer of an unknown ticket for $method, and is not changed',
+    async ({ method, target }) => {
+      const gateway = await runGateway({ REDIS_URL: redis.url });
+      const service = await runTicketService({ REDIS_URL: redis.url });
+      const ticket = await storeTicket(gateway.store, { subject: 'bob' });
+      const client = state === 'open' ? await openWithTicket(gateway.port, ticket.value) : undefined;
+      const before = await recordInRedis(redis, ticket.id);
+      const unknown = [`${ticket.id.slice(0, 11)}${'A'.repeat(11)}`, 'A'.repeat(22)];
 
-    const others = [
-      { status: 404, authorization: await bearer('ada') },
-      { status: 401, authorization: undefined },
-      { status: 401, authorization: 'Bearer of.bad.news' },
-      { status: 401, authorization: await bearer('bob', '1 minute ago') },
-    ];
-    for (const { status, authorization } of others) {
-      const ask = (id: string) => answerTo(service, method, target(id), authorization);
-      const answer = await ask(ticket.id);
-      expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
-      for (const id of unknown) expect(await ask(id)).toBe(answer);
-    }
+      const others = [
+        { status: 404, authorization: await bearer('ada') },
+        { status: 401, authorization: undefined },
+        { status: 401, authorization: 'Bearer of.bad.news' },
+        { status: 401, authorization: await bearer('bob', '1 minute ago') },
+      ];
+      for (const { status, authorization } of others) {
+        const ask = (id: string) => answerTo(service, method, target(id), authorization);
+        const answer = await ask(ticket.id);
+        expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+        for (const id of unknown) expect(await ask(id)).toBe(answer);
+      }
 
-    expect(await recordInRedis(redis, ticket.id)).toEqual(before);
-    expect(client?.closedAt()).toBeUndefined();
-    expect(await answerTo(service, 'GET', `/tickets/${ticket.id}`, await bearer('bob'))).toMatch(/^HTTP\/1\.1 200 /);
-  });
+      expect(await recordInRedis(redis, ticket.id)).toEqual(before);
+      expect(client?.closedAt()).toBeUndefined();
+      expect(await answerTo(service, 'GET', `/tickets/${ticket.id}`, await bearer('bob'))).toMatch(/^HTTP\/1\.1 200 /);
+    },
+  );
 });

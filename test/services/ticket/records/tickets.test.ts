@@ -31,7 +31,7 @@ async function consume({ store }: InProcess, ticket: StoredTicket, origin = 'htt
 }
 
 describe('GET /tickets/<id>', () => {
-  test('shows a ticket that was not used yet', async () => {
+  test('shows an unspent ticket', async () => {
     const service = await runTicketService();
     const { id } = await storeTicket(service.store, { claims: '{"secret":"of the application"}' });
     const { status, body } = await ask(service, `/tickets/${id}`);
@@ -104,7 +104,7 @@ describe('GET /tickets/<id>', () => {
     });
   });
 
-  test('answers for a foreign, an unknown and a malformed id with the same bytes', async () => {
+  test('answers a foreign, an unknown and a malformed id with the same bytes', async () => {
     const service = await runTicketService();
     const foreign = await storeTicket(service.store, { subject: 'bob' });
     const ids = [foreign.id, 'A'.repeat(22), 'short', `${foreign.id}x`, '%00', 'a'.repeat(3_000), foreign.value];
@@ -122,7 +122,7 @@ describe('GET /tickets/<id>', () => {
     expect(await service.store.read(foreign.id)).toMatchObject({ state: 'issued' });
   });
 
-  test('takes HEAD for a GET without a body', async () => {
+  test('answers HEAD like GET, without a body', async () => {
     const service = await runTicketService();
     const { id } = await storeTicket(service.store);
     const { status, text } = await ask(service, `/tickets/${id}`, { method: 'HEAD' });
@@ -132,7 +132,7 @@ describe('GET /tickets/<id>', () => {
 });
 
 describe('GET /tickets', () => {
-  test("lists the caller's own, the newest first, spent ones left out", async () => {
+  test("lists the caller's unspent and open tickets, newest first", async () => {
     const service = await runTicketService();
     const pause = async (after: number): Promise<void> => {
       while (Date.now() <= after) await new Promise(setImmediate);
@@ -157,7 +157,7 @@ describe('GET /tickets', () => {
 });
 
 describe('DELETE /tickets/<id>', () => {
-  test('revokes an unspent ticket, as often as it is asked', async () => {
+  test('revokes an unspent ticket, and again with the same answer', async () => {
     const service = await runTicketService();
     const ticket = await storeTicket(service.store);
 
@@ -169,7 +169,7 @@ describe('DELETE /tickets/<id>', () => {
     expect(service.log.filter(({ event }) => event === 'revoke')).toHaveLength(1);
   });
 
-  test('leaves what has ended as it was', async () => {
+  test('does not change a ticket that has ended', async () => {
     const service = await runTicketService();
     const ticket = await storeTicket(service.store);
     const attemptId = await consume(service, ticket);
@@ -223,7 +223,7 @@ describe('POST /tickets/<id>/renew', () => {
     );
   });
 
-  test('goes no further than the longest session', async () => {
+  test('goes no further than MAX_SESSION_SECONDS', async () => {
     const service = await runTicketService({ MAX_SESSION_SECONDS: '60' });
     const ticket = await storeTicket(service.store);
     await consume(service, ticket);
@@ -232,7 +232,7 @@ describe('POST /tickets/<id>/renew', () => {
     expect(Date.parse(String(body.session_expires_at))).toBeLessThanOrEqual(Date.now() + 60_000);
   });
 
-  test('finds nothing to renew where nothing is open', async () => {
+  test('answers 404 if no connection is open', async () => {
     const service = await runTicketService();
     const ticket = await storeTicket(service.store);
 

@@ -15,7 +15,7 @@ import { metric, type ServiceProcess, startService } from '../../../support/serv
 
 const SECRET = 'signs the session cookie of the application';
 
-/** A request to the ticket service, as the proxy in front of it has seen it. */
+/** A request to the ticket service, as the proxy in front of it saw it. */
 interface Seen {
   readonly method: string;
   readonly path: string;
@@ -66,7 +66,7 @@ const blank: RequestListener = (_request, response) => {
   response.end('<!doctype html><link rel="icon" href="data:,"><p>a page</p>');
 };
 
-// What a page is made to run; `target` is the origin of the ticket service.
+// Scripts that a page runs. `target` is the origin of the ticket service.
 
 const submitForm = (enctype: string, frame = ''): string => `
   const form = document.body.appendChild(document.createElement('form'));
@@ -85,7 +85,7 @@ const send = (path: string, init: string): string => `
 const JSON_BODY = `headers: { 'Content-Type': 'application/json' }, body: '{}'`;
 const NEVER_ISSUED = '/tickets/AAAAAAAAAAAAAAAAAAAAAA';
 
-/** Attempts that a browser sends as they are, with whatever cookies it has. */
+/** Attempts that a browser sends without a preflight, with its cookies. */
 const simple: ReadonlyArray<readonly [string, string]> = [
   ['a form', submitForm('application/x-www-form-urlencoded')],
   ['a form that looks like JSON', submitForm('text/plain')],
@@ -98,7 +98,7 @@ const simple: ReadonlyArray<readonly [string, string]> = [
   ['a renewal without CORS', send(`${NEVER_ISSUED}/renew`, `method: 'POST', mode: 'no-cors'`)],
 ];
 
-/** Attempts about which a browser asks first. */
+/** Attempts for which a browser sends a preflight first. */
 const preflighted: ReadonlyArray<readonly [string, string]> = [
   ['fetch with JSON', send('/tickets', `method: 'POST', ${JSON_BODY}`)],
   ['fetch with a custom header', send('/tickets', `method: 'POST', headers: { 'X-Requested-With': 'fetch' }`)],
@@ -113,7 +113,7 @@ describe.skipIf(isMissing('chromium'))('with the session cookie in a real browse
   let context: BrowserContext;
   let own: string;
   let listed: string;
-  /** Another origin of the same site: cookies know no ports. */
+  /** Another origin of the same site: cookies ignore the port. */
   let sibling: string;
   /** Another site. */
   let stranger: string;
@@ -154,7 +154,7 @@ describe.skipIf(isMissing('chromium'))('with the session cookie in a real browse
     expect(cookie?.name).toBe('connect.sid');
   }
 
-  /** Makes a page of an origin run something, and returns what came of it. */
+  /** Runs a script in a page of an origin, and returns its result. */
   async function runOn(origin: string, script: string): Promise<unknown> {
     const page = await open(origin);
     return page.evaluate(`(async (target) => {${script}})(${JSON.stringify(own)})`);
@@ -164,14 +164,14 @@ describe.skipIf(isMissing('chromium'))('with the session cookie in a real browse
   const issued = (): Promise<number> => metric(ticket, 'oncegate_tickets_issued_total');
   const inStore = async (): Promise<number> => (await redis.client.keys('oncegate:ticket:*')).length;
 
-  /** Does something, and asserts that there is no ticket more than before. */
+  /** Runs an action, and asserts that it issued no ticket. */
   async function withoutTicket(attempt: () => Promise<unknown>): Promise<void> {
     const before = [await issued(), await inStore()];
     await attempt();
     expect([await issued(), await inStore()]).toEqual(before);
   }
 
-  /** Waits until the service has refused one more request of a signed-in caller as coming from elsewhere. */
+  /** Waits until the service has refused one more request with `csrf_refused`. */
   async function refusedForOrigin(attempt: () => Promise<unknown>): Promise<void> {
     const before = await count('csrf_refused');
     await attempt();
@@ -179,14 +179,14 @@ describe.skipIf(isMissing('chromium'))('with the session cookie in a real browse
     const sent = seen.filter(({ method }) => method === 'POST');
     expect(sent).toHaveLength(1);
     expect(sent[0]?.cookie).toMatch(/connect\.sid=s%3A/);
-    // Its log comes through a pipe, a moment after its metric, and tells of Redis too.
+    // The log comes through a pipe, later than the metric. It contains lines about Redis too.
     const logged = () => ticket.log.filter(({ event, code }) => event === 'refusal' && code === 'csrf_refused');
     await until(async () => logged().length === before + 1);
     expect(logged().at(-1)).toMatchObject({ subject: 'ada' });
   }
 
   describe('a page of another origin of the same site', () => {
-    test.each(simple)('gets the cookie sent and no ticket: %s', async (_name, script) => {
+    test.each(simple)('sends the cookie and gets no ticket: %s', async (_name, script) => {
       await signIn('unset');
       await withoutTicket(() => refusedForOrigin(() => runOn(sibling, script)));
       expect(seen[0]?.site).toBe('same-site');
@@ -198,7 +198,7 @@ describe.skipIf(isMissing('chromium'))('with the session cookie in a real browse
       await withoutTicket(() => refusedForOrigin(() => runOn(sibling, script)));
     });
 
-    test.each(preflighted)('is not even allowed to send: %s', async (_name, script) => {
+    test.each(preflighted)('is stopped by the preflight: %s', async (_name, script) => {
       await signIn('unset');
       await withoutTicket(async () => {
         expect(await runOn(sibling, script)).toBe('refused by the browser');
@@ -220,7 +220,7 @@ describe.skipIf(isMissing('chromium'))('with the session cookie in a real browse
   });
 
   describe('a page of another site', () => {
-    test('gets no ticket with a form that takes the cookie along', async () => {
+    test('gets no ticket with a form that sends the cookie', async () => {
       await signIn('unset');
       await withoutTicket(() => refusedForOrigin(() => runOn(stranger, submitForm('text/plain'))));
       expect(seen[0]?.site).toBe('cross-site');
@@ -249,14 +249,14 @@ describe.skipIf(isMissing('chromium'))('with the session cookie in a real browse
       expect(seen.map(({ method, site }) => [method, site])).toEqual([['POST', 'same-origin']]);
     });
 
-    test('gets none with a form', async () => {
+    test('gets no ticket with a form', async () => {
       await signIn('unset');
       await withoutTicket(() => refusedForOrigin(() => runOn(own, submitForm('text/plain'))));
     });
   });
 
   describe('a page of a listed origin', () => {
-    test('gets a ticket, may read everything of it, and may take it back', async () => {
+    test('gets a ticket, may read the answer, and may revoke it', async () => {
       await signIn('strict');
       const before = await inStore();
       const script = `
@@ -275,12 +275,12 @@ describe.skipIf(isMissing('chromium'))('with the session cookie in a real browse
       expect(await inStore()).toBe(before + 1);
     });
 
-    test('gets none with a form', async () => {
+    test('gets no ticket with a form', async () => {
       await signIn('unset');
       await withoutTicket(() => refusedForOrigin(() => runOn(listed, submitForm('text/plain'))));
     });
 
-    test('may read why it has none where nobody is signed in', async () => {
+    test('may read the refusal if nobody is signed in', async () => {
       const script = `
         const answer = await fetch(target + '/tickets', { method: 'POST', credentials: 'include' });
         return [answer.status, answer.headers.get('WWW-Authenticate'), (await answer.json()).code];`;

@@ -14,14 +14,14 @@ const EVIL = 'https://evil.example';
 const COOKIE = 'session=of-ada';
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 
-/** What the detail of a refusal has to be about. */
+/** What the detail of a refusal must mention. */
 const ABOUT = {
   type: 'With a cookie the request needs Content-Type: application/json or an X-Requested-With header.',
   origin: 'With a cookie the Origin must be that of this host, or one of ALLOWED_ORIGINS.',
   site: 'With a cookie Sec-Fetch-Site must be same-origin, unless the Origin is in ALLOWED_ORIGINS.',
 } as const;
 
-/** A service whose callers are signed in by a cookie: the application is asked who they are. */
+/** A service whose callers sign in with a cookie of the application. */
 async function run(env: Readonly<Record<string, string>> = {}): Promise<InProcess> {
   const application = await startLoopback(({ headers }, response) => {
     response.writeHead(headers.cookie === COOKIE ? 200 : 401, { 'Content-Type': 'application/json' });
@@ -63,7 +63,7 @@ const types: readonly Row[] = [
   [{ 'Content-Type': 'application/json ; charset=utf-8' }, 'allowed'],
   [{ 'Content-Type': 'Application/JSON' }, 'allowed'],
   [{ 'Content-Type': 'application/merge-patch+json' }, 'allowed'],
-  // The three that a form can send, and what looks like JSON next to them.
+  // The three types that a form can send, and types that only look like JSON.
   [{ 'Content-Type': 'application/x-www-form-urlencoded' }, 'type'],
   [{ 'Content-Type': 'multipart/form-data; boundary=x' }, 'type'],
   [{ 'Content-Type': 'text/plain' }, 'type'],
@@ -80,7 +80,7 @@ const types: readonly Row[] = [
   [{ 'X-Oncegate': '1' }, 'allowed'],
   [{ 'X-Other': '1' }, 'type'],
   [{ 'Content-Type': 'text/plain', 'X-Requested-With': 'fetch' }, 'allowed'],
-  // Nothing else makes up for it.
+  // No other header replaces them.
   [{ Origin: OWN, 'Sec-Fetch-Site': 'same-origin' }, 'type'],
   [{ Origin: LISTED, 'Sec-Fetch-Site': 'cross-site' }, 'type'],
 ];
@@ -113,7 +113,7 @@ const sites: readonly Row[] = [
   [{ 'Sec-Fetch-Site': '' }, 'site'],
   [{ 'Sec-Fetch-Site': ['same-origin', 'cross-site'] }, 'site'],
   [{ Origin: OWN, 'Sec-Fetch-Site': 'same-origin' }, 'allowed'],
-  // A page over http is not the origin of the same host over https: its browser says so.
+  // http and https of one host are different origins; Sec-Fetch-Site tells.
   [{ Origin: 'http://tickets.example', 'Sec-Fetch-Site': 'cross-site' }, 'site'],
   [{ Origin: OWN, 'Sec-Fetch-Site': 'same-site' }, 'site'],
   [{ Origin: LISTED, 'Sec-Fetch-Site': 'cross-site' }, 'allowed'],
@@ -181,7 +181,7 @@ describe('behind a proxy', () => {
 });
 
 describe('ALLOWED_ORIGINS', () => {
-  test.each(['*', `*,https://else.example`])('lets no page in with a cookie because of its * (%s)', async (list) => {
+  test.each(['*', `*,https://else.example`])('does not allow any page with a cookie by its * (%s)', async (list) => {
     const service = await run({ ALLOWED_ORIGINS: list });
 
     await expectVerdict(service, await post(service, { ...JSON_TYPE, Origin: EVIL }), 'origin');
@@ -191,7 +191,7 @@ describe('ALLOWED_ORIGINS', () => {
 describe('the methods', () => {
   const cross = { Host: HOST, Cookie: COOKIE, Origin: EVIL, 'Sec-Fetch-Site': 'cross-site' };
 
-  test.each(['GET', 'HEAD'])('%s is not affected: it changes nothing', async (method) => {
+  test.each(['GET', 'HEAD'])('%s is allowed, because it changes nothing', async (method) => {
     const service = await run();
     const { id } = await storeTicket(service.store);
 
@@ -201,7 +201,7 @@ describe('the methods', () => {
     expect(await service.store.read(id)).toMatchObject({ state: 'issued' });
   });
 
-  test('DELETE is', async () => {
+  test('DELETE is checked', async () => {
     const service = await run();
     const { id } = await storeTicket(service.store);
     const remove = (headers: Headers) => httpRequest(service.port, `/tickets/${id}`, { method: 'DELETE', headers });
@@ -213,7 +213,7 @@ describe('the methods', () => {
     expect(await service.store.read(id)).toMatchObject({ state: 'revoked' });
   });
 
-  test('a renewal is', async () => {
+  test('a renewal is checked', async () => {
     const service = await run();
     const { id } = await storeTicket(service.store);
     const renew = (headers: Headers) =>
@@ -224,7 +224,7 @@ describe('the methods', () => {
     expect((await renew({ Host: HOST, Cookie: COOKIE, Origin: OWN, ...JSON_TYPE })).body.code).toBe('not_found');
   });
 
-  test('a request without a good cookie learns of its credentials first', async () => {
+  test('a request without a valid cookie gets a 401 first', async () => {
     const service = await run();
     const { status, body } = await post(service, { ...cross, Cookie: 'session=of-nobody' });
 
@@ -248,7 +248,7 @@ describe('credentials that no browser adds by itself', () => {
       AUTH_API_KEYS_FILE: temporaryFile(JSON.stringify({ keys: [minted.key] })),
     });
 
-    // With a cookie beside them too: they are what counts.
+    // A cookie in the same request does not matter: the Authorization header decides.
     for (const cookie of [{}, { Cookie: COOKIE }]) {
       const headers = { Host: HOST, Authorization: authorization, ...cross, ...cookie };
       expect((await httpRequest(service.port, '/tickets', { method: 'POST', headers })).status).toBe(201);

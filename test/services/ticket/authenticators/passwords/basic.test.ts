@@ -46,7 +46,7 @@ const issue = (credentials: string): Promise<Answer> => ask(service, '/tickets',
 const base64 = (text: string | Buffer): string => Buffer.from(text).toString('base64');
 
 describe('HTTP Basic', () => {
-  test.each(USERS)('lets %s in, as the subject of that name', async (name, password) => {
+  test.each(USERS)('signs %s in as the subject of that name', async (name, password) => {
     const { status, body } = await issue(basic(name, password));
 
     expect(status).toBe(201);
@@ -57,7 +57,7 @@ describe('HTTP Basic', () => {
     expect((await issue(`${scheme} ${base64('ada:right')}`)).status).toBe(201);
   });
 
-  test('takes credentials without padding, and behind many blanks', async () => {
+  test('takes credentials without padding, and after several blanks', async () => {
     expect((await issue(`Basic   ${base64('ada:right').replace(/=+$/, '')}`)).status).toBe(201);
   });
 
@@ -91,7 +91,7 @@ describe('HTTP Basic', () => {
     expect(headers.get('www-authenticate')).toBe('Basic realm="oncegate", charset="UTF-8"');
   });
 
-  test('lets a wrong password in no sooner for a right one before, nor the other way round', async () => {
+  test('refuses a wrong password after a right one, and accepts a right one after a wrong one', async () => {
     const statuses: number[] = [];
     for (const password of ['right', 'wrong', 'right', 'wrong'])
       statuses.push((await issue(basic('ada', password))).status);
@@ -99,7 +99,7 @@ describe('HTTP Basic', () => {
     expect(statuses).toEqual([201, 401, 201, 401]);
   });
 
-  test('tells right from wrong also when they arrive together', async () => {
+  test('tells right from wrong passwords that arrive together', async () => {
     const passwords = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? 'right' : 'wrong'));
     const answers = await Promise.all(
       passwords.map((password) => issue(basic('blank', password === 'right' ? ' ' : ''))),
@@ -157,7 +157,7 @@ describe('HTTP Basic, as a users file configures it', () => {
     await expectAnswer(configured, await signIn(configured, headers), expected);
   });
 
-  it('lets the session be as long as any, because a password does not expire', async () => {
+  it('allows the longest session, because a password does not expire', async () => {
     const configured = await runTicketService({
       ...NO_SECRET,
       AUTH_USERS_FILE: temporaryFile(FILE),

@@ -16,7 +16,7 @@ import { type ServiceProcess, startService } from '../../../../support/services/
 const ATTACKER = '127.0.0.2';
 const HOME = '127.0.0.1';
 
-/** Documented with the settings: how long a name can be held up at the most. */
+/** The longest time a name can be throttled, as documented. */
 const LONGEST_MS = 60_000;
 
 const keys = createKeys('oncegate:');
@@ -27,7 +27,7 @@ beforeAll(async () => {
   const directory = mkdtempSync(join(tmpdir(), 'oncegate-brute-'));
   atEnd(async () => rmSync(directory, { recursive: true }));
   const file = join(directory, 'users');
-  // Real hashes: what an attack costs the others is the time that each of its guesses takes.
+  // Real hashes: each guess costs the time of one.
   const users = ['ada', 'bob', 'carol'].map(async (name) => `${name}:${await hashPassword(`${name}'s own`)}`);
   const quick = ['dora', 'eve'].map((name) => `${name}:${quickHash(`${name}'s own`)}`);
   writeFileSync(file, `${[...(await Promise.all(users)), ...quick].join('\n')}\n`);
@@ -51,7 +51,7 @@ const signIn = (port: number, name: string, password: string, from: string): Pro
 const owner = (port: number, name: string, from: string): Promise<HttpReply> =>
   signIn(port, name, `${name}'s own`, from);
 
-/** 50 guesses a second for some seconds, each on its way whatever became of the one before. */
+/** Sends 50 guesses a second for some seconds, without waiting for answers. */
 async function attack(seconds: number, guess: (index: number) => Promise<HttpReply>): Promise<HttpReply[]> {
   const guesses: Array<Promise<HttpReply>> = [];
   const start = performance.now();
@@ -67,7 +67,7 @@ interface Visit {
   readonly tookMs: number;
 }
 
-/** Somebody who signs in again and again until told to stop. */
+/** Signs in again and again until it is stopped. */
 function visitor(visit: () => Promise<HttpReply>): { stop(): Promise<Visit[]> } {
   const visits: Visit[] = [];
   let stopped = false;
@@ -123,21 +123,21 @@ describe('50 wrong passwords a second from one address', () => {
 });
 
 describe('guessing one name from one address', () => {
-  test('is held up after ten wrong passwords, those on the way at once included', { timeout: 120_000 }, async () => {
+  test('is throttled after ten wrong passwords, concurrent ones included', { timeout: 120_000 }, async () => {
     const guesses = await Promise.all(
       services.flatMap(({ port }) =>
         Array.from({ length: 20 }, (_, index) => signIn(port, 'carol', `guess ${port} ${index}`, ATTACKER)),
       ),
     );
 
-    // Each service has two checks under way when the tenth is counted.
+    // Each service runs two checks when the tenth failure is counted.
     const wrong = guesses.filter(({ status }) => status === 401).length;
     expect(wrong).toBeGreaterThanOrEqual(10);
     expect(wrong).toBeLessThanOrEqual(10 + 2 * services.length);
     expect(codesOf(guesses)).toEqual(['credentials_invalid', 'rate_limited']);
   });
 
-  test('counts for all services together, and holds up nobody else', async () => {
+  test('counts for all services together, and throttles nobody else', async () => {
     for (let index = 0; index < 10; index += 1) {
       const { port } = services[index % 2 === 0 ? 0 : 1];
       expect((await signIn(port, 'dora', `guess ${index}`, ATTACKER)).status).toBe(401);
@@ -151,7 +151,7 @@ describe('guessing one name from one address', () => {
     }
   });
 
-  test('says nothing about a password that its owner has just used', async () => {
+  test('learns nothing about a password that its owner has just used', async () => {
     const [{ port }] = services;
     for (let index = 0; index < 10; index += 1) await signIn(port, 'dora', `guess ${index}`, ATTACKER);
     expect((await owner(port, 'dora', HOME)).status).toBe(201);
@@ -161,7 +161,7 @@ describe('guessing one name from one address', () => {
     expect(right.body).toEqual(wrong.body);
   });
 
-  test('never adds up to holding up the name everywhere', async () => {
+  test('never throttles the name everywhere', async () => {
     await Promise.all(
       Array.from({ length: 300 }, (_, index) =>
         signIn(services[index % 2 === 0 ? 0 : 1].port, 'dora', `guess ${index}`, ATTACKER),
@@ -176,7 +176,7 @@ describe('guessing one name from many addresses', () => {
   const crowd = Array.from({ length: 10 }, (_, index) => `127.0.1.${index + 1}`);
   const nameKey = keys.rate('name', subjectDigest('dora'));
 
-  /** A hundred wrong passwords, ten of each address, over both services. */
+  /** A hundred wrong passwords at both services, ten from each address. */
   async function guessAll(): Promise<void> {
     for (const [turn, from] of crowd.entries()) {
       for (let index = 0; index < 10; index += 1) {
@@ -186,7 +186,7 @@ describe('guessing one name from many addresses', () => {
     }
   }
 
-  test('holds up the name for everybody, and for no longer than a minute', { timeout: 120_000 }, async () => {
+  test('throttles the name for everybody, for at most a minute', { timeout: 120_000 }, async () => {
     await guessAll();
     const left = await redis.client.pttl(nameKey);
 
@@ -199,7 +199,7 @@ describe('guessing one name from many addresses', () => {
       expect((await owner(port, 'eve', HOME)).status).toBe(201);
     }
 
-    // Whoever goes on does not make it any longer.
+    // Further guesses do not prolong it.
     for (const from of [...crowd, '127.0.2.1']) await signIn(services[0].port, 'dora', 'once more', from);
     expect(await redis.client.pttl(nameKey)).toBeLessThanOrEqual(left);
     await redis.client.pexpire(nameKey, 1);
@@ -212,7 +212,7 @@ describe('wrong credentials of any kind from one address', () => {
   const malformed = (port: number, from: string): Promise<HttpReply> =>
     httpRequest(port, '/tickets', { from, headers: { Authorization: 'Basic :' } });
 
-  test('are no longer looked at after a hundred', { timeout: 120_000 }, async () => {
+  test('are no longer checked after a hundred', { timeout: 120_000 }, async () => {
     for (let index = 0; index < 100; index += 1) {
       const { port } = services[index % 2 === 0 ? 0 : 1];
       expect((await malformed(port, ATTACKER)).status).toBe(401);
@@ -230,7 +230,7 @@ describe('wrong credentials of any kind from one address', () => {
   });
 });
 
-test('what is counted names nobody', async () => {
+test('no counter in Redis names anybody', async () => {
   await signIn(services[0].port, 'dora', 'a guess', ATTACKER);
   const names = await redis.client.keys('*');
 

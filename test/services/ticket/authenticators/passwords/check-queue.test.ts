@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { CheckQueue } from '../../../../../services/ticket/authenticators/passwords/check-queue.ts';
 import { until } from '../../../../support/machine/wait.ts';
 
-/** Checks that end when they are told to, in the order in which they began. */
+/** Checks that the test ends, in the order in which they began. */
 function checks() {
   const queue = new CheckQueue();
   const begun: string[] = [];
@@ -21,7 +21,7 @@ function checks() {
 const addresses = Array.from({ length: 16 }, (_, index) => `192.0.2.${index}`);
 
 describe('the queue of checks', () => {
-  test('answers with what the check answers', async () => {
+  test('resolves to the result of the check', async () => {
     const { run, ends } = checks();
     const answer = run('a');
     ends[0]?.resolve('right');
@@ -29,7 +29,7 @@ describe('the queue of checks', () => {
     expect(await answer).toBe('right');
   });
 
-  test('runs two of one address at once, and the others in their order', async () => {
+  test('runs two checks of one address at once, and the others in order', async () => {
     const { run, begun, ends } = checks();
     const answers = [1, 2, 3, 4].map((index) => run('a', `check ${index}`));
     expect(begun).toEqual(['check 1', 'check 2']);
@@ -43,7 +43,7 @@ describe('the queue of checks', () => {
     expect(await Promise.all(answers)).toEqual(['one', 'two', 'done', 'done']);
   });
 
-  test('lets nobody wait behind another address', () => {
+  test('lets no check wait behind another address', () => {
     const { run, begun } = checks();
     for (let index = 0; index < 32; index += 1) void run('a');
     void run('b');
@@ -51,7 +51,7 @@ describe('the queue of checks', () => {
     expect(begun).toEqual(['a', 'a', 'b']);
   });
 
-  test('has room for 32 of one address, and for another again when one is done', async () => {
+  test('holds 32 checks of one address, and one more when one has ended', async () => {
     const { run, begun, ends } = checks();
     for (let index = 0; index < 32; index += 1) void run('a');
     expect(await run('a')).toBeUndefined();
@@ -62,13 +62,13 @@ describe('the queue of checks', () => {
     expect(await run('a')).toBeUndefined();
   });
 
-  test('runs 32 at once for all addresses together, and no more', async () => {
+  test('runs at most 32 checks at once for all addresses together', async () => {
     const { run, begun, ends } = checks();
     for (const address of addresses) for (const _ of [1, 2]) void run(address);
     expect(begun).toHaveLength(32);
     expect(await run('one more')).toBeUndefined();
 
-    // A line hands its place on; only the end of a line makes room for another address.
+    // A check that ends starts the next one of its address, so only an empty queue admits another address.
     void run(addresses[0] ?? '', 'in line');
     ends[0]?.resolve('done');
     await until(() => begun.at(-1) === 'in line');
@@ -93,7 +93,7 @@ describe('the queue of checks', () => {
     expect(begun).toEqual(['check 1', 'check 2', 'check 3']);
   });
 
-  test('keeps no place of what is over', async () => {
+  test('keeps nothing of checks that have ended', async () => {
     const { run, ends } = checks();
     for (let round = 0; round < 100; round += 1) {
       const answer = run('a');

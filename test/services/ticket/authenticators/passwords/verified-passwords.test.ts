@@ -6,7 +6,7 @@ const HASH = '$scrypt$one';
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => void vi.useRealTimers());
 
-/** A check that ends when it is told to. */
+/** A check that the test ends. */
 function pending() {
   let settle: (valid: boolean) => void = () => {};
   let fail: (error: Error) => void = () => {};
@@ -18,7 +18,7 @@ function pending() {
 }
 
 describe('a password that was found right', () => {
-  test('is remembered for ten seconds and no longer', async () => {
+  test('is cached for ten seconds', async () => {
     const verified = new VerifiedPasswords();
     await verified.add('ada', 'right', HASH, Promise.resolve(true));
 
@@ -42,7 +42,7 @@ describe('a password that was found right', () => {
     expect(verified.find(name, password, hash)).toBeUndefined();
   });
 
-  test('is forgotten, the oldest first, where there are more than 1,000', async () => {
+  test('is evicted, oldest first, above 1,000 entries', async () => {
     const verified = new VerifiedPasswords();
     for (let index = 0; index < 1_001; index += 1) {
       await verified.add(`user-${index}`, 'right', HASH, Promise.resolve(true));
@@ -53,7 +53,7 @@ describe('a password that was found right', () => {
     await expect(verified.find('user-1000', 'right', HASH)).resolves.toBe(true);
   });
 
-  test('is not remembered by another process', async () => {
+  test('is not cached by another process', async () => {
     await new VerifiedPasswords().add('ada', 'right', HASH, Promise.resolve(true));
 
     expect(new VerifiedPasswords().find('ada', 'right', HASH)).toBeUndefined();
@@ -61,7 +61,7 @@ describe('a password that was found right', () => {
 });
 
 describe('a password that was found wrong', () => {
-  test('is checked once for all that arrive together, and anew afterwards', async () => {
+  test('is checked once for all that arrive together, and again afterwards', async () => {
     const verified = new VerifiedPasswords();
     const { result, settle } = pending();
     const first = verified.add('ada', 'wrong', HASH, result);
@@ -72,7 +72,7 @@ describe('a password that was found wrong', () => {
     expect(verified.find('ada', 'wrong', HASH)).toBeUndefined();
   });
 
-  test('is forgotten also where the check failed', async () => {
+  test('is not cached if the check failed', async () => {
     const verified = new VerifiedPasswords();
     const { result, fail } = pending();
     const first = verified.add('ada', 'right', HASH, result);

@@ -54,11 +54,11 @@ const start = (env: Environment = {}): Promise<InProcess> =>
 
 const withKey = (value: string) => ({ Authorization: `Bearer ${value}` });
 
-/** A value with another character at a place. */
+/** The value with the character at an index replaced. */
 const changed = (value: string, at: number): string =>
   `${value.slice(0, at)}${value[at] === 'A' ? 'B' : 'A'}${value.slice(at + 1)}`;
 
-/** Whoever reads the file, whatever the clock of the file system: another inode each time, as the tools write it. */
+/** Writes the file with a new inode each time, as the command does, so that the clock of the file system does not matter. */
 function replace(content: string): void {
   writeFileSync(`${path}.next`, content);
   renameSync(`${path}.next`, path);
@@ -92,7 +92,7 @@ describe('an API key', () => {
     expect(JSON.stringify(service.log)).not.toContain(plain.value.slice(17));
   });
 
-  it('that is one character wrong goes to nobody else', async () => {
+  it('with one wrong character is refused, and no other verifier gets it', async () => {
     const endpoint = await startLoopback((_request, response) => response.end('{"active":true,"sub":"root"}'));
     const service = await start({
       AUTH_INTROSPECTION_URL: endpoint.url,
@@ -106,7 +106,7 @@ describe('an API key', () => {
     expect(endpoint.requests).toEqual([]);
   });
 
-  it('lets the session be as long as any, because it does not expire', async () => {
+  it('allows the longest session, because it does not expire', async () => {
     const service = await start({ MAX_SESSION_SECONDS: '1000' });
     const record = await recordOf(service, await signIn(service, withKey(plain.value)));
 
@@ -163,14 +163,14 @@ describe('what an API key may issue', () => {
     }
   });
 
-  it('gets the one audience that it has', async () => {
+  it('gets its one audience by default', async () => {
     const service = await start();
     const record = await recordOf(service, await signIn(service, withKey(single.value)));
 
     expect(record).toMatchObject({ subject: 'mail-backend', audience: 'mail' });
   });
 
-  it('is no right of anybody else', async () => {
+  it('is allowed to keys only', async () => {
     const service = await start({ AUTH_JWT_SECRET: 'a secret of the tests, long enough for HS256' });
     const answer = await signIn(service, { Authorization: await bearer('ada') }, { body: { subject: 'chat:ada' } });
 
@@ -204,7 +204,7 @@ describe('the record of a ticket', () => {
     expect((await service.store.read(id))?.state).toBe(allowed ? 'revoked' : 'issued');
   });
 
-  it('of others is in no list of a key', async () => {
+  it("of another subject is not in the key's list", async () => {
     const service = await start(SECRET);
     await storeTicket(service.store, { subject: 'chat:ada' });
     const { id } = await storeTicket(service.store, { subject: 'chat-backend' });
@@ -219,7 +219,7 @@ describe('the keys file', () => {
   const status = async (service: InProcess, value: string): Promise<number> =>
     (await signIn(service, withKey(value))).status;
 
-  it('counts as it is at each request', async () => {
+  it('is read again for each request', async () => {
     const service = await start();
     const later = mint('later');
     const statuses = [await status(service, plain.value), await status(service, later.value)];
@@ -283,7 +283,7 @@ describe('the keys file', () => {
     replace(formatApiKeys([single.key]));
   }
 
-  it('has no secret in it', () => {
+  it('contains no secret', () => {
     for (const { value } of [plain, limited, single]) expect(FILE).not.toContain(value.slice(17));
   });
 });

@@ -117,7 +117,7 @@ describe('an opaque token', () => {
     }
   });
 
-  it('lets the session end with the token, or sooner where sessions are shorter', async () => {
+  it('ends the session with the token, or sooner if sessions are shorter', async () => {
     const token = await provider.token({ format: 'opaque', ttlSeconds: 300 });
     const long = await start(provider.introspectionUrl);
     const short = await start(provider.introspectionUrl, { MAX_SESSION_SECONDS: '60' });
@@ -141,7 +141,7 @@ describe('an opaque token', () => {
   });
 });
 
-/** An endpoint that says of every token what it is told to say. */
+/** An endpoint that gives the same answer about every token. */
 async function endpointThatSays(answer: object | string, headers: Record<string, string> = {}): Promise<Loopback> {
   return startLoopback((_request, response) =>
     response
@@ -181,7 +181,7 @@ describe('an introspection endpoint', () => {
     await expectAnswer(service, await signIn(service, bearer('opaque')), expected);
   });
 
-  it('that counts in fractions of a second lets the session end with the millisecond', async () => {
+  it('with an expiry in fractions of a second ends the session at that millisecond', async () => {
     const endpoint = await endpointThatSays({ active: true, sub: 'ada', exp: soon() + 0.1239 });
     const service = await start(endpoint.url);
     const { sessionExpiresAt } = await recordOf(service, await signIn(service, bearer('opaque')));
@@ -189,7 +189,7 @@ describe('an introspection endpoint', () => {
     expect(sessionExpiresAt % 1000).toBe(123);
   });
 
-  it('is not followed to where it redirects', async () => {
+  it('is not followed if it redirects', async () => {
     const other = await endpointThatSays({ active: true, sub: 'ada' });
     const endpoint = await startLoopback((_request, response) =>
       response.writeHead(307, { Location: other.url }).end(),
@@ -200,7 +200,7 @@ describe('an introspection endpoint', () => {
     expect(other.requests).toEqual([]);
   });
 
-  it('that stops in the middle of its answer is one that is slow', async () => {
+  it('that stops in the middle of its answer times out', async () => {
     const endpoint = await startLoopback((_request, response) =>
       response.writeHead(200, { 'Content-Type': 'application/json' }).write('{"active":true,'),
     );
@@ -215,7 +215,7 @@ describe('an answer about a token', () => {
   const at = (ms: number): void => void vi.useFakeTimers({ toFake: ['Date'], now: now + ms });
   const asked = (): number => provider.count(INTROSPECTION);
 
-  it('is remembered for as long as is configured, and no longer', async () => {
+  it('is cached for the configured time only', async () => {
     at(0);
     const service = await start(provider.introspectionUrl, { AUTH_INTROSPECTION_CACHE_SECONDS: '10' });
     const token = bearer(await provider.token({ format: 'opaque' }));
@@ -229,7 +229,7 @@ describe('an answer about a token', () => {
     expect(statuses).toEqual([201, 1, 201, 1, 201, 2]);
   });
 
-  it('is not remembered past the expiry of the token', async () => {
+  it('is not cached past the expiry of the token', async () => {
     at(0);
     const service = await start(provider.introspectionUrl, { AUTH_INTROSPECTION_CACHE_SECONDS: '300' });
     const token = bearer(await provider.token({ format: 'opaque', ttlSeconds: 20 }));
@@ -242,7 +242,7 @@ describe('an answer about a token', () => {
     expect(statuses).toEqual([201, 201, 401]);
   });
 
-  it('is not remembered at all where that is configured', async () => {
+  it('is not cached with a time of 0', async () => {
     const service = await start(provider.introspectionUrl, { AUTH_INTROSPECTION_CACHE_SECONDS: '0' });
     const token = await provider.token({ format: 'opaque' });
     const first = await signIn(service, bearer(token));
@@ -251,7 +251,7 @@ describe('an answer about a token', () => {
     expect([first.status, (await signIn(service, bearer(token))).status]).toEqual([201, 401]);
   });
 
-  it('is not remembered where it was no', async () => {
+  it('is not cached if the token is inactive', async () => {
     const service = await start(provider.introspectionUrl, { AUTH_INTROSPECTION_CACHE_SECONDS: '300' });
     const before = asked();
     for (let attempt = 0; attempt < 3; attempt += 1) await signIn(service, bearer('unknown'));
@@ -259,7 +259,7 @@ describe('an answer about a token', () => {
     expect(asked() - before).toBe(3);
   });
 
-  it('is not remembered for another token', async () => {
+  it('is not cached for another token', async () => {
     const service = await start(provider.introspectionUrl, { AUTH_INTROSPECTION_CACHE_SECONDS: '300' });
     const [ada, bob] = [
       await provider.token({ format: 'opaque' }),
@@ -274,7 +274,7 @@ describe('an answer about a token', () => {
     }
   });
 
-  test('of 10,001 tokens the oldest is forgotten', { timeout: 120_000 }, async () => {
+  test('is evicted, oldest first, above 10,000 tokens', { timeout: 120_000 }, async () => {
     const endpoint = await endpointThatSays({ active: true, sub: 'ada' });
     const verifier = createIntrospectionVerifier(optionsFor(endpoint));
     const verify = (number: number) => verifier.verify(`token-${number}`);

@@ -19,7 +19,7 @@ beforeEach(async () => {
 
 afterEach(() => void vi.useRealTimers());
 
-/** Lets time go by for whoever looks at the clock; what is on the way takes its own time. */
+/** Moves the clock forward. Requests under way are not affected. */
 function pass(ms: number): void {
   now += ms;
   vi.useFakeTimers({ toFake: ['Date'], now });
@@ -34,7 +34,7 @@ const start = (env: Environment = {}) =>
     ...env,
   });
 
-/** The answer to a token that lives long, whatever the clock does. */
+/** The answer to a token that outlives every step of the clock. */
 async function present(service: InProcess, token: Promise<string>) {
   return signIn(service, { Authorization: `Bearer ${await token}` });
 }
@@ -42,7 +42,7 @@ async function present(service: InProcess, token: Promise<string>) {
 const token = (kid?: string): Promise<string> =>
   provider.sign({ exp: Math.floor(now / 1000) + 86_400 }, kid === undefined ? {} : { kid });
 
-/** Asks with tokens of unknown keys, all at once. */
+/** Sends tokens of unknown keys, all at once. */
 async function flood(service: InProcess, count: number): Promise<number[]> {
   const answers = await Promise.all(
     Array.from({ length: count }, (_, index) => present(service, token(`unknown-${index}`))),
@@ -51,7 +51,7 @@ async function flood(service: InProcess, count: number): Promise<number[]> {
 }
 
 describe('the keys of an issuer', () => {
-  it('are asked for once, however many tokens come', async () => {
+  it('are fetched once, however many tokens arrive', async () => {
     const service = await start();
     const answers = await Promise.all(Array.from({ length: 20 }, () => present(service, token())));
 
@@ -60,13 +60,13 @@ describe('the keys of an issuer', () => {
     expect(provider.count('/.well-known/openid-configuration')).toBe(1);
   });
 
-  it('are not asked for before there is a token to check', async () => {
+  it('are not fetched before a token arrives', async () => {
     await start();
 
     expect(provider.requests).toEqual([]);
   });
 
-  it('are found again once they were rotated, and the old ones count no longer', async () => {
+  it('are fetched again after a rotation, and old ones are refused', async () => {
     const service = await start();
     const old = token();
     await expectAnswer(service, await present(service, old), ADA);
@@ -79,7 +79,7 @@ describe('the keys of an issuer', () => {
     expect(provider.keyRequests()).toBe(2);
   });
 
-  it('work side by side while both are published', async () => {
+  it('are all accepted while they are published', async () => {
     const service = await start();
     const old = token();
     await expectAnswer(service, await present(service, old), ADA);
@@ -92,7 +92,7 @@ describe('the keys of an issuer', () => {
     expect(provider.keyRequests()).toBe(2);
   });
 
-  it('that were rotated just after they were read are found 30 seconds after that', async () => {
+  it('that rotate right after a fetch are found 30 seconds later', async () => {
     const service = await start();
     await present(service, token());
     await provider.rotate();
@@ -106,7 +106,7 @@ describe('the keys of an issuer', () => {
     expect(statuses).toEqual([401, 401, 201]);
   });
 
-  it('that were withdrawn count for ten minutes at the most', async () => {
+  it('that were withdrawn are accepted for ten minutes at most', async () => {
     const service = await start();
     const old = token();
     const statuses = [(await present(service, old)).status];
@@ -119,7 +119,7 @@ describe('the keys of an issuer', () => {
     expect(statuses).toEqual([201, 201, 401]);
   });
 
-  it('are not asked for by unknown key ids more than once in 30 seconds', async () => {
+  it('are fetched for unknown key ids at most once in 30 seconds', async () => {
     const service = await start();
     await present(service, token());
 
@@ -132,7 +132,7 @@ describe('the keys of an issuer', () => {
 });
 
 describe('while the issuer is down', () => {
-  it('the keys that are known keep working, for hours', async () => {
+  it('known keys keep working, for hours', async () => {
     const service = await start();
     await expectAnswer(service, await present(service, token()), ADA);
     await provider.stop();
@@ -143,7 +143,7 @@ describe('while the issuer is down', () => {
     }
   });
 
-  it('a key that is not known is a matter of 503', async () => {
+  it('an unknown key gets a 503', async () => {
     const service = await start();
     await present(service, token());
     await provider.rotate();
@@ -157,7 +157,7 @@ describe('while the issuer is down', () => {
     expect((await present(service, fresh)).status).toBe(201);
   });
 
-  it('nobody waits for it but the first, and it is asked once in two seconds', async () => {
+  it('only the first request waits for it, and it is asked once in two seconds', async () => {
     const service = await start({ AUTH_TIMEOUT_MS: '200' });
     await present(service, token());
     provider.pause();
@@ -173,7 +173,7 @@ describe('while the issuer is down', () => {
     expect(provider.keyRequests() - before).toBe(2);
   });
 
-  it('a token that is bad for a known key stays a matter of 401', async () => {
+  it('a token with a bad signature of a known key gets a 401', async () => {
     const service = await start();
     await present(service, token());
     await provider.stop();
@@ -188,7 +188,7 @@ describe('while the issuer is down', () => {
     ).toBe(401);
   });
 
-  it('is found once it is up, though it was down from the start', async () => {
+  it('its keys are found after it comes up, though it was down from the start', async () => {
     await provider.stop();
     const service = await start();
     const good = token();
@@ -200,8 +200,8 @@ describe('while the issuer is down', () => {
   });
 });
 
-describe('an issuer is not believed', () => {
-  it('where its discovery is that of another', async () => {
+describe('an issuer is not trusted', () => {
+  it('if its discovery document names another issuer', async () => {
     const other = await startLoopback((_request, response) =>
       response
         .setHeader('Content-Type', 'application/json')
@@ -214,7 +214,7 @@ describe('an issuer is not believed', () => {
     expect(provider.keyRequests()).toBe(0);
   });
 
-  it('where its discovery announces no keys', async () => {
+  it('if its discovery document has no jwks_uri', async () => {
     const silent = await startLoopback((_request, response) =>
       response.setHeader('Content-Type', 'application/json').end(JSON.stringify({ issuer: silent.url })),
     );
@@ -240,7 +240,7 @@ describe('an issuer is not believed', () => {
     await expectAnswer(service, await present(service, token()), expected);
   });
 
-  it('where its keys are elsewhere', async () => {
+  it('if its JWKS URL redirects', async () => {
     const moved = await startLoopback((_request, response) =>
       response.writeHead(302, { Location: provider.jwksUrl }).end(),
     );

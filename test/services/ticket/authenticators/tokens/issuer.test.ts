@@ -51,7 +51,7 @@ async function changed(): Promise<string> {
 
 interface Situation {
   readonly env?: Environment;
-  /** Brings the counterpart into its state, before the service has asked it for anything. */
+  /** Prepares the counterpart before the service asks it. */
   readonly before?: (provider: OidcProvider) => unknown;
 }
 
@@ -118,7 +118,7 @@ describe.each(ISSUERS)('a JWT of %s', (_name, settingsOf) => {
     }
   });
 
-  it('lets the session end with the token, or sooner where sessions are shorter', async () => {
+  it('ends the session with the token, or sooner if sessions are shorter', async () => {
     const exp = seconds(300);
     const headers = { Authorization: `Bearer ${await provider.sign({ exp })}` };
     const long = await start(settingsOf(provider));
@@ -129,7 +129,7 @@ describe.each(ISSUERS)('a JWT of %s', (_name, settingsOf) => {
     expect(record.sessionExpiresAt).toBe(record.issuedAt + 60_000);
   });
 
-  it('lets the session of a token without an expiry be as long as any', async () => {
+  it('allows the longest session for a token without an expiry', async () => {
     const service = await start(settingsOf(provider), { MAX_SESSION_SECONDS: '1000' });
     const headers = { Authorization: `Bearer ${await provider.sign({ exp: undefined })}` };
     const record = await recordOf(service, await signIn(service, headers));
@@ -137,7 +137,7 @@ describe.each(ISSUERS)('a JWT of %s', (_name, settingsOf) => {
     expect(record.sessionExpiresAt).toBe(record.issuedAt + 1_000_000);
   });
 
-  it('puts the claims of AUTH_CLAIMS into the ticket, above those that the caller asks for', async () => {
+  it('puts the claims of AUTH_CLAIMS into the ticket, overriding those that the caller asks for', async () => {
     const service = await start(settingsOf(provider), { AUTH_CLAIMS: 'email,roles,absent' });
     const headers = { Authorization: `Bearer ${await provider.token({ format: 'jwt' })}` };
     const answer = await signIn(service, headers, { body: { claims: { room: 7, roles: ['admin'] } } });
@@ -149,7 +149,7 @@ describe.each(ISSUERS)('a JWT of %s', (_name, settingsOf) => {
     });
   });
 
-  it('copies no claim that is not asked for', async () => {
+  it('copies no claim that AUTH_CLAIMS does not list', async () => {
     const service = await start(settingsOf(provider));
     const headers = { Authorization: `Bearer ${await provider.token({ format: 'jwt' })}` };
 

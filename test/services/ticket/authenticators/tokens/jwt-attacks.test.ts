@@ -13,7 +13,7 @@ const attacker = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
 const jwk = (key: KeyObject, kid: string): object => ({ ...key.export({ format: 'jwk' }), kid });
 const JWKS = JSON.stringify({ keys: [jwk(ec.publicKey, 'ec-1'), jwk(rsa.publicKey, 'rsa-1')] });
 
-/** Where the headers of an attacker point to. Whoever asks it for anything has believed a token. */
+/** The server that an attacker's headers point to. A request to it means that a token was trusted. */
 let trap: Loopback;
 let issuer: Loopback;
 
@@ -26,7 +26,7 @@ beforeAll(async () => {
   );
 });
 
-/** A way to trust JWTs, and how a good one is made. */
+/** A way to verify JWTs, and how a valid one is made. */
 interface Trusted {
   readonly env: () => Environment;
   readonly header: { readonly alg: string; readonly kid?: string };
@@ -75,7 +75,7 @@ const claims = (more: object = {}): object => ({
   exp: soon(),
   ...more,
 });
-/** Claims as text, for what JSON.stringify would not write. */
+/** Claims as text, because JSON.stringify would not write them like this. */
 const claimsWith = (more: string): string => `${JSON.stringify(claims()).slice(0, -1)},${more}}`;
 const own: Signer = signature(attacker.privateKey);
 
@@ -90,12 +90,12 @@ const start = ({ env }: Trusted) =>
 describe.each(TRUSTED)('with %s', (_name, trusted) => {
   const { header, signer } = trusted;
 
-  /** A token that only its header makes bad. */
+  /** A token whose header alone is invalid. */
   const headed = (more: object): string => forge({ ...header, ...more }, claims(), signer);
-  /** A token that only its payload makes bad. */
+  /** A token whose payload alone is invalid. */
   const paid = (payload: object | string): string => forge(header, payload, signer);
 
-  it('a good token lets its subject in', async () => {
+  it('a valid token signs its subject in', async () => {
     const service = await start(trusted);
 
     await expectAnswer(service, await signIn(service, { Authorization: `Bearer ${paid(claims())}` }), {
@@ -264,7 +264,7 @@ describe.each(TRUSTED)('with %s', (_name, trusted) => {
   });
 });
 
-test('a header of more than 16 kB is none that is looked at', async () => {
+test('a request head of more than 16 kB is refused', async () => {
   const service = await runTicketService();
   const { status } = await fetch(`http://127.0.0.1:${service.port}/tickets`, {
     method: 'POST',

@@ -37,7 +37,7 @@ const oddHeader = fc.record(
   },
   { requiredKeys: ['alg'] },
 );
-// Most tokens have one thing wrong with them at the most, or none of it would ever be good.
+// Most tokens have at most one fault: with more, hardly any would be valid.
 const header = fc.oneof({ weight: 3, arbitrary: fc.constant({ alg: 'HS256' }) }, { weight: 1, arbitrary: oddHeader });
 const rules: fc.Arbitrary<JwtRules> = fc.record({
   issuer: fc.constantFrom('https://id.example', undefined),
@@ -47,7 +47,7 @@ const rules: fc.Arbitrary<JwtRules> = fc.record({
   claimNames: fc.constant([]),
 });
 
-test('a JWT under a shared secret is held to what jose holds it to', async () => {
+test('a JWT under a shared secret is judged as jose judges it', async () => {
   let good = 0;
   await fc.assert(
     fc.asyncProperty(header, payload, rules, async (protectedHeader, claims, held) => {
@@ -62,7 +62,7 @@ test('a JWT under a shared secret is held to what jose holds it to', async () =>
   expect(good).toBeGreaterThan(30);
 });
 
-test.each([[['b64']], [['exp']], [[]], [null]])('and has nothing that has to be understood: crit %j', async (crit) => {
+test.each([[['b64']], [['exp']], [[]], [null]])('a JWT under a shared secret may have no crit: %j', async (crit) => {
   const held = { issuer: undefined, audience: undefined, clockToleranceSeconds: 0, subjectPath: 'sub', claimNames: [] };
   const verify = (more: object) =>
     createSharedSecretVerifier(SECRET, held).verify(forge({ alg: 'HS256', ...more }, { sub: 'ada' }, hmac(SECRET)));
@@ -71,7 +71,7 @@ test.each([[['b64']], [['exp']], [[]], [null]])('and has nothing that has to be 
   expect(await verify({ crit, b64: true })).toEqual({ kind: 'invalid' });
 });
 
-test('and its signature is written in one way', async () => {
+test('a JWT under a shared secret has exactly one valid spelling of its signature', async () => {
   const held = { issuer: undefined, audience: undefined, clockToleranceSeconds: 0, subjectPath: 'sub', claimNames: [] };
   const { verify } = createSharedSecretVerifier(SECRET, held);
   const token = forge({ alg: 'HS256' }, { sub: 'ada' }, hmac(SECRET));

@@ -64,7 +64,7 @@ describe('a JWT under a shared secret', () => {
     await expectAnswer(service, answer, expected);
   });
 
-  it('lets the session end with the token, or sooner where sessions are shorter', async () => {
+  it('ends the session with the token, or sooner if sessions are shorter', async () => {
     const exp = seconds(300);
     const headers = { Authorization: `Bearer ${await token({ exp })}` };
     const long = await start();
@@ -75,7 +75,7 @@ describe('a JWT under a shared secret', () => {
     expect(record.sessionExpiresAt).toBe(record.issuedAt + 60_000);
   });
 
-  it('puts the claims of AUTH_CLAIMS into the ticket, and refuses together what is too much', async () => {
+  it('puts the claims of AUTH_CLAIMS into the ticket, and refuses claims that are too large together', async () => {
     const service = await start({ AUTH_CLAIMS: 'roles' });
     const headers = { Authorization: `Bearer ${await token({ roles: ['x'.repeat(3_000)] })}` };
     const good = await signIn(service, headers, { body: { claims: { room: 7 } } });
