@@ -5,7 +5,7 @@ export function byId<E extends HTMLElement>(id: string, kind: new () => E): E {
   return found;
 }
 
-/** A new element with a class and what is in it. */
+/** A new element with a class and children. */
 export function make<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
   className = '',

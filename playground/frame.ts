@@ -1,15 +1,15 @@
-/** A page of another origin: it is handed a ticket, tries it, and tells what its browser tells it. */
+/** What this page of another origin is given: a ticket. It connects with it, and reports each event. */
 export interface Handed {
   readonly url: string;
   readonly protocols: readonly string[];
 }
 
-/** What a frame says: that it is there, or what happened to its WebSocket. */
+/** What the frame reports: that it is ready, or an event of its WebSocket. */
 export type Heard =
   | { readonly type: 'ready' | 'open' | 'error' }
   | { readonly type: 'close'; readonly code: number; readonly reason: string };
 
-const say = (heard: Heard) => parent.postMessage(heard, '*'); // there is nothing secret in it
+const say = (heard: Heard) => parent.postMessage(heard, '*'); // it contains no secret
 
 addEventListener('message', ({ source, data }: MessageEvent<Handed>) => {
   if (source !== parent) return;

@@ -5,15 +5,15 @@ import type { Issued, Service } from './service.ts';
 import { type Stop, stopsOf } from './stops.ts';
 
 const QUICK_MS = 400;
-/** An open connection is looked at less often: nothing is about to happen to it. */
+/** The record of an open connection is read less often: it is not about to change. */
 const SLOW_MS = 2_000;
-/** Whatever does not answer is not pressed to. */
-const AWAY_MS = 1_000;
+/** The wait after the record could not be read. */
+const RETRY_MS = 1_000;
 const TICK_MS = 250;
-/** A session that ends sooner than this is counted down. */
+/** The page counts down a session that ends sooner than this. */
 const SOON_MS = 60_000;
 
-/** What is on a ticket that has not been issued. */
+/** The texts of a ticket that has not been issued. */
 const SPECIMEN = {
   'ticket-id': 'not issued yet',
   'ticket-subject': 'nobody yet',
@@ -25,9 +25,14 @@ const SPECIMEN = {
   stamp: '',
 };
 
-const IN_WORDS = { reached: 'reached', failed: 'failed', ahead: 'still ahead', never: 'will not be reached' } as const;
+const IN_WORDS = {
+  reached: 'reached',
+  failed: 'failed',
+  ahead: 'not yet reached',
+  never: 'will not be reached',
+} as const;
 
-/** A ticket and the line of its life, drawn from its record for as long as that changes. */
+/** Draws a ticket and the line of its life, and reads its record again for as long as that may change. */
 export class Life {
   readonly #service: Service;
   readonly #ttlSeconds: number;
@@ -36,7 +41,7 @@ export class Life {
   readonly #line = byId('line', HTMLOListElement);
   #issued: Issued | undefined;
   #record: TicketRecord | undefined;
-  /** How far the service's clock is ahead of this machine's, ms. */
+  /** How far the service's clock is ahead of this one, in milliseconds. */
   #ahead = 0;
   #receivedAt = 0;
   #reading = new AbortController();
@@ -49,7 +54,7 @@ export class Life {
     setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** No ticket is shown until there is one to follow. */
+  /** Shows the specimen until there is a ticket to follow. */
   clear(): void {
     this.#reading.abort();
     this.#issued = undefined;
@@ -61,7 +66,7 @@ export class Life {
     this.#drawLine();
   }
 
-  /** From now on this ticket's life is shown. */
+  /** Shows the life of this ticket from now on. */
   follow(issued: Issued): void {
     this.#issued = issued;
     this.#record = undefined;
@@ -69,7 +74,7 @@ export class Life {
     this.refresh();
   }
 
-  /** Something has happened: the record is read again at once. */
+  /** Reads the record again at once. */
   refresh(): void {
     this.#reading.abort();
     this.#reading = new AbortController();
@@ -88,7 +93,7 @@ export class Life {
         if (signal.aborted) return;
         byId('line-note', HTMLElement).textContent = `The record cannot be read now: ${error.code}.`;
         if (error.retry === 'never') return;
-        await pause(AWAY_MS);
+        await pause(RETRY_MS);
         continue;
       }
       const ms = this.#record?.state === 'open' && this.#sessionLeftMs() > SOON_MS ? SLOW_MS : QUICK_MS;
@@ -147,7 +152,7 @@ export class Life {
     return item;
   }
 
-  /** The seconds that are left, and how far the fuse has burnt. */
+  /** Draws the seconds that are left, and how far the fuse has burnt. */
   #tick(): void {
     const record = this.#record;
     if (record === undefined) return;
@@ -173,7 +178,7 @@ export class Life {
   }
 }
 
-/** Nothing will be written on it any more, unless somebody presents the ticket again. */
+/** Whether the record will not change any more, unless somebody presents the ticket again. */
 function isOver({ state, opened_at: opened, closed_at: closed }: TicketRecord): boolean {
   return state !== 'issued' && (opened === null || closed !== null);
 }

@@ -2,7 +2,7 @@ import { make } from './dom.ts';
 import type { Handed, Heard } from './frame.ts';
 import { callOf, closeLine, errorLine, type Line } from './recording.ts';
 
-/** Has a sandboxed frame, whose origin is `null`, connect with a ticket; resolves when its socket has closed. */
+/** Has a sandboxed frame, with the origin `null`, connect with a ticket. Resolves when its socket has closed. */
 export function tryElsewhere(handed: Handed, write: (line: Line) => void): Promise<void> {
   const frame = make('iframe');
   frame.hidden = true;
@@ -14,7 +14,7 @@ export function tryElsewhere(handed: Handed, write: (line: Line) => void): Promi
       if (source !== frame.contentWindow) return;
       if (data.type === 'ready') {
         write({ ...callOf(handed.url), text: 'new WebSocket, by a page of origin null' });
-        // An opaque origin cannot be named as the target; the frame is ours, and leads nowhere else.
+        // An opaque origin cannot be named as the target. The frame is ours, and cannot navigate.
         frame.contentWindow?.postMessage(handed, '*');
       } else if (data.type === 'error') write(errorLine);
       else if (data.type !== 'close') write({ kind: 'event', text: data.type });

@@ -62,7 +62,7 @@ function buttonOf(scenario: Scenario): HTMLButtonElement {
   return button;
 }
 
-/** One at a time. The buttons stay where the keyboard finds them. */
+/** One scenario at a time. `aria-disabled` leaves the focus on the button, which `disabled` would not. */
 function setBusy(busy: boolean, current: HTMLButtonElement): void {
   for (const button of document.querySelectorAll<HTMLButtonElement>('.scenario')) {
     button.ariaDisabled = String(busy);
@@ -77,7 +77,7 @@ async function perform({ title, simulation, run, settle }: Scenario): Promise<To
     return undefined;
   }
   const play = new Play(service, act, facts);
-  // Whoever has not signed in is told that, by the service itself.
+  // If nobody is signed in, the service itself says so.
   const told = await run(play).catch((error: unknown) => toldOfRefusal(refusedOf(error)));
   play.end();
   act.tell(told);

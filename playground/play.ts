@@ -5,10 +5,10 @@ import type { Facts, Issued, Service } from './service.ts';
 import type { Act } from './stage.ts';
 import { refusedOf } from './told.ts';
 
-/** Between two looks at what is waited for. Milliseconds. */
-const PAUSE_MS = 700;
+/** How often the client asks whether what it waits for has happened. */
+const POLL_MS = 700;
 
-/** What a scenario has at hand: tickets, sockets, and the act on the stage that shows all of it. */
+/** What a scenario can use: tickets, sockets, and the act that shows what happens. */
 export class Play {
   readonly service: Service;
   readonly act: Act;
@@ -22,14 +22,14 @@ export class Play {
     this.facts = facts;
   }
 
-  async ticket(wish: object = {}): Promise<Issued> {
+  async ticket(request: object = {}): Promise<Issued> {
     this.act.step('Asking for a ticket.');
-    const issued = await this.service.issue(wish);
+    const issued = await this.service.issue(request);
     this.act.follow(issued);
     return issued;
   }
 
-  /** One attempt of the client library with this very ticket. */
+  /** Makes one attempt of the client library with this ticket. */
   async open(ticket: Issued): Promise<WebSocket> {
     this.act.step('Connecting.');
     const socket = await connect({
@@ -37,7 +37,7 @@ export class Play {
       records: '/tickets',
       ...this.service.login,
       WebSocket: recording((line) => {
-        // That the rest is closed in the end belongs to none of the accounts.
+        // `end()` closes the sockets that are left: that is part of no answer.
         if (!this.#ended) this.act.line(line);
       }),
     }).finally(() => this.act.refresh());
@@ -45,21 +45,21 @@ export class Play {
     return socket;
   }
 
-  /** The refusal of an attempt that must not succeed. */
+  /** Resolves with the refusal of an attempt, which must not succeed. */
   async refusal(attempt: Promise<unknown>): Promise<ConnectRefused> {
     const refused = await attempt.then(() => undefined, refusedOf);
     if (refused === undefined) throw new Error('this should have been refused');
     return refused;
   }
 
-  /** How an open connection ends, when it does. */
+  /** Resolves when an open connection has ended. */
   async ending(socket: WebSocket): Promise<ConnectionEnded> {
     const event = await new Promise<CloseEvent>((resolve) => socket.addEventListener('close', resolve));
     this.act.refresh();
     return new ConnectionEnded(event.code, event.reason);
   }
 
-  /** What the ticket's record says of an attempt that somebody else has made. */
+  /** What the ticket's record says of an attempt that the frame has made. */
   async refusalOnRecord(ticketId: string): Promise<ConnectRefused> {
     const { last_attempt: attempt } = await this.service.record(ticketId);
     // The record's outcomes are codes of the table of refusals.
@@ -70,7 +70,7 @@ export class Play {
   /** Resolves once the record of a ticket is no longer in this state. */
   async left(ticketId: string, state: string): Promise<void> {
     while ((await this.service.record(ticketId)).state === state) {
-      await pause(PAUSE_MS);
+      await pause(POLL_MS);
     }
   }
 
@@ -81,7 +81,7 @@ export class Play {
         () => true,
         (error: unknown) => refusedOf(error).code !== 'store_unavailable',
       );
-    while (!(await answers())) await pause(PAUSE_MS);
+    while (!(await answers())) await pause(POLL_MS);
   }
 
   /** Closes what is still open. */

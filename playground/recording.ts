@@ -1,16 +1,15 @@
 import type { WebSocketClass } from '../client/index.ts';
 
-/** What a script sees of a WebSocket: what it called, what it was told. */
+/** A call of a script, or an event that it got. */
 export interface Line {
   readonly kind: 'call' | 'event' | 'failure';
   readonly text: string;
-  /** What the event says beside its name. */
+  /** What the event has besides its name. */
   readonly detail?: string;
 }
 
 /**
- * A WebSocket class that writes down every event as the browser fires it. Tickets are left out, but
- * their ids stay: that is all that has to be told apart.
+ * A WebSocket class that records every event as the browser fires it. Of a ticket it shows the id only.
  */
 export function recording(write: (line: Line) => void): WebSocketClass<WebSocket> {
   return class extends WebSocket {
@@ -29,7 +28,7 @@ export function callOf(url: string): Line {
   return { kind: 'call', text: 'new WebSocket', detail: `${host}${shortened(pathname)}` };
 }
 
-/** The event has no message, no status and no reason: there is nothing to be written but its name. */
+/** The event has no message, no status and no reason. */
 export const errorLine: Line = { kind: 'failure', text: 'error', detail: 'no message' };
 
 export function closeLine(code: number, reason: string): Line {

@@ -4,15 +4,15 @@ import { recording } from './recording.ts';
 import { basic, loginBy } from './service.ts';
 import { type Told, toldOfEnd, toldOfRefusal } from './told.ts';
 
-/** Something that goes wrong, and the button that makes it. */
+/** Something that goes wrong, and the texts of its button. */
 export interface Scenario {
   readonly id: string;
   readonly title: string;
   readonly hint: string;
-  /** What the service has to be able to simulate, and what to do by hand where it cannot. */
+  /** What the service must be able to simulate, and what to do by hand if it cannot. */
   readonly simulation?: { readonly name: string; readonly byHand: string };
   readonly run: (play: Play) => Promise<Told>;
-  /** What has to be over before anything else is tried. */
+  /** Resolves when the next scenario may begin. */
   readonly settle?: (play: Play) => Promise<void>;
 }
 
@@ -32,8 +32,8 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     id: 'expire',
-    title: 'Let it expire',
-    hint: 'good for one second, used too late',
+    title: 'Let a ticket expire',
+    hint: 'good for one second, presented later',
     async run(play) {
       const ticket = await play.ticket({ ttl_seconds: 1 });
       play.act.step('Waiting until the ticket has expired.');
@@ -44,14 +44,14 @@ export const scenarios: readonly Scenario[] = [
   {
     id: 'password',
     title: 'Wrong password',
-    hint: 'there is no ticket to be had',
+    hint: 'no ticket is issued',
     async run(play) {
       const { service, act, facts } = play;
-      act.step('Asking for a ticket with a made-up name and password, and connecting without one.');
+      act.step('Connecting without a ticket, and asking for one with a made-up name and password.');
       const Recorded = recording((line) => act.line(line));
       const socket = new Recorded(facts.gateway_url, ['oncegate.v1']);
       await new Promise((resolve) => socket.addEventListener('close', resolve));
-      // Another name each time: wrong passwords for the user's own would lock the user out, and soon be `rate_limited`.
+      // Another name each time: wrong passwords for the user's own name would soon be `rate_limited`.
       const madeUp = basic(`nobody-${Math.random()}`, 'not the password');
       return toldOfRefusal(await play.refusal(service.issue({}, loginBy(madeUp))));
     },
@@ -59,7 +59,7 @@ export const scenarios: readonly Scenario[] = [
   {
     id: 'origin',
     title: 'Wrong origin',
-    hint: 'a sandboxed frame tries it',
+    hint: 'a sandboxed frame presents the ticket',
     async run(play) {
       const { id, url, protocols } = await play.ticket();
       play.act.step('A frame of another origin is connecting.');
@@ -71,7 +71,7 @@ export const scenarios: readonly Scenario[] = [
   {
     id: 'limit',
     title: 'One connection too many',
-    hint: 'one allowed, two asked for',
+    hint: 'one is allowed, the page opens two',
     simulation: {
       name: 'limit',
       byHand: 'Start the gateways with MAX_CONNECTIONS_PER_SUBJECT=1. Then connect on this page in two windows.',
@@ -79,7 +79,7 @@ export const scenarios: readonly Scenario[] = [
     async run(play) {
       await play.service.limitConnections(1);
       try {
-        // Where another connection of this user is open already, the first attempt is the one too many.
+        // If this user has another open connection, the first attempt is one too many already.
         const attempt = async () => play.open(await play.ticket());
         return toldOfRefusal(await play.refusal(attempt().then(attempt)));
       } finally {
@@ -89,8 +89,8 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     id: 'kick',
-    title: 'Kick yourself',
-    hint: 'revoke the ticket of an open socket',
+    title: 'Revoke an open connection',
+    hint: 'by the id of its ticket',
     async run(play) {
       const ticket = await play.ticket();
       const ending = play.ending(await play.open(ticket));
@@ -101,8 +101,8 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     id: 'session',
-    title: 'Let the session run out',
-    hint: `${SESSION_SECONDS} seconds are left`,
+    title: 'Let the session end',
+    hint: `${SESSION_SECONDS} seconds after the connection opens`,
     async run(play) {
       const ticket = await play.ticket();
       const ending = play.ending(await play.open(ticket));
@@ -118,12 +118,12 @@ export const scenarios: readonly Scenario[] = [
     hint: `no answer for ${STOPPED_SECONDS} seconds`,
     simulation: {
       name: 'store',
-      byHand: 'Take a ticket, stop Redis, and connect with it. Start Redis again: nothing has to be restarted.',
+      byHand: 'Get a ticket, stop Redis, and connect with the ticket. Start Redis again: no service needs a restart.',
     },
     async run(play) {
       const ticket = await play.ticket();
       await play.service.stopStore(STOPPED_SECONDS);
-      play.act.step(`The store answers nothing for ${STOPPED_SECONDS} seconds. Connecting.`);
+      play.act.step(`The store does not answer for ${STOPPED_SECONDS} seconds. Connecting.`);
       return toldOfRefusal(await play.refusal(play.open(ticket)));
     },
     settle: (play) => play.untilAnswered(),

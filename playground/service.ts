@@ -1,7 +1,7 @@
 import { type ConnectOptions, ConnectRefused, type IssuedTicket } from '../client/index.ts';
 import type { TicketRecord } from './record.ts';
 
-/** What a page is told of the services. */
+/** What the page is told of the services. */
 export interface Facts {
   readonly gateway_url: string;
   readonly ttl_seconds: number;
@@ -16,13 +16,13 @@ export interface Issued extends IssuedTicket {
   readonly expires_at: string;
 }
 
-/** What requests are signed in by. */
+/** The credentials of a request. */
 type Login = Pick<ConnectOptions, 'credentials'> & { readonly headers: Readonly<Record<string, string>> };
 
-/** Nothing: else the browser would ask for Basic credentials in a window of its own. */
+/** No credentials. `omit`, for otherwise the browser answers a 401 with a dialog for Basic credentials. */
 const NO_LOGIN: Login = { headers: {}, credentials: 'omit' };
 
-/** The login that the browser has by itself: the cookies of this host. */
+/** The login that the browser has already: the cookies of this host. */
 export const EXISTING_LOGIN: Login = { headers: {}, credentials: 'same-origin' };
 
 /** The credentials of an `Authorization` header, and no others. */
@@ -30,11 +30,11 @@ export function loginBy(authorization: string): Login {
   return { ...NO_LOGIN, headers: { Authorization: authorization } };
 }
 
-/** The ticket service, with the credentials that were typed into the page. They are kept nowhere else. */
+/** Asks the ticket service, with the credentials that were typed into the page. They are kept nowhere else. */
 export class Service {
   #login = NO_LOGIN;
 
-  /** Signs in where the service takes the credentials; rejects with its refusal else. */
+  /** Signs in if the service accepts the credentials, else rejects with its refusal. */
   async signIn(login: Login): Promise<void> {
     await this.#ask('GET', '/tickets', undefined, login);
     this.#login = login;
@@ -44,7 +44,7 @@ export class Service {
     this.#login = NO_LOGIN;
   }
 
-  /** As options of the client library. */
+  /** The credentials, as options of the client library. */
   get login(): Login {
     return this.#login;
   }
@@ -53,13 +53,13 @@ export class Service {
     await this.#ask('GET', '/tickets');
   }
 
-  /** For everybody. A proxy in front may want the browser's cookies first, as it did for the page. */
+  /** Needs no login at the service. A proxy in front may want the browser's cookies, as it did for the page. */
   facts(): Promise<Facts> {
     return this.#ask('GET', '/playground/facts', undefined, EXISTING_LOGIN);
   }
 
-  issue(wish: object = {}, login = this.#login): Promise<Issued> {
-    return this.#ask('POST', '/tickets', wish, login);
+  issue(request: object = {}, login = this.#login): Promise<Issued> {
+    return this.#ask('POST', '/tickets', request, login);
   }
 
   record(id: string): Promise<TicketRecord> {
@@ -83,7 +83,7 @@ export class Service {
   }
 
   async #ask<Answer>(method: string, path: string, body?: object, login = this.#login): Promise<Answer> {
-    // With a cookie the service minds that no other site can have sent it, which is what the header says.
+    // The header shows that no other site has sent the request: with a cookie, the service demands that.
     const headers = new Headers({ ...login.headers, 'X-Oncegate': 'playground' });
     if (body !== undefined) headers.set('Content-Type', 'application/json');
     const response = await fetch(path, {

@@ -2,7 +2,11 @@ import { byId } from './dom.ts';
 import { basic, EXISTING_LOGIN, loginBy, type Service } from './service.ts';
 import { refusedOf, toldOfRefusal } from './told.ts';
 
-/** The form that credentials are typed into; `onChange` hears who is signed in from now on, if anybody. */
+/**
+ * Sets up the form for credentials.
+ *
+ * @param onChange called with the name of the user who has signed in, or with undefined after signing out
+ */
 export function setUpSignIn(service: Service, onChange: (name: string | undefined) => void): void {
   const form = byId('sign-in', HTMLFormElement);
   const name = byId('name', HTMLInputElement);
@@ -14,8 +18,8 @@ export function setUpSignIn(service: Service, onChange: (name: string | undefine
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     const byToken = token.value.trim();
-    const basically = basic(name.value, password.value);
-    if (byToken === '') await enter(service.signIn(loginBy(basically)), name.value, password);
+    const authorization = basic(name.value, password.value);
+    if (byToken === '') await enter(service.signIn(loginBy(authorization)), name.value, password);
     else await enter(service.signIn(loginBy(`Bearer ${byToken}`)), 'the owner of a token', token);
   });
 
@@ -24,14 +28,14 @@ export function setUpSignIn(service: Service, onChange: (name: string | undefine
     enter(service.signIn(EXISTING_LOGIN), 'the owner of this browser’s login', existing),
   );
 
-  async function enter(signedIn: Promise<void>, who: string, otherwise: HTMLElement): Promise<void> {
+  async function enter(signedIn: Promise<void>, who: string, toFocus: HTMLElement): Promise<void> {
     problem.textContent = '';
     try {
       await signedIn;
     } catch (error) {
       const { code, where, advice } = toldOfRefusal(refusedOf(error));
       problem.textContent = `${code} (${where}). ${advice}`;
-      otherwise.focus();
+      toFocus.focus();
       return;
     }
     token.value = '';
@@ -53,7 +57,7 @@ export function setUpSignIn(service: Service, onChange: (name: string | undefine
   }
 }
 
-/** `#name:password`, as the start of the process prints it. It is taken out of the address, and so out of the history. */
+/** Takes `#name:password`, as the process prints it, out of the address, and so out of the browser's history. */
 function fillFromAddress(name: HTMLInputElement, password: HTMLInputElement): void {
   const [, user, secret] = /^#([^:]+):(.+)$/.exec(location.hash) ?? [];
   if (user === undefined || secret === undefined) return;

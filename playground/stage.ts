@@ -5,20 +5,21 @@ import type { Facts, Issued, Service } from './service.ts';
 import type { Told } from './told.ts';
 
 const RETRY_IN_WORDS = {
-  never: 'Trying again does not help: a person has to change something.',
-  reissue: 'Ask for a new ticket at once and connect again.',
-  backoff: 'Wait, then ask for a new ticket and connect again.',
+  never: 'Trying again does not help: a person must act.',
+  reissue: 'Get a new ticket at once and connect again.',
+  backoff: 'Wait, then get a new ticket and connect again.',
 } as const;
 
-/** What there is to say about the browser's account. */
+/** What the page adds to the browser's answer. */
 const ABOUT_THE_BROWSER = {
-  refused: 'A script is told nothing else. No status, no header, no reason.',
-  ended: 'Once it is open, a connection is told why it ends. A refused one never is.',
+  refused: 'A script gets nothing else: no status, no header, no reason.',
+  ended: 'When an open connection ends, a script gets the reason. When a connection is refused, it gets none.',
   opened: '',
-  'no-socket': 'Without a ticket there is nothing to open. Asking for one is an ordinary fetch, which does say why.',
+  'no-socket':
+    'Without a ticket no socket is opened. The page asks for one with an ordinary fetch, which does say why it is refused.',
 } as const;
 
-/** Where everything is shown: one act at a time, the latest that was begun. */
+/** Shows one act at a time: the one that began last. */
 export class Stage {
   readonly #life: Life;
   readonly #events = byId('events', HTMLOListElement);
@@ -73,7 +74,7 @@ export class Stage {
     }
     const more = make('p', 'told-more');
     if (href !== undefined) {
-      const link = make('a', '', `All about ${code}`);
+      const link = make('a', '', `More about ${code}`);
       link.href = href;
       more.append(link);
     }
@@ -96,7 +97,7 @@ export class Stage {
   #byHand(text: string): void {
     this.#told(
       make('p', 'told-where', 'by hand'),
-      make('p', 'told-title', 'This service cannot simulate it'),
+      make('p', 'told-title', 'This service cannot simulate this'),
       make('p', 'told-advice', text),
     );
     this.#shows('opened');
@@ -113,19 +114,19 @@ export class Stage {
   }
 }
 
-/** Something that is tried, and the only one that may show what comes of it. */
+/** One thing that is tried. Only the act that began last may show its results. */
 export interface Act {
-  /** What is being done now. */
+  /** Shows what is being done now. */
   step(text: string): void;
-  /** This ticket is the one that it is about. */
+  /** Shows the life of this ticket. */
   follow(issued: Issued): void;
-  /** The ticket's record is likely to have changed. */
+  /** Reads the ticket's record again: it may have changed. */
   refresh(): void;
-  /** Something that the browser said. */
+  /** Adds a line to the browser's answer. */
   line(line: Line): void;
-  /** What Oncegate said, which is the end of it. */
+  /** Shows Oncegate's answer: the act is over. */
   tell(told: Told): void;
-  /** It cannot be shown here: what to do instead. */
+  /** Shows what to do by hand, because the service cannot simulate it. */
   byHand(text: string): void;
 }
 
@@ -135,7 +136,7 @@ function itemOf({ kind, text, detail }: Line): HTMLLIElement {
   return item;
 }
 
-/** A code may be broken behind its underscores, so that it is never cut. */
+/** A code that may be broken after its underscores, so that it is never cut. */
 function breakable(code: string): Array<Node | string> {
   return code.split(/(?<=_)/).flatMap((part) => [part, make('wbr')]);
 }

@@ -1,15 +1,15 @@
 import type { TicketRecord } from './record.ts';
 
-/** One stop in the life of a ticket: reached, come to a bad end, still ahead, or never to be reached. */
+/** One stop in the life of a ticket. `failed` is a bad end; `never` means that the ticket cannot reach it any more. */
 export interface Stop {
   readonly name: string;
   readonly state: 'reached' | 'failed' | 'ahead' | 'never';
-  /** Unix ms by the service's clock; absent where it was not reached. */
+  /** Unix milliseconds by the service's clock; absent if it was not reached, or the record has no time for it. */
   readonly at?: number;
   readonly note?: string;
 }
 
-/** The life of a ticket as its record tells it, in order: issued, presented, opened, closed, and what came between. */
+/** The life of a ticket, by its record and in order: issued, presented, opened, closed, and what came between. */
 export function stopsOf(record: TicketRecord | undefined): Stop[] {
   if (record === undefined)
     return ['issued', 'presented', 'opened', 'closed'].map((name) => ({ name, state: 'ahead' }));
@@ -39,7 +39,7 @@ export function stopsOf(record: TicketRecord | undefined): Stop[] {
     const bad = close !== null && close.code !== 1000 && close.code !== 1005;
     reached.push({ name: 'closed', state: bad ? 'failed' : 'reached', at: closed, note });
   }
-  // Stable: what happened at the same moment stays in the order of above.
+  // The sort is stable: stops at the same moment keep the order from above.
   return [...reached.sort((a, b) => Number(a.at) - Number(b.at)), ...left];
 }
 

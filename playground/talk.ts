@@ -16,7 +16,7 @@ const STATES = {
   closed: 'not connected',
 } as const;
 
-/** The connection that one talks over: a button that opens and closes it, a field, and what came back. */
+/** The section Connect: a button that opens and closes a connection, a field for messages, and a log of them. */
 export class Talk {
   readonly #service: Service;
   readonly #stage: Stage;
@@ -29,7 +29,7 @@ export class Talk {
   constructor(service: Service, stage: Stage) {
     this.#service = service;
     this.#stage = stage;
-    this.#log.tabIndex = 0; // whoever has no mouse scrolls it too
+    this.#log.tabIndex = 0; // so that the keyboard can scroll it
     this.#button.addEventListener('click', () => this.#toggle());
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -37,7 +37,7 @@ export class Talk {
     });
   }
 
-  /** Ends it for good: whoever opened it has signed out. */
+  /** Closes the connection. */
   close(): void {
     this.#socket?.close(1000);
   }
@@ -102,6 +102,6 @@ export class Talk {
 
 function tell(act: Act, reason: unknown, ticketId = ''): void {
   if (reason instanceof ConnectRefused) act.tell(toldOfRefusal(reason));
-  // Who closes it himself needs not be told why.
+  // With 1000 the user has closed it, and knows why.
   else if (reason instanceof ConnectionEnded && reason.closeCode !== 1000) act.tell(toldOfEnd(reason, ticketId));
 }

@@ -2,32 +2,32 @@ import { type ConnectionEnded, ConnectRefused } from '../client/index.ts';
 import { closeCodes } from '../shared/close-codes.ts';
 import { type Retry, refusals } from '../shared/refusals.ts';
 
-/** What Oncegate tells about an attempt or an ending, ready to be shown. */
+/** What Oncegate says of an attempt or of an end, ready to be shown. */
 export interface Told {
-  /** What became of it: it was refused, an open connection ended, or all is well. */
+  /** Whether an attempt was refused, an open connection ended, or a connection opened. */
   readonly kind: 'refused' | 'ended' | 'opened';
   readonly code: string;
   /** `HTTP 401`, `close 3003`. */
   readonly where: string;
   readonly title: string;
   readonly advice: string;
-  /** Absent where there is nothing to be tried again. */
+  /** Absent if nothing has failed. */
   readonly retry?: Retry;
-  /** Seconds. */
+  /** The shortest wait, in seconds. */
   readonly retryAfter?: number | undefined;
   readonly ticketId?: string | undefined;
-  /** Where the catalogue explains the code. */
+  /** The page of the catalogue that explains the code. */
   readonly href?: string | undefined;
 }
 
 export function toldOfRefusal(refused: ConnectRefused): Told {
   const { code, status, retry, retryAfter, ticketId, message } = refused;
-  const row = code in refusals ? refusals[code as keyof typeof refusals] : undefined; // `in` has looked
+  const row = code in refusals ? refusals[code as keyof typeof refusals] : undefined; // `in` has checked
   return {
     kind: 'refused',
     code,
     where: status === undefined ? 'no answer' : `HTTP ${status}`,
-    title: row?.title ?? 'The client found out by itself',
+    title: row?.title ?? 'The client found this out by itself',
     advice: row?.detail ?? message.slice(code.length + 2),
     retry,
     retryAfter,
@@ -37,13 +37,13 @@ export function toldOfRefusal(refused: ConnectRefused): Told {
 }
 
 export function toldOfEnd({ code, closeCode, retry }: ConnectionEnded, ticketId: string): Told {
-  const row = code in closeCodes ? closeCodes[code as keyof typeof closeCodes] : undefined; // `in` has looked
+  const row = code in closeCodes ? closeCodes[code as keyof typeof closeCodes] : undefined; // `in` has checked
   return {
     kind: 'ended',
     code,
     where: `close ${closeCode}`,
     title: 'The gateway closed the connection',
-    advice: row === undefined ? 'Nobody gave a reason.' : `Because ${row.when}.`,
+    advice: row === undefined ? 'The gateway gave no reason.' : `Because ${row.when}.`,
     retry,
     ticketId,
   };
@@ -55,12 +55,12 @@ export function toldOfOpening(ticketId: string): Told {
     code: 'admitted',
     where: 'HTTP 101',
     title: 'The ticket was admitted',
-    advice: 'It is spent now, and can open nothing else. The connection has the id of its ticket.',
+    advice: 'It is spent: no other connection can be opened with it. The connection has the id of its ticket.',
     ticketId,
   };
 }
 
-/** What went wrong, as the client's error where it is one. */
+/** The refusal that an error is; rethrows any other error. */
 export function refusedOf(error: unknown): ConnectRefused {
   if (error instanceof ConnectRefused) return error;
   throw error;

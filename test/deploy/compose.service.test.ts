@@ -12,7 +12,7 @@ const SECRETS = {
 };
 const GATEWAYS = ['gateway-1', 'gateway-2', 'gateway-3'];
 
-/** A developer's own .env must not make up for what is missing. */
+/** A developer's own .env must not provide what is missing. */
 const scratch = mkdtempSync(join(tmpdir(), 'oncegate-compose-'));
 const emptyFile = join(scratch, 'empty.env');
 writeFileSync(emptyFile, '');
@@ -24,7 +24,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** `docker-compose config` in an environment that has nothing but these variables. It needs no engine. */
+/** Runs `docker-compose config` with these variables only. It needs no Docker engine. */
 function compose(env: Readonly<Record<string, string>>, ...options: string[]): Promise<Ended> {
   const args = ['--env-file', emptyFile, 'config', ...options];
   const clean = { PATH: process.env.PATH ?? '', HOME: scratch, ...env };
@@ -35,7 +35,7 @@ function compose(env: Readonly<Record<string, string>>, ...options: string[]): P
   });
 }
 
-/** The part of the normalised output that is about one service. */
+/** The part of the normalised output about one service. */
 function sectionOf(service: string, output: string): string {
   const services = output.slice(output.indexOf('\nservices:\n'));
   const [, section = ''] = new RegExp(`\\n  ${service}:\\n((?: {3,}.*\\n|\\n)*)`).exec(services) ?? [];
@@ -66,10 +66,10 @@ describe.skipIf(isMissing('docker-compose'))('docker-compose.yml', () => {
     }
   }
 
-  test('has no secret of its own', () => {
+  test('contains no secret', () => {
     const written = readFileSync(join(root, 'docker-compose.yml'), 'utf8');
 
-    // Each mention of a secret is a reference to the environment that must be filled.
+    // A secret is always a reference to a variable that must be set.
     for (const name of Object.keys(SECRETS)) expect(written).toContain(`\${${name}:?`);
     expect(written).not.toMatch(/(?:PASSWORD|SECRET)\w*: *["']?[A-Za-z0-9]/);
   });
@@ -83,7 +83,7 @@ describe.skipIf(isMissing('docker-compose'))('docker-compose.yml', () => {
     for (const gateway of GATEWAYS) expect(sectionOf(gateway, stdout)).toContain(`GATEWAY_ID: ${gateway}`);
   });
 
-  test('runs Redis without persistence, and lets it forget nothing', async () => {
+  test('runs Redis without persistence and without eviction', async () => {
     const redis = sectionOf('redis', (await compose(SECRETS)).stdout);
 
     expect(redis).toContain('save ""');
@@ -102,7 +102,7 @@ describe.skipIf(isMissing('docker-compose'))('docker-compose.yml', () => {
     expect(published).toStrictEqual(['nginx']);
   });
 
-  test('runs nginx with the configuration that has upstream retries off', async () => {
+  test('runs nginx with a configuration without upstream retries', async () => {
     const configuration = readFileSync(join(root, 'deploy', 'nginx.conf'), 'utf8').replace(/#.*$/gm, '');
 
     expect(sectionOf('nginx', (await compose(SECRETS)).stdout)).toContain('deploy/nginx.conf');

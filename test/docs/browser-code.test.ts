@@ -9,9 +9,9 @@ import { codeBlocks, readText } from './pages.ts';
 type Connect = (path: string, authorization: string) => Promise<WebSocket>;
 
 /**
- * The function of docs/protocol.md, in a page that is served by `origin` and whose site has the ticket service.
+ * The function of docs/protocol.md, in a page of `origin` whose site has the ticket service.
  *
- * @param requests how many requests the network carries before it is gone
+ * @param requests how many requests succeed before the network is down
  */
 function connectByHand(site: string, origin: string, requests = Number.POSITIVE_INFINITY): Connect {
   let left = requests;
@@ -24,14 +24,14 @@ function connectByHand(site: string, origin: string, requests = Number.POSITIVE_
   class WebSocketOfPage extends WebSocket {
     constructor(url: string, protocols: string[]) {
       super(url, protocols, { origin });
-      this.on('error', () => {}); // a browser throws nothing either
+      this.on('error', () => {}); // a browser does not throw an unhandled error either
     }
   }
   const make = new Function('fetch', 'WebSocket', `${code}; return connect;`);
   return make(fetchOfPage, WebSocketOfPage) as Connect; // the code block defines it
 }
 
-/** A ticket service and a gateway on one store: the address of the former. */
+/** Starts a ticket service and a gateway on one store. Resolves with the address of the ticket service. */
 async function startSite(): Promise<string> {
   const store = createStore(await settingsOf({}), pino({ level: 'silent' }));
   const gateway = await runGateway({ GATEWAY_ID: 'g1' }, { store });

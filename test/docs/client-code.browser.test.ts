@@ -15,7 +15,7 @@ import { codeBlocks, readText } from './pages.ts';
 const root = join(import.meta.dirname, '..', '..');
 const page = readText('docs/client.md');
 
-/** The one block of a language in which a text is. */
+/** The one block of a language that contains a text. */
 function blockWith(text: string, language: string, document = page): string {
   const blocks = codeBlocks(document, language).filter((block) => block.includes(text));
   if (blocks.length !== 1) throw new Error(`${blocks.length} blocks with ${text}`);
@@ -36,9 +36,9 @@ describe.skipIf(isMissing('chromium'))('the code for browsers', () => {
   }, 60_000);
 
   /**
-   * Runs a module in a page of this origin, and returns what it writes to the console.
+   * Runs a module in a page of this origin. Resolves with a list that what it writes to the console is added to.
    *
-   * @param signedIn whether the page's login goes with every request, as with a cookie
+   * @param signedIn whether every request has the user's credentials, as with a cookie
    */
   async function run(code: string, { signedIn = true, origin = site.origin() } = {}): Promise<readonly string[]> {
     const authorization = await bearer('ada');
@@ -71,7 +71,7 @@ describe.skipIf(isMissing('chromium'))('the code for browsers', () => {
     expect(said).toEqual(['origin_refused']);
   });
 
-  test('tells each state of a socket that comes back', async () => {
+  test('reports each state of a socket that comes back', async () => {
     const said = await run(blockWith('for good', 'js'));
     await until(() => said.includes('hello'));
     expect(said.filter((line) => !line.startsWith('{'))).toEqual([
@@ -82,7 +82,7 @@ describe.skipIf(isMissing('chromium'))('the code for browsers', () => {
     ]);
   });
 
-  test('of the README comes back with what it sent', async () => {
+  test('of the README receives what it has sent', async () => {
     const said = await run(blockWith('OncegateSocket', 'js', readText('README.md')), { signedIn: false });
     await until(() => said.includes('hello'));
     expect(said.filter((line) => !line.startsWith('{'))).toEqual([
@@ -93,19 +93,19 @@ describe.skipIf(isMissing('chromium'))('the code for browsers', () => {
     ]);
   });
 
-  test('gets its ticket from elsewhere', async () => {
+  test('gets its ticket from a function', async () => {
     const said = await run(blockWith('/my/tickets', 'js'));
     await until(() => said.length > 0);
     expect(said).toEqual(['true']);
   });
 
-  test('has the user sign in', async () => {
+  test('signs in', async () => {
     const said = await run(blockWith('showLogin', 'js'), { signedIn: false });
     await until(() => said.length > 0);
     expect(said).toEqual(['open']);
   });
 
-  test('makes a class for another library', async () => {
+  test('defines a class for another library', async () => {
     const said = await run(`${blockWith('class TicketSocket', 'js')}
       const socket = new TicketSocket('wss://gateway.example.org/graphql?a=b', 'graphql-transport-ws');
       socket.onopen = () => console.log(socket.protocol, new URL(socket.url).search);
@@ -116,11 +116,11 @@ describe.skipIf(isMissing('chromium'))('the code for browsers', () => {
   });
 });
 
-/** What the compiler says to modules that import the package by its name. */
+/** Compiles modules that import the package by its name. Returns the diagnostics. */
 function compile(modules: readonly string[]): string {
   const artefacts = join(root, 'test', 'artefacts');
   mkdirSync(artefacts, { recursive: true });
-  // In the project, where `oncegate/client` is the one that was built, and `ws` is installed.
+  // In the project: there `oncegate/client` is built, and `ws` is installed.
   const folder = mkdtempSync(join(artefacts, 'client-code-'));
   atEnd(async () => rmSync(folder, { recursive: true }));
   const compilerOptions = { types: ['node'], lib: ['ES2023', 'ES2024.String', 'DOM', 'DOM.Iterable'] };
@@ -138,7 +138,7 @@ describe('the code with types', () => {
     expect(compile(blocks)).toBe('');
   }, 60_000);
 
-  test('does not compile when it misses a code', () => {
+  test('does not compile if a code is missing', () => {
     const block = blockWith('whereToLook', 'ts');
     expect(compile([block.replace("    case 'unexplained':\n", '')])).toMatch(/error TS2366: .*lacks ending return/);
   }, 60_000);

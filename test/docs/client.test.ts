@@ -5,14 +5,14 @@ import { codeOf, readText, tableRows } from './pages.ts';
 
 const page = readText('docs/client.md');
 
-/** The tables below a heading, up to the next heading of its rank, by the code in their first cells. */
+/** The rows of the tables in a section, by the code in the first cell. */
 function rowsBelow(heading: string): Map<string, string[]> {
   const [, section = ''] = page.split(`\n## ${heading}\n`);
   const rows = tableRows(section.split(/^## /m)[0] ?? '');
   return new Map(rows.flatMap((cells) => (codeOf(cells[0]) ? [[codeOf(cells[0]), cells] as const] : [])));
 }
 
-/** The properties that a source declares in an interface or a class, one a line, each with its docstring. */
+/** The properties of an interface or a class in a source, each with its docstring. */
 function propertiesOf(path: string, declaration: string): Map<string, string> {
   const [, after = ''] = readText(path).split(new RegExp(`^export (?:interface|class) ${declaration}\\b.*\\{$`, 'm'));
   const [body = ''] = after.split(/^\}$/m);
@@ -20,7 +20,7 @@ function propertiesOf(path: string, declaration: string): Map<string, string> {
   return new Map([...found].map(([, docstring = '', name = '']) => [name, docstring]));
 }
 
-/** The strings of a type that is a union, those of the types in it too. */
+/** The strings in a type that is a union. */
 function statesOf(path: string, type: string): string[] {
   const [, union = ''] = new RegExp(`^export type ${type} = (.*);$`, 'm').exec(readText(path)) ?? [];
   return [...union.matchAll(/'(\w+)'/g)].map(([, state = '']) => state);

@@ -10,14 +10,14 @@ import { anchorsOf, codeBlocks, documents, readText, withoutCode } from './pages
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
-/** Written in capitals like a setting, and something else. */
+/** Names in capitals that are no settings. */
 const NOT_SETTINGS = ['KEYS', 'ARGV', 'STATUS', 'CLOSING', 'CI', 'TOKEN', 'PUBLISH', 'REDIS_PASSWORD'];
 
 describe.each(documents)('%s', (path) => {
   const text = readText(path);
   const links = [...withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
 
-  test('links to files and anchors that are there', () => {
+  test('links to files and anchors that exist', () => {
     const broken = links
       .filter((target) => !/^https?:/.test(target))
       .filter((target) => {
@@ -69,7 +69,7 @@ describe('README.md', () => {
     expect(codeBlocks(readme, 'mermaid')[0]).toMatch(/^sequenceDiagram\n/);
   });
 
-  test('calls npm scripts that exist, and programs that the build makes', () => {
+  test('names npm scripts that exist, and programs that the build writes', () => {
     const commands = codeBlocks(readme, 'sh').join('\n');
     const named = [...commands.matchAll(/^(?:[A-Z_]+=\S+ )*npm (?:run )?([a-z:]+)/gm)].map(([, name = '']) => name);
     expect(named).toContain('start');

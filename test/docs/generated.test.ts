@@ -10,7 +10,7 @@ import { codeOf, readText, tableRows } from './pages.ts';
 
 const RETRIES = ['never', 'reissue', 'backoff'];
 
-/** Table rows by the code in their first cell. */
+/** Table rows, by the code in the first cell. */
 function rowsByKey(path: string): Map<string, string[]> {
   return new Map(tableRows(readText(path)).map((cells) => [codeOf(cells[0]), cells]));
 }
@@ -37,7 +37,7 @@ describe('the page of refusals', () => {
     expect([...sections.keys()]).toEqual(refusalCodes);
   });
 
-  test.each(refusalCodes)('tells the status, retry, title and remedy of %s', (code) => {
+  test.each(refusalCodes)('gives the status, retry, title and detail of %s', (code) => {
     const { status, retry, title, detail } = rowOf(code);
     expect(rows.get(code)?.slice(1)).toEqual([String(status), `\`${retry}\``, title]);
     for (const part of [`status \`${status}\``, `retry \`${retry}\``, title, detail]) {
@@ -60,7 +60,7 @@ describe('the page of settings', () => {
     expect([...rows.keys()]).toEqual([...settingNames]);
   });
 
-  test.each(settingNames)('tells the default and the reader of %s', (name) => {
+  test.each(settingNames)('gives the default and the reader of %s', (name) => {
     const { default: written, reader } = settingRow(name);
     const [, fallback, , service] = rows.get(name) ?? [];
     if (written !== undefined) expect(codeOf(fallback)).toBe(written);

@@ -6,7 +6,7 @@ import { readText } from './pages.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 const PROXIES = ['nginx', 'caddy', 'haproxy', 'traefik', 'envoy'];
 
-/** What a gateway answers and is asked with, beside the identity itself. */
+/** The headers of a gateway's answers and of the questions to it, besides the identity itself. */
 const HEADERS = [
   ...['oncegate-subject', 'oncegate-ticket-id', 'oncegate-claims', 'oncegate-identity'],
   ...['oncegate-uri', 'oncegate-protocols', 'oncegate-default-protocol'],
@@ -21,9 +21,9 @@ const filesOf = (proxy: string): string[] =>
 describe.each(PROXIES)('the page of %s', (proxy) => {
   const path = `docs/integrations/${proxy}.md`;
 
-  test.each(filesOf(proxy))('has %s as it is (ONCEGATE_WRITE_DOCS=1 writes it)', (file) => {
+  test.each(filesOf(proxy))('contains %s as it is (ONCEGATE_WRITE_DOCS=1 writes it)', (file) => {
     const page = readText(path);
-    // The block that follows the link to the file.
+    // The block after the link to the file.
     const block = new RegExp(
       `(\\]\\(\\.\\./\\.\\./${file.replaceAll('.', '\\.')}\\)[^\\n]*\\n\\n\`\`\`\\w*\\n)([\\s\\S]*?)(\`\`\`\\n)`,
     );
@@ -43,7 +43,7 @@ describe.each(PROXIES)('the page of %s', (proxy) => {
   });
 
   test.each(filesOf(proxy))('%s names no header of Oncegate that does not exist', (file) => {
-    // Underscores are the spellings that are taken out, and variables.
+    // Names with underscores are variables, or the spellings that are removed.
     const named = [...readText(file).matchAll(/\boncegate-[a-z]+(?:-[a-z]+)*(?![\w-])/gi)].map(([name]) =>
       name.toLowerCase(),
     );

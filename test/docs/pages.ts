@@ -19,7 +19,7 @@ export const documents: readonly string[] = [
     .map((path) => join('docs', path)),
 ];
 
-/** The text of a document without its fenced code. */
+/** A document without its fenced code. */
 export function withoutCode(markdown: string): string {
   return markdown.replace(/^```[\s\S]*?^```$/gm, '');
 }
@@ -40,12 +40,12 @@ export function tableRows(markdown: string): string[][] {
     .map((line) => splitCells(line));
 }
 
-/** What is in code in a cell, without the backticks: a table's key. */
+/** The code in a cell, without backticks: the key of a row. */
 export function codeOf(cell: string | undefined): string {
   return /`([^`]+)`/.exec(cell ?? '')?.[1] ?? '';
 }
 
-/** The anchors of a document: those of its headings, as GitHub makes them, and those written as HTML. */
+/** The anchors of a document: those that GitHub makes of headings, and those written in HTML. */
 export function anchorsOf(markdown: string): Set<string> {
   const anchors = new Set<string>();
   for (const [, heading = ''] of withoutCode(markdown).matchAll(/^#{1,6} (.+)$/gm)) anchors.add(slug(heading));

@@ -11,7 +11,7 @@ const worked = tableRows(page).flatMap(([subject, asked, gets]) =>
   asked?.startsWith('`{') ? [{ subject: codeOf(subject), asked: codeOf(asked), gets: codeOf(gets) }] : [],
 );
 
-/** A body of `POST /tickets` as it is known inside, and back. */
+/** A body of `POST /tickets`, as the service parses it. */
 function ticketRequestOf(body: string): TicketRequest {
   const { ttl_seconds: ttlSeconds, ...rest } = JSON.parse(body);
   return { ...rest, ttlSeconds };
@@ -26,7 +26,7 @@ test('the example of the policy page is a policy', () => {
 });
 
 describe('the example of the policy page', () => {
-  test.each(worked)('makes $gets of $asked for $subject', ({ subject, asked, gets }) => {
+  test.each(worked)('turns $asked of $subject into $gets', ({ subject, asked, gets }) => {
     const parsed = parsePolicy(example);
     const judged = applyPolicy(parsed.ok ? parsed.value : undefined, subject, ticketRequestOf(asked));
     expect(judged.ok ? bodyOf(judged.granted) : judged.refusal.code).toEqual(

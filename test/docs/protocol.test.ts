@@ -18,7 +18,7 @@ test('the worked example of the protocol follows from its subject, random part a
   expect(of('`secret_sha256`')).toBe(createHash('sha256').update(of('secret')).digest('hex'));
 });
 
-test('the code makes the same of the worked example', () => {
+test('the code computes the same as the worked example', () => {
   const random = (length: number): string => (length === 11 ? of('random part') : of('secret'));
   const ticket = mintTicket(of('subject'), random);
   expect(subjectDigest(of('subject'))).toBe(of('digest'));

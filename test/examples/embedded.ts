@@ -11,17 +11,17 @@ const root = join(import.meta.dirname, '..', '..');
 const CREDENTIALS = 'ada:secret';
 const AUTHORIZATION = `Basic ${Buffer.from(CREDENTIALS).toString('base64')}`;
 
-/** A ticket service that knows `ada`, as the READMEs of the examples have it. */
+/** A ticket service that knows `ada`, as in the READMEs of the examples. */
 export interface TicketDesk {
   readonly service: ServiceProcess;
   issue(wish?: object): Promise<IssuedTicket>;
   record(id: string): Promise<Record<string, unknown>>;
   revoke(id: string): Promise<void>;
-  /** What the clients of the examples are configured by. */
+  /** The environment of the clients of the examples. */
   readonly env: { readonly TICKET_URL: string; readonly CREDENTIALS: string };
 }
 
-/** Starts one whose tickets are for this address. */
+/** Starts a ticket service whose tickets name this address. */
 export async function startTicketDesk(redisUrl: string, gatewayUrl: string): Promise<TicketDesk> {
   const service = await startService('ticket', {
     REDIS_URL: redisUrl,
@@ -38,23 +38,23 @@ export async function startTicketDesk(redisUrl: string, gatewayUrl: string): Pro
   };
   return {
     service,
-    issue: async (wish) => (await send('POST', '/tickets', wish)) as unknown as IssuedTicket, // what POST /tickets answers
+    issue: async (request) => (await send('POST', '/tickets', request)) as unknown as IssuedTicket, // what POST /tickets answers
     record: (id) => send('GET', `/tickets/${id}`),
     revoke: async (id) => void (await send('DELETE', `/tickets/${id}`)),
     env: { TICKET_URL: url, CREDENTIALS },
   };
 }
 
-/** An example that has its own gate, running as its README says, from the root of a clone that was built. */
+/** An example with a gateway inside, running as its README says, from the root of a built clone. */
 export interface EmbeddedExample {
   readonly port: number;
   readonly server: Command;
   readonly desk: TicketDesk;
-  /** Runs the client in its folder to its end; returned is what it printed. */
+  /** Runs the client in its folder. Resolves with what it printed. */
   runClient(): Promise<string>;
 }
 
-/** Starts `examples/<folder>/server.mjs` and a ticket service; both end with the test file. */
+/** Starts `examples/<folder>/server.mjs` and a ticket service. Both are stopped after the test file. */
 export async function startEmbedded(folder: string): Promise<EmbeddedExample> {
   const redis = await startRedis();
   const port = await freePort();

@@ -22,7 +22,7 @@ test('a route greets by name, and answers', async () => {
   expect(client.messages).toEqual(['Hello, Ada Lovelace. This is 7.', 'good morning']);
 });
 
-test('nothing opens without a ticket, nor in another room', async () => {
+test('no connection opens without a ticket, or in another room', async () => {
   const { ticket } = await example.desk.issue({ path: '/rooms/7' });
   const rooms = `ws://localhost:${example.port}/rooms`;
 
@@ -33,7 +33,7 @@ test('nothing opens without a ticket, nor in another room', async () => {
   });
 });
 
-test('a path without a route is Fastify’s 404, and on the record', async () => {
+test('a path without a route gets the 404 of Fastify, and is on the record', async () => {
   const { id, connect_url: url } = await example.desk.issue({ path: '/elsewhere' });
 
   await expect(openWebSocket(url)).rejects.toMatchObject({ status: 404 });
@@ -41,12 +41,12 @@ test('a path without a route is Fastify’s 404, and on the record', async () =>
   expect(await example.desk.record(id)).toMatchObject({ close: { code: 1006, reason: 'upstream_refused' } });
 });
 
-test('plain requests are the application’s own', async () => {
+test('plain requests are answered by the application', async () => {
   expect(await (await fetch(`http://localhost:${example.port}/`)).text()).toContain('A WebSocket is at');
 });
 
-// The last one: it ends the example.
-test('it closes what is open, and ends', async () => {
+// The last test: it ends the example.
+test('it closes every connection, and ends', async () => {
   const client = await enter({ path: '/rooms/7' });
   example.server.child.kill('SIGTERM');
 

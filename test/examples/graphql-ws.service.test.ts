@@ -12,11 +12,11 @@ test('its client asks who it is, and subscribes', async () => {
   expect(await example.runClient()).toBe('me: ada\n2\n1\n0\n');
 });
 
-test('its own subprotocol is chosen, not the one of the ticket', async () => {
+test('the subprotocol of graphql-ws is chosen, not that of the ticket', async () => {
   const { url, protocols } = await example.desk.issue({ claims: { name: 'Ada Lovelace' } });
   const client = await openWebSocket(`${url}/graphql`, { protocols: [...protocols, 'graphql-transport-ws'] });
   client.socket.send('{"type":"connection_init"}');
-  // graphql-ws closes a client that subscribes before it was told that it may.
+  // graphql-ws closes a client that subscribes before the acknowledgement.
   await until(() => client.messages.length === 1);
   client.socket.send('{"id":"1","type":"subscribe","payload":{"query":"{ me }"}}');
   await until(() => client.messages.length === 3);
@@ -25,14 +25,14 @@ test('its own subprotocol is chosen, not the one of the ticket', async () => {
   expect(JSON.parse(String(client.messages[1]))).toMatchObject({ payload: { data: { me: 'Ada Lovelace' } } });
 });
 
-test('nothing opens without a ticket', async () => {
+test('no connection opens without a ticket', async () => {
   const opening = openWebSocket(`ws://localhost:${example.port}/graphql`, { protocols: ['graphql-transport-ws'] });
 
   await expect(opening).rejects.toMatchObject({ status: 401, code: 'ticket_missing' });
 });
 
-// The last one: it ends the example.
-test('it closes what is open, and ends', async () => {
+// The last test: it ends the example.
+test('it closes every connection, and ends', async () => {
   const { url, protocols } = await example.desk.issue();
   const client = await openWebSocket(url, { protocols: [...protocols, 'graphql-transport-ws'] });
   client.socket.send('{"type":"connection_init"}');

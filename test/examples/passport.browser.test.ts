@@ -22,7 +22,7 @@ beforeAll(async () => {
   redis = await startRedis();
   const patient = { REDIS_URL: redis.url, REDIS_TIMEOUT_MS: '5000' };
   gateway = await startService('gateway', patient);
-  // As the README says, from the root of a clone that was built.
+  // As the README says, from the root of a built clone.
   example = startCommand(process.execPath, ['examples/passport/server.mjs'], {
     cwd: root,
     env: { ...patient, PORT: '0', GATEWAY_URL: `ws://localhost:${gateway.port}` },
@@ -66,7 +66,7 @@ async function signedIn(): Promise<Visitor> {
   return visitor;
 }
 
-describe('who is signed out', () => {
+describe('a visitor who is signed out', () => {
   test('gets a 401 with the challenge of the application', async () => {
     const { status, body, headers } = await visitor.ask();
 
@@ -74,13 +74,13 @@ describe('who is signed out', () => {
     expect(headers['www-authenticate']).toBe('Application realm="oncegate"');
   });
 
-  test('stays so after a wrong password', async () => {
+  test('stays signed out after a wrong password', async () => {
     expect((await visitor.signIn('wrong')).headers.location).toBe('/?failed');
 
     expect((await visitor.ask()).status).toBe(401);
   });
 
-  test('is so again after signing out', async () => {
+  test('is signed out again after signing out', async () => {
     await signedIn();
     expect((await visitor.ask()).status).toBe(201);
     expect((await visitor.send('/sign-out', { method: 'POST' })).status).toBe(302);
@@ -89,8 +89,8 @@ describe('who is signed out', () => {
   });
 });
 
-describe('who is signed in', () => {
-  test('gets a ticket where the router is mounted, and connects with it through the gateway', async () => {
+describe('a visitor who is signed in', () => {
+  test('gets a ticket from the mounted router, and connects with it through the gateway', async () => {
     await signedIn();
     const { status, body, headers } = await visitor.ask(JSON_TYPE, '{"claims":{"room":7,"name":"Eve"}}');
     expect(status).toBe(201);
@@ -109,7 +109,7 @@ describe('who is signed in', () => {
     });
     const record = await visitor.send(String(headers.location));
     expect(record.body).toMatchObject({ state: 'open', subject: 'ada' });
-    // The login's end is the connection's: an hour, for the session's cookie.
+    // The connection ends with the login: the session cookie lasts an hour.
     const left = Date.parse(String(record.body.session_expires_at)) - Date.now();
     expect(left).toBeLessThanOrEqual(3_600_000);
     expect(left).toBeGreaterThan(3_500_000);
@@ -132,7 +132,7 @@ describe('who is signed in', () => {
     expect([status, body.code]).toEqual([403, 'csrf_refused']);
   });
 
-  test('gets one from its own page', async () => {
+  test("gets a ticket from the application's page", async () => {
     await signedIn();
 
     for (const own of [`http://localhost:${port}`, `http://127.0.0.1:${port}`]) {
@@ -165,7 +165,7 @@ describe("the application's own routes", () => {
     expect(reply.headers['content-type']).not.toContain('problem');
   });
 
-  test('are beside the catalogue of refusals, below the same path', async () => {
+  test('share their path with the catalogue of refusals', async () => {
     const { status, headers, body } = await visitor.send('/realtime/problems/csrf_refused');
 
     expect([status, body.code, headers['cache-control']]).toEqual([200, 'csrf_refused', 'no-store']);
@@ -173,7 +173,7 @@ describe("the application's own routes", () => {
 });
 
 test.skipIf(isMissing('chromium'))(
-  'its page signs in, connects and says why it cannot',
+  'its page signs in, connects, and says why it is refused',
   { timeout: 60_000 },
   async () => {
     const browser = await startChromium();
@@ -197,8 +197,8 @@ test.skipIf(isMissing('chromium'))(
   },
 );
 
-// The last one: it ends the example.
-test('ends when it is told to', async () => {
+// The last test: it ends the example.
+test('ends on SIGTERM', async () => {
   example.child.kill('SIGTERM');
 
   expect(await example.exited).toBe(0);

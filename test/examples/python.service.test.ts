@@ -10,10 +10,10 @@ import { startTicketDesk, type TicketDesk } from './embedded.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
-/** The one that Debian's packages are for. */
+/** The Python that Debian's packages are for. */
 const PYTHON = '/usr/bin/python3';
 
-/** Runs the example with connections as `websockets` 14 and later hand them over: Debian has an earlier one. */
+/** Runs the example with connections as `websockets` 14 and later pass them: Debian has an earlier version. */
 const LATER_WEBSOCKETS = `
 import runpy, types, websockets
 
@@ -30,7 +30,7 @@ websockets.serve = lambda handler, *args: serve(lambda earlier: handler(Connecti
 runpy.run_path("examples/python/server.py")
 `;
 
-/** The address that it says it listens at. */
+/** The address that the example prints. */
 async function addressOf(backend: Command): Promise<string> {
   const [listening] = (await until(() => /^ws:\S+$/m.exec(backend.stdout()), { timeoutMs: 30_000 })) ?? [];
   return String(listening);
@@ -52,7 +52,7 @@ describe.skipIf(isMissing('python3-websockets'))('a Python back end', () => {
     await until(async () => (await fetch(`http://127.0.0.1:${gateway.adminPort}/readyz`)).ok);
   }, 60_000);
 
-  test('can, on its own, only accept and close with 1011', async () => {
+  test('alone can only accept a connection and close it with 1011', async () => {
     const client = await openWebSocket(address);
 
     expect(await client.closed).toEqual({ code: 1011, reason: 'not signed in' });
@@ -60,7 +60,7 @@ describe.skipIf(isMissing('python3-websockets'))('a Python back end', () => {
     expect(stderr).toBe('open\nclosed 1011 not signed in\n');
   });
 
-  test('finds the headers where websockets 14 and later have them', async () => {
+  test('finds the headers in websockets 14 and later too', async () => {
     const later = startCommand(PYTHON, ['-c', LATER_WEBSOCKETS], { cwd: root, env: { PORT: '0' } });
     const headers = { 'Oncegate-Subject': 'jos%C3%A9' };
     const client = await openWebSocket(await addressOf(later), { headers });
@@ -69,7 +69,7 @@ describe.skipIf(isMissing('python3-websockets'))('a Python back end', () => {
     expect(client.messages).toEqual(['Hello, josé']);
   });
 
-  test('behind Oncegate has the client refused by HTTP, before anything opens', async () => {
+  test('behind Oncegate: a client is refused by HTTP, before the connection opens', async () => {
     const url = `ws://127.0.0.1:${gateway.port}`;
     await expect(openWebSocket(url)).rejects.toMatchObject({ status: 401, code: 'ticket_missing' });
 
@@ -77,7 +77,7 @@ describe.skipIf(isMissing('python3-websockets'))('a Python back end', () => {
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^refused: HTTP 401 Unauthorized\n\{.*"ticket_missing"/)]);
   });
 
-  test('behind Oncegate greets by name, whatever the client says of itself', async () => {
+  test('behind Oncegate: greets by the name on the ticket, whatever the client claims', async () => {
     const { connect_url: url, id } = await desk.issue();
     const client = await openWebSocket(url, { headers: { 'Oncegate-Subject': 'eve', oncegate_subject: 'eve' } });
     client.socket.send('good morning');
@@ -91,8 +91,8 @@ describe.skipIf(isMissing('python3-websockets'))('a Python back end', () => {
     expect(await client.closed).toEqual({ code: 3003, reason: 'revoked' });
   });
 
-  // The last one: it ends the example.
-  test('that ends leaves its clients with a code, and the next with a status', async () => {
+  // The last test: it ends the example.
+  test('that ends closes its clients with a code, and the next client gets a status', async () => {
     const client = await openWebSocket((await desk.issue()).connect_url);
     await until(() => client.messages.length === 1);
     const { connect_url: url, id } = await desk.issue();

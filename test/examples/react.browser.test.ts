@@ -22,7 +22,7 @@ beforeAll(async () => {
   expect([await built.exited, built.stderr()]).toEqual([0, '']);
 }, 60_000);
 
-/** Vite with the arguments of the README, from the root of a clone that was built. */
+/** Vite with the arguments of the README, from the root of a built clone. */
 function vite(command: string, ...args: string[]) {
   return startCommand(process.execPath, ['node_modules/vite/bin/vite.js', command, 'examples/react', ...args], {
     cwd: root,
@@ -34,7 +34,7 @@ function originOf(command: 'preview' | 'dev'): string {
   return `http://localhost:${ports[command]}`;
 }
 
-/** Serves the page: as it was built, or as one works on it. */
+/** Serves the page: the build, or the development server. */
 async function serve(command: 'preview' | 'dev'): Promise<Command> {
   const server = vite(command, '--port', String(ports[command]), '--strictPort');
   await until(() => server.stdout().includes(originOf(command)), {
@@ -44,14 +44,14 @@ async function serve(command: 'preview' | 'dev'): Promise<Command> {
   return server;
 }
 
-/** Vite tells by its exit code which signal it ended for. One that did not end by itself has none. */
+/** The exit code of Vite says which signal ended it. A killed process has no exit code. */
 async function expectEnd({ child, exited, stderr }: Command): Promise<void> {
   child.kill('SIGTERM');
 
   expect([await exited, stderr()]).toEqual([128 + constants.signals.SIGTERM, '']);
 }
 
-/** What is said about the state. */
+/** What the page says about the state. */
 async function reasonOf(page: Page): Promise<string> {
   return (await page.locator('small').textContent()) ?? '';
 }
@@ -62,13 +62,13 @@ describe.skipIf(isMissing('chromium'))('the page', () => {
     browser = await startChromium();
   }, 60_000);
 
-  describe('as one works on it', () => {
+  describe('in development', () => {
     let server: Command;
     beforeAll(async () => {
       server = await serve('dev');
     }, 60_000);
 
-    test('asks once and opens one connection, although StrictMode mounts the component twice', async () => {
+    test('gets one ticket and opens one connection, although StrictMode mounts the component twice', async () => {
       const page = await browser.newPage();
       atEnd(() => page.close());
       const asked: string[] = [];
@@ -87,16 +87,16 @@ describe.skipIf(isMissing('chromium'))('the page', () => {
       expect(await connectionsOf(page)).toHaveLength(1);
     });
 
-    test('ends when it is told to', () => expectEnd(server));
+    test('ends on SIGTERM', () => expectEnd(server));
   });
 
-  describe('as it was built', () => {
+  describe('as built', () => {
     let server: Command;
     beforeAll(async () => {
       server = await serve('preview');
     }, 60_000);
 
-    test('has the user sign in, opens, and shows what comes back', async () => {
+    test('signs in, opens, and shows what comes back', async () => {
       const { page, faults } = await openPage(browser, originOf('preview'));
       await stateIs(page, 'signing in');
       expect(await reasonOf(page)).toMatch(/^credentials_missing: /);
@@ -110,7 +110,7 @@ describe.skipIf(isMissing('chromium'))('the page', () => {
       expect(faults).toEqual([]);
     });
 
-    test('says that a password was wrong, and takes the right one afterwards', async () => {
+    test('says that a password is wrong, and accepts the right one afterwards', async () => {
       const { page } = await openPage(browser, originOf('preview'));
       await signIn(page, 'wrong');
       await stateIs(page, 'closed');
@@ -121,7 +121,7 @@ describe.skipIf(isMissing('chromium'))('the page', () => {
       await stateIs(page, 'open');
     });
 
-    test('says why a gateway refused it, and gets in when there is room', async () => {
+    test('says why a gateway refused it, and opens once the limit allows it', async () => {
       const { page: first } = await openPage(browser, originOf('preview'));
       await signIn(first);
       await stateIs(first, 'open');
@@ -136,8 +136,8 @@ describe.skipIf(isMissing('chromium'))('the page', () => {
       expect(await reasonOf(second)).toMatch(/^before that: connection_limit: /);
     });
 
-    // The last one that needs a gateway: the new one ends with it.
-    test('comes back after the gateway was restarted, with another ticket', async () => {
+    // The last test that needs a gateway: the new gateway ends with it.
+    test('comes back with a new ticket after the gateway was restarted', async () => {
       const { page, faults } = await openPage(browser, originOf('preview'));
       await signIn(page);
       await stateIs(page, 'open');
@@ -150,6 +150,6 @@ describe.skipIf(isMissing('chromium'))('the page', () => {
       expect(faults).toEqual([]);
     });
 
-    test('ends when it is told to', () => expectEnd(server));
+    test('ends on SIGTERM', () => expectEnd(server));
   });
 });

@@ -9,13 +9,13 @@ import { type Fleet, type ServiceProcess, startFleet, startService } from '../su
 
 export const PASSWORD = 'a password of the tests';
 
-/** A ticket service that knows the user `ada`, and a gateway that takes one connection of hers. */
+/** A ticket service that knows the user `ada`, and a gateway that admits one connection of hers. */
 export interface Site extends Pick<Fleet, 'ticket'> {
-  /** Ends the gateway as an operator would, and starts another one in its place, which ends with the test. */
+  /** Stops the gateway as an operator would, and starts another one on its port, until the test ends. */
   restartGateway(whileDown: () => Promise<void>): Promise<void>;
 }
 
-/** Starts them as processes, for pages of these origins. */
+/** Starts both as processes, for pages of these origins. */
 export async function startSite(...origins: string[]): Promise<Site> {
   const redis = await startRedis();
   const env = {
@@ -43,7 +43,7 @@ function restarted(env: Readonly<Record<string, string>>): Promise<ServiceProces
   return startService('gateway', { GATEWAY_ID: 'gateway-1', ...env });
 }
 
-/** A page in a browser, with what a script of it threw. It is closed with the test, and with it its connection. */
+/** A page in a browser, and the errors of its scripts. The page and its connection are closed when the test ends. */
 export async function openPage(browser: Browser, url: string): Promise<{ page: Page; faults: string[] }> {
   const page = await browser.newPage();
   atEnd(() => page.close());
@@ -53,7 +53,7 @@ export async function openPage(browser: Browser, url: string): Promise<{ page: P
   return { page, faults };
 }
 
-/** The examples have the same names on what one sees and operates. */
+/** The labels and roles that the pages of the examples share. */
 export async function signIn(page: Page, password = PASSWORD): Promise<void> {
   await page.getByLabel('Name').fill('ada');
   await page.getByLabel('Password').fill(password);
@@ -65,12 +65,12 @@ export async function say(page: Page, text: string): Promise<void> {
   await page.getByRole('button', { name: 'Send' }).click();
 }
 
-/** Waits until the page says that it is in a state. */
+/** Waits until the page shows this state. */
 export function stateIs(page: Page, state: string): Promise<void> {
   return page.getByRole('status').filter({ hasText: state }).waitFor();
 }
 
-/** The id of the ticket of each hello that the page has received: one for each connection. */
+/** The ticket id of each hello that the page has received: one for each connection. */
 export async function connectionsOf(page: Page): Promise<string[]> {
   const text = (await page.getByRole('log').textContent()) ?? '';
   const ids = [...text.matchAll(/"type":"hello","ticket_id":"([\w-]{22})","subject":"ada"/g)].map(([, id = '']) => id);

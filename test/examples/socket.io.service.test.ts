@@ -24,11 +24,11 @@ function socketFor(protocols: readonly string[], options: object = {}): Socket {
 const first = (socket: Socket, event: string): Promise<unknown> =>
   new Promise((resolve) => void socket.once(event, resolve));
 
-test('its client connects, is greeted, and learns why it may not connect again', async () => {
+test('its client connects, is greeted, and is told why it may not connect again', async () => {
   expect(await example.runClient()).toBe('Hello, ada\nada: good morning\nthe same ticket again: ticket_consumed\n');
 });
 
-test('the refusal is a 401 in place of the 101', async () => {
+test('the refusal is a 401 instead of the 101', async () => {
   const url = `ws://localhost:${example.port}/socket.io/?EIO=4&transport=websocket`;
   await expect(openWebSocket(url)).rejects.toMatchObject({ status: 401, code: 'ticket_missing' });
 
@@ -36,14 +36,14 @@ test('the refusal is a 401 in place of the 101', async () => {
   expect(refused).toMatchObject({ description: { message: 'Unexpected server response: 401' } });
 });
 
-test('a ticket may come in the path and the query, too', async () => {
+test('a ticket may also be in the path and in the query', async () => {
   const { id, ticket } = await example.desk.issue({ claims: { name: 'Ada Lovelace' } });
   const socket = socketFor([], { path: `/~${id}/socket.io`, query: { ticket } });
 
   expect(await first(socket, 'greeting')).toBe('Hello, Ada Lovelace');
 });
 
-test('polling is no way around it', async () => {
+test('polling needs a ticket too', async () => {
   const response = await fetch(`http://localhost:${example.port}/socket.io/?EIO=4&transport=polling`);
 
   expect([response.status, await response.json()]).toMatchObject([400, { message: 'Transport unknown' }]);
@@ -51,7 +51,7 @@ test('polling is no way around it', async () => {
   expect(refused).toBeInstanceOf(Error);
 });
 
-test('whoever is thrown out is disconnected, and the record says why', async () => {
+test('a revoked client is disconnected, and the record says why', async () => {
   const { id, protocols } = await example.desk.issue();
   const socket = socketFor(protocols);
   await first(socket, 'greeting');
@@ -62,8 +62,8 @@ test('whoever is thrown out is disconnected, and the record says why', async () 
   expect(await example.desk.record(id)).toMatchObject({ state: 'revoked', close: { code: 3003, reason: 'revoked' } });
 });
 
-// The last one: it ends the example.
-test('it disconnects everybody, and ends', async () => {
+// The last test: it ends the example.
+test('it disconnects every client, and ends', async () => {
   const { protocols } = await example.desk.issue();
   const socket = socketFor(protocols);
   await first(socket, 'greeting');

@@ -18,7 +18,7 @@ beforeAll(async () => {
   const port = await freePort();
   url = `http://localhost:${port}`;
   site = await startSite(url);
-  // As the README says, from the root of a clone that was built.
+  // As the README says, from the root of a built clone.
   example = startCommand(process.execPath, ['examples/vanilla/server.mjs'], {
     cwd: root,
     env: { PORT: String(port), TICKETS_URL: `http://localhost:${site.ticket.port}/tickets` },
@@ -26,7 +26,7 @@ beforeAll(async () => {
   await until(() => example.stdout() === `${url}\n`, { timeoutMs: 30_000 });
 }, 60_000);
 
-/** What the page has noted: each state, in its order, and what was said about it. */
+/** What the page has listed: each state in order, and what it said about it. */
 function notesOf(page: Page): Promise<Array<{ what: string | undefined; text: string }>> {
   return page.locator('#log li').evaluateAll((lines) =>
     lines.map((line) => ({
@@ -42,7 +42,7 @@ describe.skipIf(isMissing('chromium'))('the page', () => {
     browser = await startChromium();
   }, 60_000);
 
-  test('has the user sign in, opens, and shows what comes back', async () => {
+  test('signs in, opens, and shows what comes back', async () => {
     const { page, faults } = await openPage(browser, url);
     await stateIs(page, 'signing in');
     await signIn(page);
@@ -67,7 +67,7 @@ describe.skipIf(isMissing('chromium'))('the page', () => {
     expect(faults).toEqual([]);
   });
 
-  test('says that a password was wrong, and takes the right one afterwards', async () => {
+  test('says that a password is wrong, and accepts the right one afterwards', async () => {
     const { page } = await openPage(browser, url);
     await signIn(page, 'wrong');
     await stateIs(page, 'closed');
@@ -81,7 +81,7 @@ describe.skipIf(isMissing('chromium'))('the page', () => {
     await stateIs(page, 'open');
   });
 
-  test('says why a gateway refused it, and gets in when there is room', async () => {
+  test('says why a gateway refused it, and opens once the limit allows it', async () => {
     const { page: first } = await openPage(browser, url);
     await signIn(first);
     await stateIs(first, 'open');
@@ -98,13 +98,13 @@ describe.skipIf(isMissing('chromium'))('the page', () => {
     await stateIs(second, 'open');
   });
 
-  test('cannot read an answer of the ticket service where its origin is not allowed', async () => {
+  test('cannot read an answer of the ticket service if its origin is not allowed', async () => {
     const { page } = await openPage(browser, url.replace('localhost', '127.0.0.1'));
     await page.locator('[data-what=waiting]', { hasText: 'service_unreachable' }).first().waitFor();
   });
 
-  // The last one that needs a gateway: the new one ends with it.
-  test('comes back after the gateway was restarted, with another ticket', async () => {
+  // The last test that needs a gateway: the new gateway ends with it.
+  test('comes back with a new ticket after the gateway was restarted', async () => {
     const { page, faults } = await openPage(browser, url);
     await signIn(page);
     await stateIs(page, 'open');
@@ -121,8 +121,8 @@ describe.skipIf(isMissing('chromium'))('the page', () => {
   });
 });
 
-// The last one: it ends the example.
-test('ends when it is told to', async () => {
+// The last test: it ends the example.
+test('ends on SIGTERM', async () => {
   example.child.kill('SIGTERM');
 
   expect(await example.exited).toBe(0);

@@ -13,7 +13,7 @@ async function enter(claims: object): Promise<{ client: Client; id: string; url:
   return { id, url, client: await openWebSocket(url) };
 }
 
-test('people with a ticket talk to each other by name', async () => {
+test('users with a ticket talk to each other by name', async () => {
   const ada = await enter({});
   const bob = await enter({ name: 'Bob' });
   ada.client.socket.send('good morning');
@@ -24,7 +24,7 @@ test('people with a ticket talk to each other by name', async () => {
   expect([...bob.client.messages].sort()).toEqual(['Bob is here', 'Bob: hello', 'ada: good morning'].sort());
 });
 
-test('nobody enters without one, or with the same twice', async () => {
+test('no connection opens without a ticket, or with the same ticket twice', async () => {
   const { url, id } = await enter({});
 
   await expect(openWebSocket(url)).rejects.toMatchObject({ status: 401, code: 'ticket_consumed' });
@@ -32,19 +32,19 @@ test('nobody enters without one, or with the same twice', async () => {
   expect(await example.desk.record(id)).toMatchObject({ state: 'open', attempts: 2 });
 });
 
-test('who is thrown out learns it, and may not say more', async () => {
+test('a revoked connection is told so, and can send no more', async () => {
   const { client, id } = await enter({});
   await example.desk.revoke(id);
 
   expect(await client.closed).toEqual({ code: 3003, reason: 'revoked' });
 });
 
-test('plain requests are the application’s own', async () => {
+test('plain requests are answered by the application', async () => {
   expect(await (await fetch(`http://localhost:${example.port}/`)).text()).toBe('A WebSocket is here.\n');
 });
 
-// The last one: it ends the example.
-test('it says goodbye to everybody, and ends', async () => {
+// The last test: it ends the example.
+test('it closes every connection, and ends', async () => {
   const { client } = await enter({});
   example.server.child.kill('SIGTERM');
 

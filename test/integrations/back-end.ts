@@ -9,7 +9,7 @@ export interface Arrival {
   readonly rawHeaders: readonly string[];
 }
 
-/** A WebSocket back end that knows nothing of tickets. It is stopped with the test or the test file. */
+/** A WebSocket back end that knows nothing of tickets. It is stopped after the test or the test file. */
 export interface BackEnd {
   readonly port: number;
   /** Every upgrade that reached it. */
@@ -22,10 +22,10 @@ export interface BackEnd {
   start(): Promise<void>;
 }
 
-/** A path for which it has an answer of its own. */
+/** A path with an answer of the back end's own. */
 export const NO_SUCH_ROOM = '/no-such-room';
 
-/** It greets with what it was told of the caller, and then echoes. Of subprotocols it knows `chat`. */
+/** Starts a back end that greets with what it was told of the caller, and then echoes. Its only subprotocol is `chat`. */
 export async function startBackEnd(): Promise<BackEnd> {
   const arrivals: Arrival[] = [];
   const plain: string[] = [];
@@ -34,7 +34,7 @@ export async function startBackEnd(): Promise<BackEnd> {
     noServer: true,
     handleProtocols: (offered) => (offered.has('chat') ? 'chat' : false),
   });
-  // Claims, a signed identity and a long path are more than the 16 KiB that Node takes by default.
+  // Claims, a signed identity and a long path exceed the 16 KiB that Node accepts by default.
   const server = createServer({ maxHeaderSize: 65_536 }, ({ url = '' }, response) => {
     plain.push(url);
     response.end('a page');
@@ -53,7 +53,7 @@ export async function startBackEnd(): Promise<BackEnd> {
       return;
     }
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      // A Caddy that stops sends a Close that is not masked (RFC 6455 §5.1).
+      // When Caddy stops, it sends a Close frame without a mask (RFC 6455 §5.1).
       webSocket.on('error', () => webSocket.terminate());
       webSocket.send(`hello, ${headers['oncegate-subject'] ?? 'whoever you are'}`);
       webSocket.on('message', (data, isBinary) => webSocket.send(data, { binary: isBinary }));

@@ -22,7 +22,7 @@ beforeAll(async () => {
   site = await startSite({ IDENTITY_JWT_KEY_FILE: key });
 }, 60_000);
 
-/** The headers of an arrival under any name that a back end might read as this one. */
+/** The headers that reached the back end, under any name that it might read as this one. */
 function headersLike({ rawHeaders }: Arrival, name: string): string[][] {
   const canonical = (text: string): string =>
     text
@@ -37,7 +37,7 @@ function headersLike({ rawHeaders }: Arrival, name: string): string[][] {
 const valueIn = (arrival: Arrival, name: string): string | undefined => headersLike(arrival, name)[0]?.[1];
 
 describe.each(modesHere)('$name', (mode: Mode) => {
-  /** Opens with a ticket in the query, unless the options say otherwise; what the back end saw of it. */
+  /** Opens a connection, with a ticket in the query unless the options say otherwise. Resolves with what the back end saw. */
   async function open(path: string, options: { protocols?: string[]; headers?: Record<string, string> } = {}) {
     const before = site.backEnd.arrivals.length;
     const client = await openWebSocket(`ws://127.0.0.1:${site.proxyOf(mode).port}${path}`, options);
@@ -66,7 +66,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     await until(() => client.messages[1] === 'ping');
   });
 
-  test('takes the ticket out of the subprotocols, and answers in the place of a back end that chooses none', async () => {
+  test('removes the ticket from the subprotocols, and selects one if the back end selects none', async () => {
     const { protocols } = await site.issue();
 
     const { client, arrival } = await open('/', { protocols: [...protocols] });
@@ -95,7 +95,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     else await open('/', { headers: { [header]: carried } });
   });
 
-  test('takes out an Authorization that carried the ticket, and no other', async () => {
+  test('removes an Authorization header that carried the ticket, and no other', async () => {
     const first = await site.issue();
     const second = await site.issue();
 
@@ -106,7 +106,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     expect(valueIn(withToken.arrival, 'authorization')).toBe('Bearer of-the-back-end');
   });
 
-  test('passes on the largest identity that there is', async () => {
+  test('passes on the largest possible identity', async () => {
     const claims = { text: 'x'.repeat(4_096 - '{"text":""}'.length) };
     const { ticket } = await site.issue({ claims }, '\u{1f511}'.repeat(128));
 
@@ -117,7 +117,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     expect(arrival.url).toHaveLength('/?q='.length + 4_000);
   });
 
-  test('is what the client library connects through, with the reason where it does not', async () => {
+  test('lets the client library connect, or get the reason of a refusal', async () => {
     const { port } = site.proxyOf(mode);
     const authorization = await bearer('grace');
     const options = {
@@ -167,7 +167,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     ['named in Connection with underscores', ['Connection: keep-alive, oncegate_subject', 'Oncegate_Subject: root']],
   ];
 
-  test.each(forgeries)('leaves nothing of an identity that a client sends %s', async (_, lines) => {
+  test.each(forgeries)('removes an identity that a client sends %s', async (_, lines) => {
     const { id, ticket } = await site.issue({}, 'mallory');
     const before = site.backEnd.arrivals.length;
     const request = upgradeLines({ path: '/mine', ticket, carrier: 'query', host: '127.0.0.1' });
@@ -209,7 +209,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     ['named in Connection', ['Connection: X-Forwarded-For, X-Real-IP, X-Forwarded-Host', 'X-Forwarded-For: ADDRESS']],
   ];
 
-  test.each(addresses)('leaves nothing of what a client says of its address %s', async (_, lines) => {
+  test.each(addresses)('removes an address that a client sends %s', async (_, lines) => {
     const { id, ticket } = await site.issue();
     const before = site.backEnd.arrivals.length;
     const request = upgradeLines({ path: '/', ticket, carrier: 'query', host: 'chat.example' });
@@ -227,7 +227,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     expect((await recordInRedis(site.redis, id)).last_attempt_address).toBe('127.0.0.1');
   });
 
-  test('leaves nothing under a name that is kept for later, where it can remove by prefix', async () => {
+  test('removes reserved names, if it can remove by prefix', async () => {
     const { ticket } = await site.issue();
 
     const { arrival } = await open(`/?ticket=${ticket}`, { headers: { 'Oncegate-Role': 'root' } });
@@ -243,19 +243,19 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     ['a carriage return', ['X-Other: a\rOncegate-Subject: root']],
   ];
 
-  test.each(broken)('does not take %s for an identity', async (_, lines) => {
+  test.each(broken)('does not read %s as an identity', async (_, lines) => {
     const { ticket } = await site.issue({}, 'mallory');
     const before = site.backEnd.arrivals.length;
 
     await refusedOrOpen(mode, [...upgradeLines({ path: '/', ticket, carrier: 'query', host: '127.0.0.1' }), ...lines]);
 
-    // Refused or taken out; where it arrives at all, the identity is the ticket's.
+    // It is refused or removed. If the request arrives at all, the identity is the ticket's.
     for (const arrival of site.backEnd.arrivals.slice(before)) {
       expect(headersLike(arrival, 'oncegate-subject').map(([, value]) => value)).toEqual(['mallory']);
     }
   });
 
-  test('is not steered by headers of a client that only a gateway sends', async () => {
+  test('ignores headers of a client that only a gateway may send', async () => {
     const { ticket } = await site.issue();
     const headers = {
       'Oncegate-Uri': '/root',
@@ -271,7 +271,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     expect(headersLike(arrival, 'sec-websocket-protocol')).toEqual([]);
   });
 
-  test('passes on every character of a path and a query as it came', async () => {
+  test('passes on every character of a path and a query unchanged', async () => {
     const { ticket } = await site.issue();
     const target = "/a%2Fb;c=%E2%82%AC/%7Bx%7D/$y/~z/'(!)*?q=%26&r=+%20{env.HOME}&s=$uri?&t=%7Bpath%7D";
 
@@ -280,7 +280,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     expect(arrival.url).toBe(target);
   });
 
-  test('connects to the path that was judged, whatever looks like the segment of an id', async () => {
+  test('connects to the path that was judged, even if another segment looks like an id', async () => {
     for (const path of [`/%7E${'a'.repeat(22)}/x`, `/~${'a'.repeat(23)}/x`, `/x/~${'a'.repeat(22)}`]) {
       const { ticket } = await site.issue({ path });
 
@@ -290,7 +290,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     }
   });
 
-  /** Every way to hand a ticket over in a query, in queries that some parsers give up on; and what is left. */
+  /** Each form of a ticket in a query, also in queries that some parsers reject, and what must be left of it. */
   const queries: ReadonlyArray<readonly [target: string, left: string]> = [
     ['/?ticket=T', '/'],
     ['/a//b?ticket=T', '/a//b'],
@@ -310,7 +310,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     ['/?{&ticket=T&}', '/?{&}'],
   ];
 
-  test.each(queries)('takes the ticket T out of %s', async (target, left) => {
+  test.each(queries)('removes the ticket T from %s', async (target, left) => {
     const { ticket } = await site.issue();
 
     const { arrival } = await open(target.replace('T', ticket));
@@ -318,7 +318,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     expect(arrival.url).toBe(left);
   });
 
-  test('cannot be led to judge another path than the one it connects to', async () => {
+  test('judges the same path that it connects to', async () => {
     const { ticket } = await site.issue({ path: '/public' });
     for (const line of ['X-Original-URI: /public', 'X-Forwarded-Uri: /public', 'Oncegate-Uri: /public']) {
       const before = site.backEnd.arrivals.length;
@@ -339,7 +339,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     expect(site.proxyOf(mode).output()).not.toContain('ogt_');
   });
 
-  /** What a proxy that takes the text of a ticket out of the target would connect to another path by. It may log the path. */
+  /** With these, a proxy that removes the text of a ticket from the target would connect to another path. */
   test.each([
     '/ad&ticket=Tmin?a&ticket=T',
     '/adticket=Tmin?ticket=T',
@@ -361,7 +361,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
 });
 
 test.each(modesHere.filter(({ proxy, forwardAuth }) => proxy === 'caddy' && forwardAuth))(
-  '$name passes nothing of a query on where a ticket would be left in it',
+  '$name drops a query in which a ticket would be left',
   async (mode) => {
     const { ticket } = await site.issue();
     const before = site.backEnd.arrivals.length;
@@ -372,7 +372,7 @@ test.each(modesHere.filter(({ proxy, forwardAuth }) => proxy === 'caddy' && forw
   },
 );
 
-/** Sends a hand-made request, and waits until it is answered in whichever way. */
+/** Sends a hand-made request, and waits for any answer. */
 async function refusedOrOpen(mode: Mode, lines: readonly string[]): Promise<void> {
   const client = await RawClient.send(site.proxyOf(mode).port, `${lines.join('\r\n')}\r\n\r\n`);
   await until(() => client.received.includes('\r\n\r\n'), { what: 'an answer' });

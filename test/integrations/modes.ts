@@ -1,7 +1,7 @@
 import { isMissing } from '../support/machine/programs.ts';
 import { type ProxyProcess, startProxy } from '../support/proxies/proxy-process.ts';
 
-/** What a proxy has behind it. */
+/** What is behind a proxy. */
 export interface Behind {
   readonly ticket: number;
   readonly gateway: number;
@@ -86,5 +86,5 @@ export const modes: readonly Mode[] = [
   ),
 ];
 
-/** Those that this machine has the programs for. */
+/** The modes whose programs are installed here. */
 export const modesHere: readonly Mode[] = isMissing('redis') ? [] : modes.filter(({ proxy }) => !isMissing(proxy));

@@ -33,13 +33,13 @@ async function statusOf(port: number, { protocols }: Pick<IssuedTicket, 'protoco
 const forwardAuth = modesHere.filter((mode) => mode.forwardAuth);
 
 describe.each(forwardAuth)('$name', (mode) => {
-  test('asks a gateway that hangs once, and lets nobody through', async () => {
+  test('asks a gateway that hangs once, and lets no client through', async () => {
     const { port } = site.proxyOf(mode);
     const issued = await site.issue();
     const before = site.backEnd.arrivals.length;
     first.signal('SIGSTOP');
     const status = await statusOf(port, issued).finally(() => first.signal('SIGCONT'));
-    // It answers in the order of the questions: by now it knows whatever it was asked before.
+    // The gateway answers in order: by now it has seen every earlier question.
     expect(await statusOf(port, await site.issue())).toBe(101);
     const record = await until(async () => {
       const found = await recordInRedis(site.redis, issued.id);
@@ -47,13 +47,13 @@ describe.each(forwardAuth)('$name', (mode) => {
     });
 
     expect([503, 504]).toContain(status);
-    // A proxy that resets the connection takes the question back, so that the ticket is unspent.
+    // A proxy that resets the connection withdraws the question, and the ticket stays unspent.
     if (record.state === 'issued') expect(record.attempts).toBe('0');
     else expect(record).toMatchObject({ state: 'closed', attempts: '1', close_reason: 'client_gone' });
     expect(site.backEnd.arrivals.slice(before)).toHaveLength(1);
   });
 
-  test('asks once for each upgrade, and not at all for what is none', async () => {
+  test('asks once for each upgrade, and not at all for other requests', async () => {
     const { port } = site.proxyOf(mode);
     const issued = await site.issue();
     const before = await metricSum([first], 'oncegate_handshakes_total{outcome="admitted"}');
@@ -75,7 +75,7 @@ describe.each(forwardAuth)('$name', (mode) => {
 });
 
 describe.skipIf(!forwardAuth.some(({ proxy }) => proxy === 'nginx'))('a proxy that asks the next gateway', () => {
-  test('opens one connection with a ticket that two gateways were asked about', async () => {
+  test('opens one connection if two gateways are asked about the same ticket', async () => {
     const retrying = await startProxy({
       command: 'nginx',
       files: ['examples/nginx/nginx.conf'],
@@ -107,7 +107,7 @@ describe.skipIf(!forwardAuth.some(({ proxy }) => proxy === 'nginx'))('a proxy th
   });
 });
 
-test.skipIf(modesHere.length === 0)('one of all proxies at once is let through with the same ticket', async () => {
+test.skipIf(modesHere.length === 0)('of all proxies at once, one lets the same ticket through', async () => {
   const issued = await site.issue();
   const before = site.backEnd.arrivals.length;
 

@@ -20,7 +20,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
   const ask = (options: { method?: string; headers: Record<string, string> }) =>
     httpRequest(site.proxyOf(mode).port, '/', options);
 
-  test('says with a 405 which method there is', async () => {
+  test('names the allowed method in a 405', async () => {
     const { status, lines } = await ask({ method: 'PUT', headers: UPGRADE });
 
     expect(status).toBe(405);
@@ -36,13 +36,13 @@ describe.each(modesHere)('$name', (mode: Mode) => {
 
     expect(status).toBe(426);
     expect(body.code).toBe('upgrade_required');
-    // Caddy takes the header off an answer, whatever its status.
+    // Caddy removes the header from every answer.
     expect(lines('Upgrade')).toEqual(mode.proxy === 'caddy' ? [] : ['websocket']);
     expect(lines('Sec-WebSocket-Version')).toEqual(['13']);
     expect(lines('Allow')).toEqual([]);
   });
 
-  test('has a challenge with a 401, and none of the others', async () => {
+  test('sends a challenge with a 401, and with no other status', async () => {
     const { status, lines } = await ask({ headers: UPGRADE });
 
     expect(status).toBe(401);

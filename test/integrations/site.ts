@@ -11,18 +11,18 @@ import {
 import { type BackEnd, startBackEnd } from './back-end.ts';
 import { type Mode, modesHere } from './modes.ts';
 
-/** Everything as processes of their own: Redis, a ticket service, a gateway, every proxy in front; and a back end. */
+/** Redis, a ticket service, a gateway and every proxy, each as a process, and a back end. */
 export interface Site {
   readonly redis: RedisServer;
   readonly fleet: Fleet;
   readonly gateway: ServiceProcess;
   readonly backEnd: BackEnd;
   proxyOf(mode: Mode): ProxyProcess;
-  /** A ticket of a subject that nobody else has, unless it is named. */
+  /** Issues a ticket. Default: for a subject that no other ticket has. */
   issue(wish?: object, subject?: string): Promise<IssuedTicket>;
 }
 
-/** @param gateways how many there are; the proxies know the first */
+/** @param gateways how many gateways are started; the proxies know the first */
 export async function startSite(env: Readonly<Record<string, string>> = {}, gateways = 1): Promise<Site> {
   const [redis, backEnd] = await Promise.all([startRedis(), startBackEnd()]);
   const fleet = await startFleet({
@@ -31,7 +31,7 @@ export async function startSite(env: Readonly<Record<string, string>> = {}, gate
     env: {
       TRUST_PROXY: '127.0.0.1',
       UPSTREAM_URL: `ws://127.0.0.1:${backEnd.port}`,
-      // Patience with a machine that is busy.
+      // Longer than the default, for a busy machine.
       REDIS_TIMEOUT_MS: '2000',
       ...env,
     },

@@ -21,16 +21,16 @@ beforeAll(async () => {
 
 interface Situation {
   readonly name: string;
-  /** Brings it about, once for all proxies. */
+  /** Brings the situation about, once for all proxies. */
   readonly before?: () => Promise<unknown>;
   readonly after?: () => Promise<unknown>;
-  /** Connects, or asks: what the client sees. */
+  /** Connects or asks. Resolves with what the client sees. */
   readonly see: (mode: Mode) => Promise<string>;
-  /** Where it takes the time-out of the proxy, which is above the heartbeat. */
+  /** Only with forward-auth: the time-out of the proxy decides, and that is longer than the heartbeat. */
   readonly forwardAuthOnly?: true;
 }
 
-/** 101, or the status with the code of the problem document where there is one. */
+/** 101, or the status, with the code of the problem document if there is one. */
 async function connect(mode: Mode, target: string, options: { protocols?: readonly string[]; origin?: string } = {}) {
   try {
     const { socket } = await openWebSocket(`ws://127.0.0.1:${site.proxyOf(mode).port}${target}`, options);
@@ -47,7 +47,7 @@ async function connectWithTicket(mode: Mode, path = '/', subject?: string): Prom
   return connect(mode, path, { protocols });
 }
 
-/** A ticket that was issued while there still was a Redis. */
+/** A ticket that was issued before Redis was stopped. */
 const kept = new Map<string, readonly string[]>();
 
 const situations: readonly Situation[] = [
@@ -149,7 +149,7 @@ describe.each(situations)('with $name', (situation) => {
   });
 });
 
-/** As a table of the page. */
+/** The table of the page. */
 function table(): string {
   const rows = situations.map((situation) => {
     const cells = modes.map(({ name }) => seen.get(situation)?.get(name) ?? '–');
@@ -180,6 +180,6 @@ test.skipIf(incomplete)(
   },
 );
 
-test('forward-auth and relay tell a client the same of its ticket', () => {
+test('forward-auth and relay give a client the same answers about its ticket', () => {
   for (const situation of situations.slice(0, 7)) expect(new Set(seen.get(situation)?.values()).size).toBe(1);
 });

@@ -10,14 +10,14 @@ beforeAll(async () => {
   site = await startSite();
 }, 60_000);
 
-test.each(modesHere)('$name stops when it is told to, with the connection of a client that is open', async (mode) => {
+test.each(modesHere)('$name stops on its signal while a client is connected', async (mode) => {
   const proxy = site.proxyOf(mode);
   const { ticket } = await site.issue({}, 'ada');
   const client = await openWebSocket(`ws://127.0.0.1:${proxy.port}/?ticket=${ticket}`);
   await until(() => client.messages.length > 0);
   expect(client.messages).toEqual(['hello, ada']);
 
-  // HAProxy ends by the signal itself. None has to be killed.
+  // HAProxy ends by the signal itself. No proxy must be killed.
   expect([0, 'SIGTERM']).toContain(await proxy.terminate());
   await client.closed;
 });

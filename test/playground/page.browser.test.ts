@@ -23,7 +23,7 @@ import { type ServiceProcess, startService } from '../support/services/services.
 
 const artefacts = join(import.meta.dirname, '../artefacts');
 
-/** Each button, what the browser says at last, what Oncegate says, and the stops of the ticket's life. */
+/** Each button, the close code in the browser, Oncegate's code and its place, and the stops of the ticket's life. */
 const scenarios = [
   ['twice', '1006', 'ticket_consumed', 'HTTP 401', 'issued presented opened presented again closed'],
   ['expire', '1006', 'ticket_expired', 'HTTP 401', 'issued expired presented opened closed'],
@@ -41,7 +41,7 @@ const looks = [
   ['phone', { viewport: { width: 360, height: 740 }, colorScheme: 'light', hasTouch: true, isMobile: true }],
 ] as const satisfies ReadonlyArray<readonly [string, BrowserContextOptions]>;
 
-/** What the page writes to the console beside the failed requests that it is about. */
+/** What the page writes to the console, except the failed requests that it provokes. */
 type Complaints = string[];
 
 async function open(browser: Browser, address: string, options: BrowserContextOptions = {}) {
@@ -64,7 +64,7 @@ async function signIn(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Sign out' }).waitFor();
 }
 
-/** Presses the button of a scenario, and waits until its result is printed on it. */
+/** Presses the button of a scenario, and waits until the button shows the result. */
 async function press(page: Page, id: string): Promise<void> {
   await page.locator(`#try-${id}`).click();
   await page.locator(`#try-${id}[data-done]:not([aria-disabled="true"])`).waitFor();
@@ -74,7 +74,7 @@ async function textOf(page: Page, selector: string): Promise<string> {
   return (await page.locator(selector).allInnerTexts()).join(' ').replace(/\s+/g, ' ').trim();
 }
 
-/** The rules that the page violates as it stands (WCAG 2.2 A and AA, and good practice), with the first element of each. */
+/** The rules that the page violates now (WCAG 2.2 A and AA, and good practice), with the first element of each. */
 async function violationsOf(page: Page): Promise<unknown> {
   await page.evaluate(axe.source); // through the debugger: the page's own policy would not load it
   return page.evaluate(`axe.run(document, { iframes: false }).then(({ violations }) =>
@@ -89,7 +89,7 @@ async function keep(page: Page, name: string): Promise<void> {
 describe.skipIf(isMissing('chromium'))('the page in a real browser', { timeout: 60_000 }, () => {
   let browser: Browser;
   let standalone: ServiceProcess;
-  /** As it is printed, with the demo user's password. */
+  /** The printed address, with the demo user's password. */
   let address: string;
 
   beforeAll(async () => {
@@ -98,7 +98,7 @@ describe.skipIf(isMissing('chromium'))('the page in a real browser', { timeout: 
     address = String(await until(() => / {2}try it +(\S+)\n/.exec(standalone.output())?.[1]));
   }, 60_000);
 
-  test('takes the password out of the address at once, and signs in when it is told to', async () => {
+  test('takes the password out of the address at once, and signs in when the button is pressed', async () => {
     const { page } = await open(browser, address);
 
     expect(new URL(page.url()).hash).toBe('');
@@ -109,7 +109,7 @@ describe.skipIf(isMissing('chromium'))('the page in a real browser', { timeout: 
     expect(await textOf(page, '#signed-in')).toContain('as demo');
   });
 
-  test('says why nobody is signed in, and asks for credentials in no window of the browser', async () => {
+  test('says why a sign-in failed, without a dialog of the browser', async () => {
     const { page } = await open(browser, address.replace(/:[^:]*$/, ':wrong'));
     await page.getByRole('button', { name: 'Sign in' }).click();
 
@@ -117,7 +117,7 @@ describe.skipIf(isMissing('chromium'))('the page in a real browser', { timeout: 
     expect(await page.evaluate('document.activeElement.id')).toBe('password');
   });
 
-  test('tells whoever has not signed in that credentials are missing', async () => {
+  test('says credentials_missing before a sign-in', async () => {
     const { page } = await open(browser, new URL('/', address).href);
     await press(page, 'twice');
 
@@ -146,7 +146,7 @@ describe.skipIf(isMissing('chromium'))('the page in a real browser', { timeout: 
     expect(await textOf(page, '#stamp')).toBe('closed');
   });
 
-  test('follows the record: what another client does to the ticket is shown too', async () => {
+  test('shows what another client does to the ticket', async () => {
     const { page } = await open(browser, address);
     await signIn(page);
     await page.getByRole('button', { name: 'Connect with a ticket' }).click();
@@ -164,7 +164,7 @@ describe.skipIf(isMissing('chromium'))('the page in a real browser', { timeout: 
     expect(await textOf(page, '.told-code')).toBe('revoked');
   });
 
-  test('is worked with the keyboard alone', async () => {
+  test('can be used with the keyboard only', async () => {
     const { page } = await open(browser, address);
     const reach = async (id: string): Promise<void> => {
       for (let presses = 0; (await page.evaluate('document.activeElement.id')) !== id; presses += 1) {
@@ -185,7 +185,7 @@ describe.skipIf(isMissing('chromium'))('the page in a real browser', { timeout: 
     expect(await textOf(page, '[role="status"]#step')).toContain('Oncegate says: revoked, close 3003.');
   });
 
-  test('tells of a wrong password however often, and locks nobody out', async () => {
+  test('says credentials_invalid for every wrong password, and locks no user out', async () => {
     const { page } = await open(browser, address);
     await signIn(page);
     const told: string[] = [];
@@ -200,12 +200,12 @@ describe.skipIf(isMissing('chromium'))('the page in a real browser', { timeout: 
     expect(await textOf(page, '#signed-in')).toContain('as demo');
   });
 
-  test('does one thing at a time', async () => {
+  test('runs one scenario at a time', async () => {
     const { page } = await open(browser, address);
     await signIn(page);
     await page.locator('#try-session').click();
     await page.locator('#try-twice[aria-disabled="true"]').waitFor();
-    await page.locator('#try-twice').click({ force: true }); // a person does not wait until it is enabled
+    await page.locator('#try-twice').click({ force: true }); // a person may press it while it is disabled
     await page.locator('#try-session[data-done]').waitFor();
 
     expect(await textOf(page, '.told-code')).toBe('session_expired');
@@ -219,7 +219,7 @@ describe.skipIf(isMissing('chromium'))('the page in a real browser', { timeout: 
       ({ page, complaints } = await open(browser, address, options));
     });
 
-    test('is accessible and fits before anything has happened', async () => {
+    test('is accessible and fits at the start', async () => {
       await keep(page, `${look}-0-start`);
 
       expect(await violationsOf(page)).toEqual([]);
@@ -241,7 +241,7 @@ describe.skipIf(isMissing('chromium'))('the page in a real browser', { timeout: 
       await page.locator('#stamp', { hasText: 'closed' }).waitFor();
     });
 
-    test.each(scenarios)('shows both accounts side by side: %s', async (id, closeCode, code, where, stops) => {
+    test.each(scenarios)('shows both answers side by side: %s', async (id, closeCode, code, where, stops) => {
       await press(page, id);
       await until(async () => (await textOf(page, '.stop-name')) === stops, { what: `the stops ${stops}` });
       await until(async () => (await textOf(page, '#line-note')) === '', { what: 'the record can be read' });
@@ -261,93 +261,89 @@ describe.skipIf(isMissing('chromium'))('the page in a real browser', { timeout: 
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(options.viewport.width);
     });
 
-    test('breaks no policy of its own, and moves nothing for whoever wants less motion', async () => {
+    test('violates no policy of its own, and animates nothing with reduced motion', async () => {
       expect(complaints).toEqual([]);
       expect(await page.evaluate('document.getAnimations().length')).toBe(0);
     });
   });
 });
 
-describe.skipIf(isMissing('chromium'))(
-  'the page of a ticket service that can simulate little',
-  { timeout: 60_000 },
-  () => {
-    async function startTicketService(settings: Environment = {}): Promise<InProcess> {
-      const store = createStore(await settingsOf({}), pino({ level: 'silent' }));
-      const gateway = await runGateway({}, { store });
-      const env = { PLAYGROUND: 'true', GATEWAY_URL: `ws://localhost:${gateway.port}`, ...settings };
-      return runTicketService(env, { store });
+describe.skipIf(isMissing('chromium'))('the page of a ticket service without simulations', { timeout: 60_000 }, () => {
+  async function startTicketService(settings: Environment = {}): Promise<InProcess> {
+    const store = createStore(await settingsOf({}), pino({ level: 'silent' }));
+    const gateway = await runGateway({}, { store });
+    const env = { PLAYGROUND: 'true', GATEWAY_URL: `ws://localhost:${gateway.port}`, ...settings };
+    return runTicketService(env, { store });
+  }
+
+  async function startSite(settings: Environment = {}): Promise<string> {
+    return `http://localhost:${(await startTicketService(settings)).port}/`;
+  }
+
+  test('signs in with a token, and says what to do by hand', async () => {
+    const { page } = await open(await startChromium(), await startSite());
+    await page.getByText('With a token instead').click();
+    await page.getByLabel('Bearer token or API key').fill((await bearer('ada')).replace('Bearer ', ''));
+    await signIn(page);
+    await press(page, 'kick');
+    expect(await textOf(page, '.told-code')).toBe('revoked');
+
+    await page.locator('#try-limit').click();
+    await page.locator('#told', { hasText: 'MAX_CONNECTIONS_PER_SUBJECT=1' }).waitFor();
+    await page.locator('#try-store').click();
+    await page.locator('#told', { hasText: 'stop Redis' }).waitFor();
+    expect(await violationsOf(page)).toEqual([]);
+  });
+
+  test('sends the cookie of the application only after "Use my existing login"', async () => {
+    const application = await startApplication();
+    const { page } = await open(await startChromium(), await startSite({ AUTH_FORWARD_URL: application.meUrl }));
+    const existing = page.getByRole('button', { name: 'Use my existing login' });
+    await existing.click();
+    await page.getByText('credentials_missing (HTTP 401)').waitFor();
+    await page.evaluate(`document.cookie = '${SIGNED_IN}'`);
+    await press(page, 'twice');
+    expect(await textOf(page, '.told-code')).toBe('credentials_missing');
+
+    await existing.click();
+    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    expect(await violationsOf(page)).toEqual([]);
+    for (const [id, code] of [
+      ['twice', 'ticket_consumed'],
+      ['password', 'credentials_invalid'],
+      ['kick', 'revoked'],
+      ['session', 'session_expired'],
+    ] as const) {
+      await press(page, id);
+      expect(await textOf(page, '.told-code')).toBe(code);
     }
+    await page.getByRole('button', { name: 'Connect with a ticket' }).click();
+    await page.locator('#talk[data-state="open"]').waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await press(page, 'twice');
+    expect(await textOf(page, '.told-code')).toBe('credentials_missing');
+  });
 
-    async function startSite(settings: Environment = {}): Promise<string> {
-      return `http://localhost:${(await startTicketService(settings)).port}/`;
-    }
-
-    test('signs in with a token, and says what to do by hand', async () => {
-      const { page } = await open(await startChromium(), await startSite());
-      await page.getByText('With a token instead').click();
-      await page.getByLabel('Bearer token or API key').fill((await bearer('ada')).replace('Bearer ', ''));
-      await signIn(page);
-      await press(page, 'kick');
-      expect(await textOf(page, '.told-code')).toBe('revoked');
-
-      await page.locator('#try-limit').click();
-      await page.locator('#told', { hasText: 'MAX_CONNECTIONS_PER_SUBJECT=1' }).waitFor();
-      await page.locator('#try-store').click();
-      await page.locator('#told', { hasText: 'stop Redis' }).waitFor();
-      expect(await violationsOf(page)).toEqual([]);
+  test('works behind a proxy that requires its own cookie', async () => {
+    const proxied = { AUTH_PROXY_HEADER: USER_HEADER, TRUST_PROXY: '127.0.0.1' };
+    const { url } = await startSigningProxy(await startTicketService(proxied));
+    const [name = '', value = ''] = SIGNED_IN.split('=');
+    const lasting = { expires: -1, httpOnly: true, secure: false, sameSite: 'Lax' } as const;
+    const cookies = [{ name, value, domain: '127.0.0.1', path: '/', ...lasting }];
+    const { page, complaints } = await open(await startChromium(), `${url}/`, {
+      storageState: { cookies, origins: [] },
     });
 
-    test('signs in with the cookie of the application, which no request without that choice has', async () => {
-      const application = await startApplication();
-      const { page } = await open(await startChromium(), await startSite({ AUTH_FORWARD_URL: application.meUrl }));
-      const existing = page.getByRole('button', { name: 'Use my existing login' });
-      await existing.click();
-      await page.getByText('credentials_missing (HTTP 401)').waitFor();
-      await page.evaluate(`document.cookie = '${SIGNED_IN}'`);
-      await press(page, 'twice');
-      expect(await textOf(page, '.told-code')).toBe('credentials_missing');
+    await page.getByRole('button', { name: 'Use my existing login' }).click();
+    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    expect(complaints).toEqual([]);
+  });
 
-      await existing.click();
-      await page.getByRole('button', { name: 'Sign out' }).waitFor();
-      expect(await violationsOf(page)).toEqual([]);
-      for (const [id, code] of [
-        ['twice', 'ticket_consumed'],
-        ['password', 'credentials_invalid'],
-        ['kick', 'revoked'],
-        ['session', 'session_expired'],
-      ] as const) {
-        await press(page, id);
-        expect(await textOf(page, '.told-code')).toBe(code);
-      }
-      await page.getByRole('button', { name: 'Connect with a ticket' }).click();
-      await page.locator('#talk[data-state="open"]').waitFor();
-      await page.getByRole('button', { name: 'Sign out' }).click();
-      await press(page, 'twice');
-      expect(await textOf(page, '.told-code')).toBe('credentials_missing');
-    });
+  test('links to the other address if the gateway would refuse its origin', async () => {
+    const site = await startSite();
+    const { page } = await open(await startChromium(), site.replace('localhost', '127.0.0.1'));
 
-    test('is there behind a proxy that lets nobody in without its cookie', async () => {
-      const proxied = { AUTH_PROXY_HEADER: USER_HEADER, TRUST_PROXY: '127.0.0.1' };
-      const { url } = await startSigningProxy(await startTicketService(proxied));
-      const [name = '', value = ''] = SIGNED_IN.split('=');
-      const lasting = { expires: -1, httpOnly: true, secure: false, sameSite: 'Lax' } as const;
-      const cookies = [{ name, value, domain: '127.0.0.1', path: '/', ...lasting }];
-      const { page, complaints } = await open(await startChromium(), `${url}/`, {
-        storageState: { cookies, origins: [] },
-      });
-
-      await page.getByRole('button', { name: 'Use my existing login' }).click();
-      await page.getByRole('button', { name: 'Sign out' }).waitFor();
-      expect(complaints).toEqual([]);
-    });
-
-    test('says where to go where the gateway would refuse its origin', async () => {
-      const site = await startSite();
-      const { page } = await open(await startChromium(), site.replace('localhost', '127.0.0.1'));
-
-      expect(await page.locator('#there').getAttribute('href')).toBe(site);
-      await page.locator('#there').waitFor();
-    });
-  },
-);
+    expect(await page.locator('#there').getAttribute('href')).toBe(site);
+    await page.locator('#there').waitFor();
+  });
+});

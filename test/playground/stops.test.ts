@@ -25,7 +25,7 @@ function record(fields: Partial<TicketRecord> = {}): TicketRecord {
 
 const refused = (outcome: string, status: number, ms: number) => ({ at: at(ms), outcome, status });
 
-/** The stops as one reads them: `name state +ms note`. */
+/** The stops as text: `name state +ms note`. */
 function read(of: TicketRecord | undefined): string[] {
   return stopsOf(of).map(({ name, state, at: moment, note }) =>
     [name, state, ...(moment === undefined ? [] : [`+${moment - START}`]), ...(note ? [note] : [])].join(' '),
@@ -33,15 +33,15 @@ function read(of: TicketRecord | undefined): string[] {
 }
 
 describe('the stops of a ticket', () => {
-  test('are all ahead before there is one', () => {
+  test('are all ahead before a ticket is issued', () => {
     expect(read(undefined)).toEqual(['issued ahead', 'presented ahead', 'opened ahead', 'closed ahead']);
   });
 
-  test('begin with its issue', () => {
+  test('begin with the issue', () => {
     expect(read(record())).toEqual(['issued reached +0', 'presented ahead', 'opened ahead', 'closed ahead']);
   });
 
-  test('are reached one after the other by a connection', () => {
+  test('are reached one after the other if the ticket opens a connection', () => {
     const open = { state: 'open', opened_at: at(20), last_attempt: refused('admitted', 101, 20) } as const;
     expect(read(record(open))).toEqual([
       'issued reached +0',
@@ -58,12 +58,12 @@ describe('the stops of a ticket', () => {
     ['revoked', 3003, 'revoked'],
     ['closed', 3000, 'session_expired'],
     ['closed', 1006, ''],
-  ] as const)('come to a bad end with a connection that is %s with %i', (state, code, reason) => {
+  ] as const)('end in failure if the connection is %s with %i', (state, code, reason) => {
     const ended = { state, opened_at: at(20), closed_at: at(90), close: { code, reason } };
     expect(read(record(ended)).at(-1)).toBe(`closed failed +90 ${code} ${reason}`.trim());
   });
 
-  test('show a second presentation between the opening and the close', () => {
+  test('show a replay between the opening and the close', () => {
     const twice = {
       state: 'closed',
       opened_at: at(20),
@@ -80,7 +80,7 @@ describe('the stops of a ticket', () => {
     ]);
   });
 
-  test('end where it was refused and spent', () => {
+  test('end with a refusal that spent the ticket', () => {
     const spent = { state: 'refused', last_attempt: refused('connection_limit', 429, 20) } as const;
     expect(read(record(spent))).toEqual([
       'issued reached +0',
@@ -90,7 +90,7 @@ describe('the stops of a ticket', () => {
     ]);
   });
 
-  test('go on where it was refused and not spent', () => {
+  test('go on after a refusal that left the ticket unspent', () => {
     const unspent = { last_attempt: refused('origin_refused', 403, 20) } as const;
     expect(read(record(unspent))).toEqual([
       'issued reached +0',
@@ -100,7 +100,7 @@ describe('the stops of a ticket', () => {
     ]);
   });
 
-  test('have its expiry where it belongs in time', () => {
+  test('show the expiry at its time', () => {
     const late = { state: 'expired', expires_at: at(1_000) } as const;
     expect(read(record(late))).toEqual([
       'issued reached +0',
@@ -118,7 +118,7 @@ describe('the stops of a ticket', () => {
     ]);
   });
 
-  test('end with its revocation where it was not spent', () => {
+  test('end with the revocation of an unspent ticket', () => {
     expect(read(record({ state: 'revoked' }))).toEqual([
       'issued reached +0',
       'revoked failed',
