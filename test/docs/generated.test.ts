@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { closeCodes, closeReasons } from '../../shared/close-codes.ts';
+import { closeCodes, closeReasons, temporaryCloseCodes } from '../../shared/close-codes.ts';
 import { metricsTable } from '../../shared/metrics.ts';
 import { refusalCodes, rowOf } from '../../shared/refusals.ts';
 import { settingNames, settingRow } from '../../shared/settings/table.ts';
@@ -47,10 +47,15 @@ describe('the page of refusals', () => {
 });
 
 test('the page of close codes has every reason of the table, and no other', () => {
-  const rows = [...rowsByKey('docs/close-codes.md')].filter(([key]) => !RETRIES.includes(key));
+  const rows = [...rowsByKey('docs/close-codes.md')].filter(([key]) => key !== '' && !RETRIES.includes(key));
   expect(rows.map(([key, cells]) => [key, cells[1], codeOf(cells[2])])).toEqual(
     closeReasons.map((reason) => [reason, String(closeCodes[reason].code), closeCodes[reason].retry]),
   );
+});
+
+test('the page of close codes has every code without a reason after which a client comes back, and no other', () => {
+  const [, section = ''] = readText('docs/close-codes.md').split('## Without a reason');
+  expect(tableRows(section).map(([code]) => code)).toEqual(Object.keys(temporaryCloseCodes));
 });
 
 describe('the page of settings', () => {
