@@ -1,0 +1,150 @@
+import { expect } from 'vitest';
+import type { ConsumeOutcome, ConsumeRequest, TicketRecord } from '../../../../shared/store/store.ts';
+import type { Minted } from '../requests.ts';
+
+export interface Bindings {
+  readonly audience: string | undefined;
+  readonly path: string | undefined;
+  readonly origin: string | undefined;
+  readonly address: string | undefined;
+}
+
+/** A ticket, and what the answers so far have said about it. */
+export interface Known extends Minted, Bindings {
+  /** As it was last read. */
+  record: TicketRecord;
+  /** The attempt that the ticket was admitted for, or that a lease has restored. There is never another. */
+  holder?: string;
+  /** The attempt that spent the ticket, and the answer that this attempt gets each time. */
+  decided?: { readonly attemptId: string; readonly answer: string };
+  /** Until when the connection takes a place, Unix ms; 0 if it takes none. */
+  heldUntil: number;
+  /** Whether the connection was closed, or its admission taken back. */
+  ended: boolean;
+}
+
+/**
+ * What has happened to the tickets of one run, and what has to be true of it whatever the commands were. Two
+ * stores that agree can be wrong together: these rules do not ask either of them.
+ */
+export class History {
+  readonly tickets: Known[] = [];
+
+  of(subject: string): Known[] {
+    return this.tickets.filter((ticket) => ticket.subject === subject);
+  }
+
+  unspent(subject: string, at: number): Known[] {
+    return this.of(subject).filter((ticket) => isUnspent(ticket, at));
+  }
+
+  /** The connections that take a place of the subject, the oldest first. */
+  places(subject: string, at: number): Known[] {
+    return this.of(subject)
+      .filter(({ heldUntil }) => heldUntil > at)
+      .sort((a, b) => (a.record.openedAt ?? 0) - (b.record.openedAt ?? 0) || (a.id < b.id ? -1 : 1));
+  }
+
+  /** What consume has answered. Call it before the records are read again. */
+  consumed(ticket: Known, request: ConsumeRequest, outcome: ConsumeOutcome, at: number, leaseMs: number): void {
+    const { code } = outcome;
+    if (request.secretSha256 !== ticket.secretSha256)
+      return void expect(outcome).toStrictEqual({ code: 'ticket_unknown' });
+    expect(outcome).toMatchObject({ subject: ticket.subject });
+    if (ticket.decided?.attemptId === request.attemptId) {
+      expect(code, 'the same attempt gets the same answer').toBe(ticket.decided.answer);
+      if (outcome.code === 'admitted') {
+        expect(outcome).toMatchObject({ openedAt: ticket.record.openedAt, replaced: [] });
+      }
+      return;
+    }
+
+    const places = this.places(ticket.subject, at);
+    const { maxConnections } = request;
+    const excess = maxConnections === 0 ? 0 : Math.max(0, places.length - maxConnections + 1);
+    expect(code, 'the first objection in the order of the contract').toBe(
+      objectionTo(ticket, request, excess, at) ?? 'admitted',
+    );
+    if (isStoredUnspent(ticket)) ticket.decided = { attemptId: request.attemptId, answer: code };
+    if (outcome.code !== 'admitted') return;
+
+    expect(ticket.holder, 'a ticket is admitted once').toBeUndefined();
+    const oldest = places.slice(0, excess);
+    expect(outcome.replaced).toStrictEqual(oldest.map(({ id, record }) => ({ id, gatewayId: record.gatewayId })));
+    for (const replaced of oldest) replaced.heldUntil = 0;
+    ticket.holder = request.attemptId;
+    ticket.heldUntil = at + leaseMs;
+    if (maxConnections > 0) {
+      expect(this.places(ticket.subject, at).length, 'no more than the limit').toBeLessThanOrEqual(maxConnections);
+    }
+  }
+
+  /** Compares the records of a subject with what they were, and its list with them. */
+  seen(subject: string, records: ReadonlyArray<TicketRecord | null>, list: readonly TicketRecord[]): void {
+    const broken: string[] = [];
+    const listed = new Set(list.map(({ id }) => id));
+    for (const [index, ticket] of this.of(subject).entries()) {
+      const record = records[index];
+      if (record === null || record === undefined) throw new Error('a record was lost');
+      broken.push(...brokenBy(ticket, record, listed.has(ticket.id)));
+      ticket.record = record;
+    }
+    const issued = list.map(({ issuedAt }) => issuedAt);
+    if (issued.some((moment, index) => moment > (issued[index - 1] ?? moment)))
+      broken.push('a list is the newest first');
+    expect(broken).toStrictEqual([]);
+  }
+}
+
+/** Neither spent nor revoked, whatever the clock says. */
+function isStoredUnspent({ decided, record }: Known): boolean {
+  return decided === undefined && record.state !== 'revoked';
+}
+
+export function isUnspent(ticket: Known, at: number): boolean {
+  return isStoredUnspent(ticket) && at < ticket.record.expiresAt;
+}
+
+/** The refusals of consume in the order of the contract: the first that applies is the answer. */
+function objectionTo(ticket: Known, request: ConsumeRequest, excess: number, at: number): string | undefined {
+  const { decided, record } = ticket;
+  const objections: ReadonlyArray<readonly [code: string, applies: boolean]> = [
+    ['ticket_revoked', record.state === 'revoked'],
+    ['ticket_consumed', decided !== undefined && decided.answer !== 'ticket_expired'],
+    ['ticket_expired', decided !== undefined || at >= record.expiresAt],
+    ['audience_refused', request.audience !== undefined && request.audience !== ticket.audience],
+    ['path_refused', ticket.path !== undefined && request.path !== ticket.path],
+    ['origin_refused', ticket.origin !== undefined && request.origin !== ticket.origin],
+    ['address_refused', request.bindAddress && (ticket.address === undefined || request.address !== ticket.address)],
+    ['connection_limit', excess > 0 && request.limitPolicy === 'refuse'],
+  ];
+  return objections.find(([, applies]) => applies)?.[0];
+}
+
+/** The rules that a record breaks, given what it was. */
+function brokenBy({ record: before, holder, ended }: Known, after: TicketRecord, listed: boolean): string[] {
+  const { state } = after;
+  const final = before.state === 'revoked' || before.state === 'refused' || before.closedAt !== undefined;
+  const rules: ReadonlyArray<readonly [rule: string, kept: boolean]> = [
+    ['what it was issued with stays', FIXED.every((field) => after[field] === before[field])],
+    ['attempts are never taken back', after.attempts >= before.attempts],
+    ['what is spent stays spent', before.state === 'issued' || state !== 'issued'],
+    [
+      'what has ended stays as it is',
+      !final || (state === before.state && (before.closedAt ?? after.closedAt) === after.closedAt),
+    ],
+    ['what is open was admitted', state !== 'open' || holder !== undefined],
+    ['what is unspent or open is listed', listed || (state !== 'issued' && state !== 'open')],
+    ['what has ended is not listed', !listed || !(ended || ENDED.includes(state))],
+  ];
+  return rules.filter(([, kept]) => !kept).map(([rule]) => `${after.id}: ${rule}`);
+}
+
+const FIXED = ['subject', 'audience', 'path', 'origin', 'address', 'issuedAt', 'expiresAt'] as const;
+const ENDED: readonly TicketRecord['state'][] = ['closed', 'refused', 'expired'];
+
+/** All of a record that an operation writes, and that the clock alone does not change. */
+export function writtenOf(record: TicketRecord): Partial<TicketRecord> {
+  const { state: _state, closeCode: _closeCode, ...written } = record;
+  return written;
+}

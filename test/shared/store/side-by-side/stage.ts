@@ -1,0 +1,86 @@
+import { isDeepStrictEqual } from 'node:util';
+import { expect } from 'vitest';
+import { MemoryStore } from '../../../../shared/store/memory/memory-store.ts';
+import type { StoreOptions, TicketStore } from '../../../../shared/store/store.ts';
+import { until } from '../../../support/machine/wait.ts';
+
+/** Asks a store something. It asks every store the same, whenever it is called. */
+type Question<T> = (store: TicketStore) => Promise<T>;
+
+/** What random commands are played on. */
+export interface Stage {
+  /** Put behind each subject, so that runs do not meet. */
+  readonly run: string;
+  readonly leaseMs: number;
+  /** One operation. @returns the answer, and when it was decided by the clock of the store, Unix ms */
+  ask<T>(question: Question<T>): Promise<{ readonly answer: T; readonly at: number }>;
+  /** Any number of operations that write nothing. */
+  look<T>(question: Question<T>): Promise<T>;
+  /** Lets time pass. */
+  pass(ms: number): Promise<void>;
+}
+
+/** The in-memory store alone, with a clock that only commands move. */
+export function memoryStage(options: StoreOptions): Stage {
+  let time = 1_800_000_000_000;
+  const store = new MemoryStore({ ...options, now: () => time });
+  return {
+    run: '',
+    leaseMs: options.leaseMs,
+    ask: async (question) => ({ answer: await question(store), at: time }),
+    look: (question) => question(store),
+    async pass(ms) {
+      time += ms;
+    },
+  };
+}
+
+/** A store on Redis that tells when its scripts ran. */
+export interface TimedStore {
+  readonly store: TicketStore;
+  /** When each script ran by the clock of Redis, Unix ms. Whoever has read them empties the list. */
+  readonly times: number[];
+  now(): Promise<number>;
+}
+
+/**
+ * Two stores side by side: each question goes to Redis, and then to a store in memory whose clock shows the
+ * moment at which the script ran. So the two have to give the same answer, whatever the machine is doing.
+ */
+export function pairStage(redis: TimedStore, run: string, options: StoreOptions): Stage {
+  let clock = 0;
+  const memory = new MemoryStore({ ...options, now: () => clock });
+  function inMemory<T>(question: Question<T>, at: number): Promise<T> {
+    clock = at;
+    return question(memory);
+  }
+  return {
+    run,
+    leaseMs: options.leaseMs,
+    async ask(question) {
+      redis.times.length = 0;
+      const answer = await question(redis.store);
+      // Only the last script decides: one that asks for more records has written nothing.
+      const at = redis.times.at(-1);
+      if (at === undefined) throw new Error('no script ran');
+      expect(answer).toStrictEqual(await inMemory(question, at));
+      return { answer, at };
+    },
+    async look(question) {
+      for (;;) {
+        const from = await redis.now();
+        const answer = await question(redis.store);
+        const early = await inMemory(question, from);
+        const late = await inMemory(question, await redis.now());
+        // A deadline that passed meanwhile may be seen by a part of the answer: then the question is asked again.
+        if (!isDeepStrictEqual(early, late)) continue;
+        expect(answer).toStrictEqual(early);
+        return answer;
+      }
+    },
+    async pass(ms) {
+      const goal = (await redis.now()) + ms;
+      await until(async () => (await redis.now()) >= goal, { timeoutMs: ms + 60_000, everyMs: 1 });
+    },
+  };
+}
