@@ -158,7 +158,7 @@ test.skipIf(process.platform !== 'linux' || isMissing('cc'))(
     });
     const ended = once(child, 'exit');
     const isProbed = () => readdirSync(folder).some((name) => existsSync(join(folder, name, 'tickets.json')));
-    await until(() => isProbed() && isInUse(folder), { what: 'tickets are consumed', timeoutMs: 20_000 });
+    await until(() => isProbed() && isInUse(folder), { what: 'tickets are consumed' });
 
     child.kill('SIGTERM');
     expect(await ended).toEqual([143, null]);

@@ -65,7 +65,6 @@ export async function startEmbedded(folder: string): Promise<EmbeddedExample> {
   const [desk] = await Promise.all([
     startTicketDesk(redis.url, `ws://localhost:${port}`),
     until(() => /^ws:\/\/localhost:\d+$/m.test(server.stdout()) && server.stdout().includes('store_available'), {
-      timeoutMs: 30_000,
       what: 'the example listens, and Redis answers it',
     }),
   ]);

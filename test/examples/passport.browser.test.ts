@@ -28,9 +28,9 @@ beforeAll(async () => {
     env: { ...patient, PORT: '0', GATEWAY_URL: `ws://localhost:${gateway.port}` },
   });
   const said = /^http:\/\/localhost:(\d+) {2}user ada {2}password (\S+)$/m;
-  const [, listening, made] = (await until(() => said.exec(example.stdout()), { timeoutMs: 30_000 })) ?? [];
+  const [, listening, made] = (await until(() => said.exec(example.stdout()))) ?? [];
   [port, password] = [Number(listening), made ?? ''];
-  await until(() => example.stdout().includes('store_available'), { timeoutMs: 15_000 });
+  await until(() => example.stdout().includes('store_available'));
 }, 60_000);
 
 /** A client with a cookie jar. */

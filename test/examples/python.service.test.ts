@@ -32,7 +32,7 @@ runpy.run_path("examples/python/server.py")
 
 /** The address that the example prints. */
 async function addressOf(backend: Command): Promise<string> {
-  const [listening] = (await until(() => /^ws:\S+$/m.exec(backend.stdout()), { timeoutMs: 30_000 })) ?? [];
+  const [listening] = (await until(() => /^ws:\S+$/m.exec(backend.stdout()))) ?? [];
   return String(listening);
 }
 

@@ -38,7 +38,6 @@ function originOf(command: 'preview' | 'dev'): string {
 async function serve(command: 'preview' | 'dev'): Promise<Command> {
   const server = vite(command, '--port', String(ports[command]), '--strictPort');
   await until(() => server.stdout().includes(originOf(command)), {
-    timeoutMs: 30_000,
     what: `vite ${command} listens`,
   });
   return server;

@@ -23,7 +23,7 @@ beforeAll(async () => {
     cwd: root,
     env: { PORT: String(port), TICKETS_URL: `http://localhost:${site.ticket.port}/tickets` },
   });
-  await until(() => example.stdout() === `${url}\n`, { timeoutMs: 30_000 });
+  await until(() => example.stdout() === `${url}\n`);
 }, 60_000);
 
 /** What the page has listed: each state in order, and what it said about it. */

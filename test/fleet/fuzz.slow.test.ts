@@ -70,7 +70,7 @@ describe.skipIf(isMissing('redis'))(`a gateway that is sent ${REQUESTS} malforme
 
   test('lets go of every socket', async () => {
     const held = await RawClient.connect(gateway.port);
-    await until(async () => (await acceptedSockets(gateway)) === 1, { timeoutMs: 15_000, what: 'one socket is left' });
+    await until(async () => (await acceptedSockets(gateway)) === 1, { what: 'one socket is left' });
     await held.destroy();
     await until(async () => (await acceptedSockets(gateway)) === 0, { what: 'no socket is left' });
   });

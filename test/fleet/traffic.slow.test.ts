@@ -168,13 +168,11 @@ describe.skipIf(isMissing('redis'))(
     test('holds no socket and no connection once everybody has gone', async () => {
       for (const gateway of fleet.gateways) {
         await until(async () => (await acceptedSockets(gateway)) === 0, {
-          timeoutMs: 20_000,
           what: 'no socket is left',
         });
         expect(await metric(gateway, 'oncegate_connections_open')).toBe(0);
       }
       await until(async () => (await acceptedSockets(fleet.ticket)) === 0, {
-        timeoutMs: 20_000,
         what: 'no socket is left',
       });
     }, 60_000);
@@ -182,7 +180,7 @@ describe.skipIf(isMissing('redis'))(
     test('leaves nothing in Redis but what announces the gateways', async () => {
       const left = async (): Promise<string[]> =>
         (await redis.client.keys('*')).filter((key) => !key.startsWith('oncegate:gateway:'));
-      await until(async () => (await left()).length === 0, { timeoutMs: 60_000, everyMs: 500, what: 'Redis is empty' });
+      await until(async () => (await left()).length === 0, { everyMs: 500, what: 'Redis is empty' });
     }, 90_000);
   },
 );
@@ -201,7 +199,7 @@ function when({ kind, status, code, sentAt, answeredAt }: Sample, outages: reado
 }
 
 async function whenReady({ adminPort }: ServiceProcess): Promise<void> {
-  await until(async () => (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).ok, { timeoutMs: 10_000, everyMs: 50 });
+  await until(async () => (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).ok, { everyMs: 50 });
 }
 
 /** The traffic goes on for a while. */

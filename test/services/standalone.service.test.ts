@@ -102,7 +102,7 @@ describe('standalone', () => {
     atEnd(async () => rmSync(join(root, 'ticket.json'), { force: true }));
     const shell = startCommand('sh', [], { cwd: root });
     for (const line of linesToPaste(service)) shell.child.stdin.write(`${line}\n`);
-    await until(() => shell.stdout().includes('"type":"hello"'), { timeoutMs: 15_000 });
+    await until(() => shell.stdout().includes('"type":"hello"'));
     shell.child.stdin.end('typed by a person\n');
 
     expect(await shell.exited).toBe(0);

@@ -55,7 +55,6 @@ describe.skipIf(isMissing('redis'))(`a gateway with ${CLIENTS} clients that is r
       expect(await first.exited).toBe(restart.exitsWith);
       const second = await startService('gateway', { ...env, REDIS_URL: redis.url, GATEWAY_ID: 'gateway-2' });
       await until(async () => (await metric(second, 'oncegate_connections_open')) === CLIENTS, {
-        timeoutMs: 20_000,
         everyMs: 50,
         what: 'all are back',
       });
@@ -100,7 +99,7 @@ function gatewayOf({ gateways: [gateway] }: Fleet): ServiceProcess {
 }
 
 function allOpen(crowd: readonly Member[]): Promise<boolean> {
-  return until(() => crowd.every(({ socket }) => socket.state === 'open'), { timeoutMs: 20_000, what: 'all are open' });
+  return until(() => crowd.every(({ socket }) => socket.state === 'open'), { what: 'all are open' });
 }
 
 const waitsOf = ({ changes }: Member) => changes.filter(({ change }) => change.state === 'waiting');

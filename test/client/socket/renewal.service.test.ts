@@ -122,7 +122,7 @@ describe.skipIf(isMissing('redis'))('a session whose access token expires', () =
       ...stage.options(inTurn(first, first, 'Bearer signed.out')),
       onUnauthenticated: ({ code }) => void asked.push(code),
     });
-    await until(() => closes.length > 0, { timeoutMs: 10_000, what: 'the socket is closed' });
+    await until(() => closes.length > 0, { what: 'the socket is closed' });
 
     expect(closes).toEqual([{ code: 3000, reason: 'session_expired', wasClean: true }]);
     expect(errors).toEqual([]);

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 export interface UntilOptions {
-  /** How long to keep asking, in ms. */
+  /** How long to keep asking, in ms. The default is far from any limit: a busy machine is no failure. */
   readonly timeoutMs?: number;
   /** Pause between two questions, in ms. */
   readonly everyMs?: number;
@@ -16,7 +16,7 @@ type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>;
  * threw last is the cause of the failure when time is up.
  */
 export async function until<T>(condition: () => T | Promise<T>, options: UntilOptions = {}): Promise<Truthy<T>> {
-  const { timeoutMs = 5_000, everyMs = 5, what = condition.toString() } = options;
+  const { timeoutMs = 60_000, everyMs = 5, what = condition.toString() } = options;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     let cause: unknown;

@@ -76,7 +76,7 @@ async function startOn(port: number, { command, files, args, replace }: ProxyOpt
   });
   ended.catch(() => {});
   try {
-    await Promise.race([ended, until(() => accepts(port), { timeoutMs: 10_000, what: `${command} listens` })]);
+    await Promise.race([ended, until(() => accepts(port), { what: `${command} listens` })]);
   } catch (error) {
     await stop();
     throw error;

@@ -160,7 +160,6 @@ async function answering(client: Redis, child: Started): Promise<void> {
     throw new Error(`redis-server ended: ${output}`);
   });
   const answered = until(async () => (await client.info('server')).includes(`process_id:${child.pid}\r\n`), {
-    timeoutMs: 10_000,
     what: 'redis-server answers',
   });
   answered.catch(() => {});
@@ -208,7 +207,7 @@ export async function startCluster(): Promise<RedisCluster> {
         const info = String(await node.call('CLUSTER', 'INFO'));
         return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${nodes.length}`);
       },
-      { timeoutMs: 15_000, what: 'cluster_state:ok' },
+      { what: 'cluster_state:ok' },
     );
   }
   return {
@@ -238,7 +237,6 @@ export async function startSentinel(): Promise<RedisSentinel> {
   const master = await startRedis({ args: ['--repl-diskless-sync-delay', '0'] });
   const replica = await startRedis({ args: ['--replicaof', HOST, String(master.port)] });
   await until(async () => (await replica.client.info('replication')).includes('master_link_status:up'), {
-    timeoutMs: 15_000,
     what: 'the replica is in step',
   });
   const sentinel = await launch((dir) => {
@@ -252,7 +250,6 @@ export async function startSentinel(): Promise<RedisSentinel> {
     return [file, '--sentinel'];
   });
   await until(async () => (await sentinel.client.info('sentinel')).includes('slaves=1,sentinels=1'), {
-    timeoutMs: 15_000,
     what: 'the sentinel knows the replica',
   });
   return {

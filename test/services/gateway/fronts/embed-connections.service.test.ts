@@ -44,7 +44,6 @@ const urlOf = ({ port }: Embedded, { value }: StoredTicket): string => `ws://127
 /** How the record says that a connection ended, once it does. */
 async function endOf(ticket: StoredTicket): Promise<unknown> {
   await until(async () => (await recordOf(ticket)).closed_at !== null, {
-    timeoutMs: 10_000,
     what: 'the end on record',
   });
   return (await recordOf(ticket)).close;
@@ -87,7 +86,7 @@ function talk(socket: WebSocket, aheadBytes: number): void {
 async function answerClose(client: RawClient, [code, reason]: readonly [code: number, reason: string]): Promise<void> {
   const status = Buffer.from([code >> 8, code & 0xff]);
   const wanted = Buffer.concat([status, Buffer.from(reason)]);
-  await until(() => client.received().subarray(-64).includes(wanted), { timeoutMs: 15_000, what: 'a Close frame' });
+  await until(() => client.received().subarray(-64).includes(wanted), { what: 'a Close frame' });
   client.send(clientFrame(8, status));
   await client.closed;
 }
@@ -132,7 +131,7 @@ describe.each([
     const client = await openMute(embedded, ticket, compressed ? DEFLATE : {});
     // What comes by itself may come before much has been sent.
     const enough = ending.cause === undefined ? 1_000 : 1_000_000;
-    await until(() => client.received().length > enough, { timeoutMs: 10_000 });
+    await until(() => client.received().length > enough);
     await ending.cause?.(embedded, ticket);
     await answerClose(client, ending.close);
 
@@ -159,7 +158,7 @@ describe.each([
     const ticket = await issue();
     const client = await openWebSocket(urlOf(embedded, ticket), { perMessageDeflate: compressed });
     const ended = new Promise((resolve) => embedded.sockets[0]?.on('close', (...args) => resolve(args.map(String))));
-    await until(() => client.messages.length === 500, { timeoutMs: 10_000 });
+    await until(() => client.messages.length === 500);
     await revoke(ticket);
 
     expect(await client.closed).toEqual({ code: 3003, reason: 'revoked' });
@@ -179,7 +178,7 @@ describe('a heartbeat', () => {
     client.socket.on('ping', () => {
       pings += 1;
     });
-    await until(() => pings === 3, { timeoutMs: 10_000 });
+    await until(() => pings === 3);
 
     expect(client.closedAt()).toBeUndefined();
     expect(await recordOf(ticket)).toMatchObject({ state: 'open' });
@@ -236,7 +235,7 @@ describe('a heartbeat', () => {
       allowed = taken + 1_000_000;
       client.socket.resume();
     }, 100);
-    await until(() => taken > 35_000_000 || client.socket.destroyed, { timeoutMs: 10_000, what: 'half of it' });
+    await until(() => taken > 35_000_000 || client.socket.destroyed, { what: 'half of it' });
     clearInterval(pace);
     allowed = Number.POSITIVE_INFINITY;
     client.socket.resume();

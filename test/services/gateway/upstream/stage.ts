@@ -127,7 +127,7 @@ export async function setRelay(upstreamPort: number, env: Environment = {}): Pro
           const record = await gateway.store.read(id);
           return record?.state === state ? record : undefined;
         },
-        { timeoutMs: 10_000, what: `the record is ${state}` },
+        { what: `the record is ${state}` },
       ),
   };
 }

@@ -128,7 +128,7 @@ test('the gateway’s Close does not wait behind what the library has already wr
   }
   wire.close(3003, 'revoked');
   client.socket.resume();
-  await until(() => client.received().subarray(-7).includes('revoked'), { timeoutMs: 10_000 });
+  await until(() => client.received().subarray(-7).includes('revoked'));
 
   const frames = strictFrames(splitHead(client.received()).behind);
   expect(closeOf(frames.at(-1))).toEqual([3003, 'revoked']);

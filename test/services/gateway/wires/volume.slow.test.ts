@@ -54,7 +54,7 @@ test('100 MB pass, and are the same, while no more than a few MB wait anywhere',
   });
   const expected = createHash('sha256');
   for (let sent = 0; sent < frames; sent += 1) expected.update(frame);
-  await until(() => bytes === whole, { timeoutMs: 60_000 });
+  await until(() => bytes === whole);
 
   expect(hash.digest('hex')).toBe(expected.digest('hex'));
   // The kernel's buffers of two connections, and a frame or two.
@@ -94,7 +94,7 @@ test('a client that does not read holds its own upstream back, and nobody else',
     }),
   );
   for (const other of others) other.socket.send('question');
-  await until(() => others.every(({ messages }) => messages.length === 1), { timeoutMs: 60_000 });
+  await until(() => others.every(({ messages }) => messages.length === 1));
 
   expect(await gateway.metric('oncegate_connections_open')).toBe(1_001);
   // What the kernel's buffers on the way hold, and the sockets' own.

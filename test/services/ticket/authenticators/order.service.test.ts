@@ -59,7 +59,7 @@ describe.skipIf(isMissing('redis'))('a service with every authenticator', () => 
       REDIS_TIMEOUT_MS: '10000',
     });
     const cookie = await sessions.logIn('session');
-    await until(async () => (await signIn(service, { Cookie: cookie })).status === 201, { timeoutMs: 10_000 });
+    await until(async () => (await signIn(service, { Cookie: cookie })).status === 201);
   });
 
   it.each<readonly [string, () => Promise<Record<string, string>>, string]>([

@@ -52,7 +52,6 @@ async function start(env: Environment = {}): Promise<InProcess> {
   const name = env.AUTH_SESSION_COOKIE ?? 'connect.sid';
   const probe = cookieOf('nobody', secret).replace('connect.sid', name);
   await until(async () => (await signIn(service, { Cookie: probe }, { method: 'GET' })).status === 401, {
-    timeoutMs: 10_000,
     what: 'the sessions can be read',
   });
   return service;
@@ -150,8 +149,8 @@ describe.skipIf(isMissing('redis'))('a session cookie', () => {
 
     await expectAnswer(service, await signIn(service, { Cookie: cookieOf('session-1') }), UNAVAILABLE);
     await own.restart();
-    const cookie = await until(() => logIn('ada'), { timeoutMs: 15_000, what: 'the application is signed in to' });
-    await until(async () => (await signIn(service, { Cookie: cookie })).status === 201, { timeoutMs: 15_000 });
+    const cookie = await until(() => logIn('ada'), { what: 'the application is signed in to' });
+    await until(async () => (await signIn(service, { Cookie: cookie })).status === 201);
   });
 
   it('gets a 503 while its Redis is slow', async () => {

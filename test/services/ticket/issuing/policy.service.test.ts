@@ -309,7 +309,7 @@ describe('SIGHUP', () => {
       AUTH_JWT_SECRET: JWT_SECRET,
       POLICY_FILE: path,
     });
-    await until(async () => (await fetch(`http://127.0.0.1:${service.adminPort}/readyz`)).ok, { timeoutMs: 15_000 });
+    await until(async () => (await fetch(`http://127.0.0.1:${service.adminPort}/readyz`)).ok);
   }, 60_000);
 
   const statusOf = async (audience: string): Promise<number> => (await issue(service, { audience })).status;
@@ -318,7 +318,7 @@ describe('SIGHUP', () => {
   async function reload(event: string): Promise<unknown> {
     const before = told(event).length;
     service.signal('SIGHUP');
-    await until(() => told(event).length === before + 1, { timeoutMs: 15_000 });
+    await until(() => told(event).length === before + 1);
     return told(event).at(-1);
   }
 

@@ -131,7 +131,7 @@ describe.skipIf(isMissing('chromium'))('with the session cookie in a real browse
       AUTH_SESSION_SUBJECT: 'passport.user.id',
       ALLOWED_ORIGINS: listed,
     });
-    await until(async () => (await fetch(`http://127.0.0.1:${ticket.adminPort}/readyz`)).ok, { timeoutMs: 15_000 });
+    await until(async () => (await fetch(`http://127.0.0.1:${ticket.adminPort}/readyz`)).ok);
     own = `http://127.0.0.1:${await serve(await application(redis.url, ticket.port, seen))}`;
     browser = await startChromium();
   }, 120_000);
@@ -175,7 +175,7 @@ describe.skipIf(isMissing('chromium'))('with the session cookie in a real browse
   async function refusedForOrigin(attempt: () => Promise<unknown>): Promise<void> {
     const before = await count('csrf_refused');
     await attempt();
-    await until(async () => (await count('csrf_refused')) === before + 1, { timeoutMs: 15_000 });
+    await until(async () => (await count('csrf_refused')) === before + 1);
     const sent = seen.filter(({ method }) => method === 'POST');
     expect(sent).toHaveLength(1);
     expect(sent[0]?.cookie).toMatch(/connect\.sid=s%3A/);
@@ -231,7 +231,7 @@ describe.skipIf(isMissing('chromium'))('with the session cookie in a real browse
       await withoutTicket(async () => {
         const before = await count('credentials_missing');
         await runOn(stranger, script);
-        await until(async () => (await count('credentials_missing')) === before + 1, { timeoutMs: 15_000 });
+        await until(async () => (await count('credentials_missing')) === before + 1);
       });
       expect(seen.map(({ cookie }) => cookie)).toEqual([undefined]);
     });

@@ -129,7 +129,7 @@ describe('a link', () => {
         await redis.kill();
         await until(() => !link.ready);
         await redis.restart();
-        await until(() => link.ready, { timeoutMs: 2_000 });
+        await until(() => link.ready);
         await issued(store);
       }
       expect(changes).toStrictEqual([true, false, true, false, true]);
@@ -190,7 +190,7 @@ describe('a link', () => {
       await redis.pause();
       await failureOf(store.read(ticket.id));
       redis.resume();
-      await until(() => link.ready, { timeoutMs: 2_000 });
+      await until(() => link.ready);
 
       expect((await store.read(ticket.id))?.state).toBe('issued');
       expect(await connections()).toBe(before);
@@ -256,9 +256,9 @@ describe('a link', () => {
         expect(ms).toBeLessThan(BOUND_MS);
       }
       await redis.call('REPLICAOF', 'NO', 'ONE');
-      await until(() => link.ready, { timeoutMs: 2_000 });
+      await until(() => link.ready);
 
-      await until(() => issued(store), { timeoutMs: 2_000 });
+      await until(() => issued(store));
     });
   });
 
@@ -325,7 +325,7 @@ describe('a link', () => {
 
       expect((await failure).ms).toBeLessThan(BOUND_MS);
       redis.resume();
-      await until(() => link.ready, { timeoutMs: 2_000 });
+      await until(() => link.ready);
     });
 
     test('gives up a connection that has been silent for long, be it in its handshake', async () => {
@@ -338,8 +338,8 @@ describe('a link', () => {
       const connecting = linkTo(through(proxy.port));
       await until(() => proxy.accepted === 2);
       proxy.muteNew = false;
-      await until(() => connected.link.ready, { timeoutMs: 8_000, what: 'the silent connection is given up' });
-      await until(() => connecting.link.ready, { timeoutMs: 8_000, what: 'the silent handshake is given up' });
+      await until(() => connected.link.ready, { what: 'the silent connection is given up' });
+      await until(() => connecting.link.ready, { what: 'the silent handshake is given up' });
 
       expect(await connected.store.list('ada')).toStrictEqual([]);
       expect(await connecting.store.list('ada')).toStrictEqual([]);
