@@ -33,7 +33,7 @@ describe.skipIf(isMissing('chromium'))('the code for browsers', () => {
     const gateway = await runGateway({ ALLOWED_ORIGINS: site.origin() });
     tickets = await runTicketService({ GATEWAY_URL: `ws://localhost:${gateway.port}` }, { store: gateway.store });
     site.serve(tickets.port);
-  }, 60_000);
+  });
 
   /**
    * Runs a module in a page of this origin. Resolves with a list that what it writes to the console is added to.
@@ -136,10 +136,10 @@ describe('the code with types', () => {
     const blocks = codeBlocks(page, 'ts');
     expect(blocks.length).toBeGreaterThan(3);
     expect(compile(blocks)).toBe('');
-  }, 60_000);
+  });
 
   test('does not compile if a code is missing', () => {
     const block = blockWith('whereToLook', 'ts');
     expect(compile([block.replace("    case 'unexplained':\n", '')])).toMatch(/error TS2366: .*lacks ending return/);
-  }, 60_000);
+  });
 });

@@ -25,7 +25,6 @@ export interface TicketDesk {
 export async function startTicketDesk(redisUrl: string, gatewayUrl: string): Promise<TicketDesk> {
   const service = await startService('ticket', {
     REDIS_URL: redisUrl,
-    REDIS_TIMEOUT_MS: '5000',
     GATEWAY_URL: gatewayUrl,
     AUTH_USERS_FILE: temporaryFile(`ada:${quickHash('secret')}\n`),
   });
@@ -60,7 +59,7 @@ export async function startEmbedded(folder: string): Promise<EmbeddedExample> {
   const port = await freePort();
   const server = startCommand(process.execPath, [`examples/${folder}/server.mjs`], {
     cwd: root,
-    env: { REDIS_URL: redis.url, REDIS_TIMEOUT_MS: '5000', DRAIN_SECONDS: '0', PORT: String(port) },
+    env: { REDIS_URL: redis.url, REDIS_TIMEOUT_MS: '30000', DRAIN_SECONDS: '0', PORT: String(port) },
   });
   const [desk] = await Promise.all([
     startTicketDesk(redis.url, `ws://localhost:${port}`),

@@ -6,7 +6,7 @@ import { type EmbeddedExample, startEmbedded } from './embedded.ts';
 let example: EmbeddedExample;
 beforeAll(async () => {
   example = await startEmbedded('fastify');
-}, 60_000);
+});
 
 async function enter(wish: object): Promise<Client> {
   const client = await openWebSocket((await example.desk.issue(wish)).connect_url);

@@ -6,7 +6,7 @@ import { type EmbeddedExample, startEmbedded } from './embedded.ts';
 let example: EmbeddedExample;
 beforeAll(async () => {
   example = await startEmbedded('graphql-ws');
-}, 60_000);
+});
 
 test('its client asks who it is, and subscribes', async () => {
   expect(await example.runClient()).toBe('me: ada\n2\n1\n0\n');

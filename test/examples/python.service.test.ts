@@ -46,11 +46,11 @@ describe.skipIf(isMissing('python3-websockets'))('a Python back end', () => {
     backend = startCommand(PYTHON, ['examples/python/server.py'], { cwd: root, env: { PORT: '0' } });
     address = await addressOf(backend);
     const redis = await startRedis();
-    const patient = { REDIS_URL: redis.url, REDIS_TIMEOUT_MS: '5000', DRAIN_SECONDS: '0' };
-    gateway = await startService('gateway', { ...patient, UPSTREAM_URL: address });
+    const onRedis = { REDIS_URL: redis.url, DRAIN_SECONDS: '0' };
+    gateway = await startService('gateway', { ...onRedis, UPSTREAM_URL: address });
     desk = await startTicketDesk(redis.url, `ws://127.0.0.1:${gateway.port}`);
     await until(async () => (await fetch(`http://127.0.0.1:${gateway.adminPort}/readyz`)).ok);
-  }, 60_000);
+  });
 
   test('alone can only accept a connection and close it with 1011', async () => {
     const client = await openWebSocket(address);

@@ -20,7 +20,7 @@ beforeAll(async () => {
   site = await startSite(originOf('preview'), originOf('dev'));
   const built = vite('build');
   expect([await built.exited, built.stderr()]).toEqual([0, '']);
-}, 60_000);
+});
 
 /** Vite with the arguments of the README, from the root of a built clone. */
 function vite(command: string, ...args: string[]) {
@@ -59,13 +59,13 @@ describe.skipIf(isMissing('chromium'))('the page', () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await startChromium();
-  }, 60_000);
+  });
 
   describe('in development', () => {
     let server: Command;
     beforeAll(async () => {
       server = await serve('dev');
-    }, 60_000);
+    });
 
     test('gets one ticket and opens one connection, although StrictMode mounts the component twice', async () => {
       const page = await browser.newPage();
@@ -93,7 +93,7 @@ describe.skipIf(isMissing('chromium'))('the page', () => {
     let server: Command;
     beforeAll(async () => {
       server = await serve('preview');
-    }, 60_000);
+    });
 
     test('signs in, opens, and shows what comes back', async () => {
       const { page, faults } = await openPage(browser, originOf('preview'));

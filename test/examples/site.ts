@@ -24,7 +24,6 @@ export async function startSite(...origins: string[]): Promise<Site> {
     ALLOWED_ORIGINS: origins.join(),
     MAX_CONNECTIONS_PER_SUBJECT: '1',
     DRAIN_SECONDS: '0',
-    REDIS_TIMEOUT_MS: '5000',
   };
   const { ticket, gateways } = await startFleet({ redisUrl: redis.url, env });
   let [gateway] = gateways;

@@ -7,7 +7,7 @@ import { type EmbeddedExample, startEmbedded } from './embedded.ts';
 let example: EmbeddedExample;
 beforeAll(async () => {
   example = await startEmbedded('socket.io');
-}, 60_000);
+});
 
 function socketFor(protocols: readonly string[], options: object = {}): Socket {
   const socket = io(`ws://localhost:${example.port}`, {

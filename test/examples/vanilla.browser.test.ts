@@ -24,7 +24,7 @@ beforeAll(async () => {
     env: { PORT: String(port), TICKETS_URL: `http://localhost:${site.ticket.port}/tickets` },
   });
   await until(() => example.stdout() === `${url}\n`);
-}, 60_000);
+});
 
 /** What the page has listed: each state in order, and what it said about it. */
 function notesOf(page: Page): Promise<Array<{ what: string | undefined; text: string }>> {
@@ -40,7 +40,7 @@ describe.skipIf(isMissing('chromium'))('the page', () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await startChromium();
-  }, 60_000);
+  });
 
   test('signs in, opens, and shows what comes back', async () => {
     const { page, faults } = await openPage(browser, url);

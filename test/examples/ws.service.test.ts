@@ -6,7 +6,7 @@ import { type EmbeddedExample, startEmbedded } from './embedded.ts';
 let example: EmbeddedExample;
 beforeAll(async () => {
   example = await startEmbedded('ws');
-}, 60_000);
+});
 
 async function enter(claims: object): Promise<{ client: Client; id: string; url: string }> {
   const { id, connect_url: url } = await example.desk.issue({ claims });

@@ -15,8 +15,8 @@ import { acceptedSockets } from '../support/sockets/sockets.ts';
 const REQUESTS = scaled(20_000, 500_000);
 const AT_ONCE = 100;
 
-/** A request head has to be complete within 10 s; a client that is kept waiting well past that is stuck. */
-const STUCK_MS = 15_000;
+/** A request head has to be complete within 10 s; a client that is kept waiting far past that is stuck. */
+const STUCK_MS = 60_000;
 
 const seed = seedOfRun();
 
@@ -46,7 +46,7 @@ describe.skipIf(isMissing('redis'))(`a gateway that is sent ${REQUESTS} malforme
       };
       await Promise.all(Array.from({ length: AT_ONCE }, client));
     },
-    scaled(90_000, 3_600_000),
+    scaled(600_000, 3_600_000),
   );
 
   test('answers each of them completely, with a refusal of the table, and closes', () => {

@@ -9,7 +9,7 @@ import { type Fleet, type IssuedTicket, issueTicket, startFleet } from '../suppo
 import { issueRequest } from '../support/services/steady-load.ts';
 import { RawClient, upgradeRequest } from '../support/sockets/raw-upgrade.ts';
 
-const LEASE_MS = 2_000;
+const LEASE_MS = 4_000;
 const SUBJECTS = Array.from({ length: 20 }, (_, index) => `subject-${index}`);
 
 describe.skipIf(isMissing('redis'))('a subject that may have one connection', () => {
@@ -18,7 +18,11 @@ describe.skipIf(isMissing('redis'))('a subject that may have one connection', ()
 
   beforeEach(async () => {
     redis = await startRedis();
-    const env = { MAX_CONNECTIONS_PER_SUBJECT: '1', LEASE_SECONDS: String(LEASE_MS / 1000) };
+    const env = {
+      MAX_CONNECTIONS_PER_SUBJECT: '1',
+      LEASE_SECONDS: String(LEASE_MS / 1000),
+      REDIS_TIMEOUT_MS: '1000',
+    };
     fleet = await startFleet({ redisUrl: redis.url, gateways: 2, env });
   });
 
@@ -37,8 +41,29 @@ describe.skipIf(isMissing('redis'))('a subject that may have one connection', ()
     return { result: status === 101 ? '101' : problemOf({ status, ...rest }).code, client };
   }
 
+  async function timeOfRedis(): Promise<number> {
+    const [seconds, microseconds] = await redis.client.time();
+    return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+  }
+
+  /**
+   * Tries until it connects. Whoever asks when the lease is over by the clock of Redis is not refused
+   * for what it was for; how long a busy machine takes is no matter.
+   */
+  async function connectAgain(subject: string, index: number, leaseEnd: number): Promise<void> {
+    const again = async (): Promise<boolean> => {
+      const askedAt = await timeOfRedis();
+      const { result } = await tryToConnect(subject, index);
+      if (result === 'connection_limit') refusedAt.push(askedAt);
+      return result === '101';
+    };
+    const refusedAt: number[] = [];
+    await until(again, { everyMs: 20, what: `${subject} connects again` });
+    expect(refusedAt.filter((askedAt) => askedAt > leaseEnd)).toStrictEqual([]);
+  }
+
   const hangs = [
-    { name: 'for a moment', forMs: 1_000 },
+    { name: 'for a moment', forMs: 2_000 },
     { name: 'until it was given up', forMs: 6_500 },
   ];
   for (const { name, forMs } of hangs) {
@@ -48,16 +73,11 @@ describe.skipIf(isMissing('redis'))('a subject that may have one connection', ()
       const pausedAt = performance.now();
       const refused = await Promise.all(tickets.map(async (issued, index) => onlyAnswer(await present(issued, index))));
       expect(new Set(refused.map((answer) => problemOf(answer).code))).toStrictEqual(new Set(['store_unavailable']));
-      await until(() => performance.now() - pausedAt >= forMs, { timeoutMs: forMs + 1_000 });
+      await until(() => performance.now() - pausedAt >= forMs, { what: 'the hang' });
 
       redis.resume();
-      const resumedAt = performance.now();
-      const reconnected = SUBJECTS.map(async (subject, index) => {
-        const again = async (): Promise<boolean> => (await tryToConnect(subject, index)).result === '101';
-        await until(again, { timeoutMs: LEASE_MS, everyMs: 20, what: `${subject} connects again` });
-        return performance.now() - resumedAt;
-      });
-      expect(Math.max(...(await Promise.all(reconnected)))).toBeLessThan(LEASE_MS);
+      const leaseEnd = (await timeOfRedis()) + LEASE_MS;
+      await Promise.all(SUBJECTS.map((subject, index) => connectAgain(subject, index, leaseEnd)));
 
       // The consumes did run when Redis went on, or there was nothing to undo.
       const records = await Promise.all(tickets.map(({ id }) => recordInRedis(redis, id)));
@@ -75,11 +95,8 @@ describe.skipIf(isMissing('redis'))('a subject that may have one connection', ()
     expect((await tryToConnect('ada', 0)).result).toBe('101');
     expect((await tryToConnect('ada', 1)).result).toBe('connection_limit');
     await first?.stop();
-    const again = async (): Promise<boolean> => (await tryToConnect('ada', 1)).result === '101';
-    const killedAt = performance.now();
-    await until(again, { everyMs: 20, what: 'ada connects again' });
 
-    expect(performance.now() - killedAt).toBeLessThan(LEASE_MS + 500);
+    await connectAgain('ada', 1, (await timeOfRedis()) + LEASE_MS);
   });
 });
 

@@ -137,7 +137,7 @@ describe.skipIf(isMissing('redis') || isMissing('nginx'))('three gateways behind
 describe.skipIf(isMissing('redis') || isMissing('nginx'))('a gateway that hangs behind nginx', () => {
   test('is not replaced by another: the ticket is presented once', async () => {
     // The gateways wait for Redis longer than this test holds it up.
-    const { redis, fleet, nginx } = await startTopology({ REDIS_TIMEOUT_MS: '15000' });
+    const { redis, fleet, nginx } = await startTopology();
     const { id, ticket } = await issue(nginx, 'ada');
 
     // Redis holds the consume back, whichever gateway asks, until all of them hang.

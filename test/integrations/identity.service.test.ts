@@ -20,7 +20,7 @@ beforeAll(async () => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const key = temporaryFile(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
   site = await startSite({ IDENTITY_JWT_KEY_FILE: key });
-}, 60_000);
+});
 
 /** The headers that reached the back end, under any name that it might read as this one. */
 function headersLike({ rawHeaders }: Arrival, name: string): string[][] {

@@ -17,7 +17,7 @@ beforeAll(async () => {
   const [one, other] = site.fleet.gateways;
   if (one === undefined || other === undefined) throw new Error('two gateways were asked for');
   [first, second] = [one, other];
-}, 60_000);
+});
 
 /** Connects through a proxy: 101, or the status of the refusal. */
 async function statusOf(port: number, { protocols }: Pick<IssuedTicket, 'protocols'>): Promise<number> {

@@ -7,7 +7,7 @@ let site: Site;
 
 beforeAll(async () => {
   site = await startSite();
-}, 60_000);
+});
 
 const UPGRADE = {
   Connection: 'Upgrade',

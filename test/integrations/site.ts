@@ -31,8 +31,7 @@ export async function startSite(env: Readonly<Record<string, string>> = {}, gate
     env: {
       TRUST_PROXY: '127.0.0.1',
       UPSTREAM_URL: `ws://127.0.0.1:${backEnd.port}`,
-      // Longer than the default, for a busy machine.
-      REDIS_TIMEOUT_MS: '2000',
+      // Patience with a machine that is busy.
       ...env,
     },
   });

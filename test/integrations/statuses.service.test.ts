@@ -17,7 +17,7 @@ let site: Site;
 
 beforeAll(async () => {
   site = await startSite({ MAX_CONNECTIONS_PER_SUBJECT: '1' });
-}, 60_000);
+});
 
 interface Situation {
   readonly name: string;

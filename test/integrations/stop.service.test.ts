@@ -8,7 +8,7 @@ let site: Site;
 
 beforeAll(async () => {
   site = await startSite();
-}, 60_000);
+});
 
 test.each(modesHere)('$name stops on its signal while a client is connected', async (mode) => {
   const proxy = site.proxyOf(mode);

@@ -86,7 +86,7 @@ async function keep(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(artefacts, `playground-${name}.png`), fullPage: true });
 }
 
-describe.skipIf(isMissing('chromium'))('the page in a real browser', { timeout: 60_000 }, () => {
+describe.skipIf(isMissing('chromium'))('the page in a real browser', () => {
   let browser: Browser;
   let standalone: ServiceProcess;
   /** The printed address, with the demo user's password. */
@@ -96,7 +96,7 @@ describe.skipIf(isMissing('chromium'))('the page in a real browser', { timeout: 
     browser = await startChromium();
     standalone = await startService('standalone', {});
     address = String(await until(() => / {2}try it +(\S+)\n/.exec(standalone.output())?.[1]));
-  }, 60_000);
+  });
 
   test('takes the password out of the address at once, and signs in when the button is pressed', async () => {
     const { page } = await open(browser, address);
@@ -268,7 +268,7 @@ describe.skipIf(isMissing('chromium'))('the page in a real browser', { timeout: 
   });
 });
 
-describe.skipIf(isMissing('chromium'))('the page of a ticket service without simulations', { timeout: 60_000 }, () => {
+describe.skipIf(isMissing('chromium'))('the page of a ticket service that can simulate little', () => {
   async function startTicketService(settings: Environment = {}): Promise<InProcess> {
     const store = createStore(await settingsOf({}), pino({ level: 'silent' }));
     const gateway = await runGateway({}, { store });
@@ -295,7 +295,7 @@ describe.skipIf(isMissing('chromium'))('the page of a ticket service without sim
     expect(await violationsOf(page)).toEqual([]);
   });
 
-  test('sends the cookie of the application only after "Use my existing login"', async () => {
+  test('signs in with the cookie of the application, which no request without that choice has', async () => {
     const application = await startApplication();
     const { page } = await open(await startChromium(), await startSite({ AUTH_FORWARD_URL: application.meUrl }));
     const existing = page.getByRole('button', { name: 'Use my existing login' });
@@ -324,7 +324,7 @@ describe.skipIf(isMissing('chromium'))('the page of a ticket service without sim
     expect(await textOf(page, '.told-code')).toBe('credentials_missing');
   });
 
-  test('works behind a proxy that requires its own cookie', async () => {
+  test('is there behind a proxy that lets nobody in without its cookie', async () => {
     const proxied = { AUTH_PROXY_HEADER: USER_HEADER, TRUST_PROXY: '127.0.0.1' };
     const { url } = await startSigningProxy(await startTicketService(proxied));
     const [name = '', value = ''] = SIGNED_IN.split('=');
@@ -339,7 +339,7 @@ describe.skipIf(isMissing('chromium'))('the page of a ticket service without sim
     expect(complaints).toEqual([]);
   });
 
-  test('links to the other address if the gateway would refuse its origin', async () => {
+  test('says where to go where the gateway would refuse its origin', async () => {
     const site = await startSite();
     const { page } = await open(await startChromium(), site.replace('localhost', '127.0.0.1'));
 

@@ -59,7 +59,7 @@ describe.skipIf(isMissing('firefox'))('Firefox, after failures in a row', () => 
       const { connect } = await import('/oncegate.min.js');
       const startedAt = Date.now();
       const told = (code) => ({ code, startedAt, tookMs: Date.now() - startedAt });`;
-  }, 120_000);
+  });
 
   async function run(statements: string): Promise<Attempt> {
     return (await page.evaluate(`(async () => { ${prelude} ${statements} })()`)) as Attempt; // it is what `told` makes
@@ -79,7 +79,7 @@ describe.skipIf(isMissing('firefox'))('Firefox, after failures in a row', () => 
 
   const times = (attempts: readonly Attempt[]): number[] => attempts.map(({ tookMs }) => tookMs);
 
-  test('delays a plain attempt for many seconds, and no attempt of the client', { timeout: 120_000 }, async () => {
+  test('delays a plain attempt for many seconds, and no attempt of the client', async () => {
     const holders = [];
     for (let count = 0; count < ROOM; count += 1) {
       holders.push(await openWithTicket(gateway.port, (await storeTicket(gateway.store)).value));
@@ -122,8 +122,8 @@ describe.skipIf(isMissing('firefox'))('Firefox, after failures in a row', () => 
     );
 
     expect([opened.code, openedMeanwhile.code, heldBack.code]).toEqual([null, null, null]);
-    expect(opened.tookMs).toBeLessThan(2_000);
-    expect(openedMeanwhile.tookMs).toBeLessThan(2_000);
     expect(reachedAfterMs).toBeGreaterThan(3_000);
+    expect(opened.tookMs).toBeLessThan(reachedAfterMs);
+    expect(openedMeanwhile.tookMs).toBeLessThan(reachedAfterMs);
   });
 });

@@ -7,7 +7,7 @@ import { play } from './stage.ts';
 
 /** Registers every case for a runtime. */
 export function describeRefusals(name: string, start: () => Promise<Runtime>, isBrowser: boolean): void {
-  describe(name, { timeout: 60_000 }, () => {
+  describe(name, () => {
     let runtime: Runtime;
     let redis: RedisServer;
     let site: PageServer;
@@ -18,7 +18,7 @@ export function describeRefusals(name: string, start: () => Promise<Runtime>, is
       sibling = await startPageServer();
       redis = await startRedis();
       runtime = await start();
-    }, 120_000);
+    });
 
     test('opens if nothing is wrong', async () => {
       const { told, ticketId } = await play(runtime, {}, { redis, site, sibling });

@@ -34,7 +34,7 @@ async function readyz({ adminPort }: ServiceProcess): Promise<Ready> {
 }
 
 async function startReady(env: Record<string, string> = {}): Promise<ServiceProcess> {
-  const gateway = await startService('gateway', { REDIS_URL: redis.url, REDIS_TIMEOUT_MS: '5000', ...env });
+  const gateway = await startService('gateway', { REDIS_URL: redis.url, ...env });
   await until(async () => (await readyz(gateway)).status === 200);
   return gateway;
 }
@@ -68,8 +68,7 @@ describe('a gateway that is told to stop', () => {
       const endings = await Promise.all(clients.map(({ closed }) => closed));
       expect(endings).toEqual(clients.map(() => ({ code: 1012, reason: 'draining;spread_seconds=2' })));
       const moments = clients.map((client) => Number(client.closedAt()) - start).sort((a, b) => a - b);
-      // Evenly over two seconds: a tenth of them is gone neither at once nor only at the end.
-      expect(moments[4]).toBeLessThan(1_500);
+      // Evenly over two seconds: half of them is not gone at once. That a part goes early is shown with fake time.
       expect(moments[20]).toBeGreaterThan(400);
       expect(moments[39]).toBeGreaterThan(1_400);
 
@@ -139,7 +138,7 @@ describe('a gateway that is told to stop', () => {
   });
 
   test('closes with 1012 also what it was still deciding about, and exits', async () => {
-    const gateway = await startReady({ DRAIN_SECONDS: '1', REDIS_TIMEOUT_MS: '10000' });
+    const gateway = await startReady({ DRAIN_SECONDS: '1' });
     const ticket = await storeTicket(store);
     await redis.pause();
     const client = await openRaw(gateway.port);

@@ -59,8 +59,8 @@ type Environment = Readonly<Record<string, string>>;
 const check = (env: Environment) => oncegate(['check-config'], { cwd: directory, env: { ...TIMEOUT, ...env } });
 const linesOf = (stdout: string, word: string): string[] => stdout.split('\n').filter((line) => line.startsWith(word));
 
-describe('oncegate check-config', { timeout: 60_000 }, () => {
-  test('prints every effective setting, reaches every counterpart, and exits with 0', async () => {
+describe('oncegate check-config', () => {
+  test('prints every setting as it counts, reaches every counterpart, and ends with 0', async () => {
     const { code, stdout, stderr } = await check({
       REDIS_URL: redisUrl,
       AUTH_OIDC_ISSUER: world.url,

@@ -11,6 +11,7 @@ import {
 } from '../../../services/gateway/fronts/embed.ts';
 import { atEnd } from '../machine/teardown.ts';
 import { until } from '../machine/wait.ts';
+import { PATIENCE } from './patience.ts';
 import type { LogLine } from './services.ts';
 
 /** An application with WebSockets of its own, and a gate in front of them. */
@@ -38,7 +39,7 @@ export async function embedGate<Claims>(options: Options<Claims>): Promise<Embed
   const { ws = {}, answer, speak, settings = {}, ...rest } = options;
   const log: LogLine[] = [];
   const gate = admitUpgrade<Claims>({
-    settings: { GATEWAY_ID: 'embedded', DRAIN_SECONDS: '0', REDIS_TIMEOUT_MS: '5000', ...settings },
+    settings: { GATEWAY_ID: 'embedded', DRAIN_SECONDS: '0', ...PATIENCE, ...settings },
     log: pino({ base: {} }, { write: (line: string) => void log.push(JSON.parse(line) as LogLine) }), // one object a line
     ...rest,
   });

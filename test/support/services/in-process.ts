@@ -11,6 +11,7 @@ import { formatTicket, hashSecret, mintTicket } from '../../../shared/ticket/tic
 import { JWT_SECRET } from '../logins/bearer.ts';
 import { atEnd } from '../machine/teardown.ts';
 import { until } from '../machine/wait.ts';
+import { PATIENCE } from './patience.ts';
 import type { LogLine } from './services.ts';
 
 export type Environment = Readonly<Record<string, string>>;
@@ -68,8 +69,7 @@ export async function settingsOf(env: Environment): Promise<Settings> {
       GATEWAY_ADMIN_PORT: '0',
       DRAIN_SECONDS: '0',
       LOG_LEVEL: 'trace',
-      // Patience with a machine that is busy: what is about a slow Redis sets its own.
-      REDIS_TIMEOUT_MS: '5000',
+      ...PATIENCE,
       ...env,
     },
     [],

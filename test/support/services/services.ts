@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { bearer, JWT_SECRET } from '../logins/bearer.ts';
 import { atEnd } from '../machine/teardown.ts';
+import { until } from '../machine/wait.ts';
+import { PATIENCE } from './patience.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 
@@ -36,6 +38,7 @@ export async function startService(
     TICKET_ADMIN_PORT: '0',
     GATEWAY_PORT: '0',
     GATEWAY_ADMIN_PORT: '0',
+    ...PATIENCE,
     ...env,
   });
   const log: LogLine[] = [];
@@ -123,13 +126,10 @@ export async function startFleet(options: {
 }
 
 async function untilReady({ adminPort }: ServiceProcess): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  for (;;) {
-    const { status } = await fetch(`http://127.0.0.1:${adminPort}/readyz`);
-    if (status === 200) return;
-    if (Date.now() > deadline) throw new Error('the service is not ready');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await until(async () => (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).ok, {
+    everyMs: 20,
+    what: 'the service is ready',
+  });
 }
 
 /** What `POST /tickets` answers. */

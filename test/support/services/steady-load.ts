@@ -21,6 +21,8 @@ export interface Sample {
 
 export interface SteadyLoad {
   readonly samples: readonly Sample[];
+  /** When the oldest request was sent that has no answer yet; now where there is none. */
+  oldestSentAt(): number;
   /** Stops it; fails if a loop of it has failed. */
   stop(): Promise<void>;
 }
@@ -37,13 +39,15 @@ const LOOPS_EACH = 3;
  */
 export async function startSteadyLoad({ ticket, gateways }: Fleet): Promise<SteadyLoad> {
   const samples: Sample[] = [];
+  const underWay = new Set<number>();
   let stopped = false;
 
   async function ask(kind: Sample['kind'], port: number, request: Buffer | string, fresh = true): Promise<Answer> {
     const client = await RawClient.connect(port);
     const sentAt = performance.now();
+    underWay.add(sentAt);
     client.socket.write(request);
-    const outcome = await client.outcome;
+    const outcome = await client.outcome.finally(() => underWay.delete(sentAt));
     const answeredAt = performance.now();
     await client.destroy();
     if (outcome.kind === 'reset') throw new Error(`${kind}: the connection was broken`);
@@ -80,6 +84,7 @@ export async function startSteadyLoad({ ticket, gateways }: Fleet): Promise<Stea
   });
   return {
     samples,
+    oldestSentAt: () => Math.min(performance.now(), ...underWay),
     async stop() {
       stopped = true;
       await all;

@@ -121,7 +121,7 @@ describe('the record of a ticket', () => {
     ['has closed its side', (socket: { end(): void }) => socket.end()],
     ['has reset the connection', (socket: { resetAndDestroy(): void }) => socket.resetAndDestroy()],
   ])('says closed, and nothing is left, where the client %s while the store was asked', async (_name, leave) => {
-    const gateway = await start({ REDIS_TIMEOUT_MS: '10000' });
+    const gateway = await start();
     const ticket = await storeTicket(gateway.store);
     await redis.pause();
     const client = await openRaw(gateway.port);
@@ -184,7 +184,6 @@ describe('a lease', () => {
   test('frees the place of a connection whose gateway was killed', async () => {
     const env = {
       REDIS_URL: redis.url,
-      REDIS_TIMEOUT_MS: '5000',
       LEASE_SECONDS: '1',
       MAX_CONNECTIONS_PER_SUBJECT: '1',
     };

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Connection } from '../../../../services/gateway/connections/connection.ts';
 import { Connections } from '../../../../services/gateway/connections/connections.ts';
 import { drainConnections } from '../../../../services/gateway/connections/drain.ts';
@@ -72,6 +72,24 @@ test('a drain closes each connection once, evenly over the spread', async () => 
   expect(within(50)).toBeLessThanOrEqual(10);
   expect(within(450)).toBeLessThanOrEqual(25);
   expect(Number(told.at(-1)?.at) - start).toBeGreaterThan(500);
+});
+
+test.each([
+  [0.25, 8],
+  [0.5, 15],
+  [0.75, 23],
+])('after %d of the spread that part of the connections is closed', async (part, closed) => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { connections, open, told } = fleet();
+  for (let index = 0; index < 30; index += 1) open(`connection-${index}`);
+  const drained = drainConnections(connections, NOTHING_UNDECIDED, 1);
+  vi.advanceTimersByTime(1_000 * part);
+  await until(() => told.length > 0);
+
+  expect(told).toHaveLength(closed);
+  vi.advanceTimersByTime(1_000);
+  await drained;
 });
 
 test('a drain without a spread closes everything at once', async () => {

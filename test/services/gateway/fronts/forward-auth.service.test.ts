@@ -169,7 +169,7 @@ test.each([
   ['the upgrade as it was', UPGRADE],
 ])('hands nothing over to a proxy that has given up waiting, where it asked with %s', async (_, upgrade) => {
   const redis = await startRedis();
-  const slow = await runGateway({ TRUST_PROXY: '127.0.0.1', REDIS_URL: redis.url, REDIS_TIMEOUT_MS: '10000' });
+  const slow = await runGateway({ TRUST_PROXY: '127.0.0.1', REDIS_URL: redis.url });
   const ticket = await storeTicket(slow.store);
   const { headers = {} } = withTicket(ticket, upgrade);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);

@@ -441,7 +441,7 @@ const early: RefusalCase[] = [
   {
     name: 'more upgrades at once than may be decided',
     code: 'overloaded',
-    env: { MAX_PENDING_UPGRADES: '1', REDIS_TIMEOUT_MS: '10000' },
+    env: { MAX_PENDING_UPGRADES: '1' },
     async before(stage) {
       const other = await storeTicket(stage.gateway.store);
       await stage.redis.pause();

@@ -193,9 +193,9 @@ describe('through the relay', () => {
   test('UPSTREAM_IDLE_SECONDS without a byte either way closes the client with 1013', async () => {
     const backEnd = await startBackEnd();
     const { client, recordIn } = await connectThrough(backEnd, { env: { UPSTREAM_IDLE_SECONDS: '1' } });
+    const since = performance.now();
     client.socket.send('the last word');
     await until(() => client.messages.length === 1);
-    const since = performance.now();
 
     expect(await client.closed).toEqual({ code: 1013, reason: 'upstream_lost' });
     expect(performance.now() - since).toBeGreaterThan(900);

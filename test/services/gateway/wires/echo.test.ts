@@ -9,9 +9,6 @@ import { openWebSocket, openWithTicket } from '../../../support/sockets/web-sock
 
 const MIB = 1_048_576;
 
-/** Far from what any of these tests needs, however busy the machine is. */
-const PATIENT = { timeoutMs: 60_000 };
-
 /** What a request is answered by; the subprotocol that it names is the chosen one. */
 function openingOf({ headers }: IncomingMessage) {
   const { 'sec-websocket-key': key = '', 'sec-websocket-protocol': protocol } = headers;
@@ -191,7 +188,7 @@ describe('a client that does not read', () => {
         last = unsent();
         return still > 30;
       },
-      { ...PATIENT, everyMs: 10, what: 'nothing more is taken' },
+      { everyMs: 10, what: 'nothing more is taken' },
     );
     return MESSAGES * SIZE - last;
   }
@@ -202,12 +199,12 @@ describe('a client that does not read', () => {
     client.socket.pause();
     for (let index = 0; index < MESSAGES; index += 1) client.socket.send(Buffer.alloc(SIZE, index % 251));
 
-    await until(() => wires[0]?.stalled, PATIENT);
+    await until(() => wires[0]?.stalled);
     // What the kernel keeps both ways, and the gateway's own mebibyte.
     expect(await taken(() => client.socket.bufferedAmount)).toBeLessThan(32 * MIB);
     expect(wires[0]?.stalled).toBe(true);
     client.socket.resume();
-    await until(() => client.answers().length === MESSAGES, PATIENT);
+    await until(() => client.answers().length === MESSAGES);
     expect(client.answers().every((answer, index) => answer.length === SIZE && answer[0] === index % 251)).toBe(true);
     expect(wires[0]?.stalled).toBe(false);
   });
@@ -219,7 +216,7 @@ describe('a client that does not read', () => {
     client.socket.pause();
     for (let index = 0; index < MESSAGES; index += 1) client.socket.send(Buffer.alloc(SIZE));
 
-    await until(async () => (await gateway.store.read(ticket.id))?.state === 'closed', PATIENT);
+    await until(async () => (await gateway.store.read(ticket.id))?.state === 'closed');
     expect(await gateway.store.read(ticket.id)).toMatchObject({ closeCode: 1008, closeReason: 'slow_consumer' });
     expect(await gateway.metric('oncegate_connections_closed_total{code="1008"}')).toBe(1);
     expect(await gateway.metric('oncegate_connections_open')).toBe(0);

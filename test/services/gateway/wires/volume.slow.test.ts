@@ -61,7 +61,7 @@ test('100 MB pass, and are the same, while no more than a few MB wait anywhere',
   expect(mostUnderWay).toBeLessThan(32 * MIB);
   // All three ends are in this process.
   expect(mostHeld).toBeLessThan(60 * MIB);
-}, 90_000);
+});
 
 test('a client that does not read holds its own upstream back, and nobody else', async () => {
   const written: number[] = [];
@@ -99,7 +99,7 @@ test('a client that does not read holds its own upstream back, and nobody else',
   expect(await gateway.metric('oncegate_connections_open')).toBe(1_001);
   // What the kernel's buffers on the way hold, and the sockets' own.
   expect(written[0]).toBeLessThan(64 * MIB);
-}, 90_000);
+});
 
 test('what a client sends is held back by an upstream that does not read', async () => {
   const upstream = await startRawUpstream((socket, accept) => {
@@ -119,4 +119,4 @@ test('what a client sends is held back by an upstream that does not read', async
   }
 
   expect(sent).toBeLessThan(64 * MIB);
-}, 60_000);
+});

@@ -56,7 +56,6 @@ describe.skipIf(isMissing('redis'))('a service with every authenticator', () => 
       AUTH_SESSION_REDIS_URL: redis.url,
       AUTH_FORWARD_URL: application.meUrl,
       AUTH_TIMEOUT_MS: '10000',
-      REDIS_TIMEOUT_MS: '10000',
     });
     const cookie = await sessions.logIn('session');
     await until(async () => (await signIn(service, { Cookie: cookie })).status === 201);

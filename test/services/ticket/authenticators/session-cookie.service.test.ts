@@ -45,7 +45,6 @@ async function start(env: Environment = {}): Promise<InProcess> {
     AUTH_USERS_FILE: users,
     AUTH_SESSION_SECRET: SESSION_SECRET,
     AUTH_SESSION_REDIS_URL: redis.url,
-    REDIS_TIMEOUT_MS: '5000',
     ...env,
   });
   const secret = env.AUTH_SESSION_SECRET?.split(',')[0] ?? SESSION_SECRET;

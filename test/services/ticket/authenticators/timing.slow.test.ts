@@ -27,7 +27,7 @@ let hash: string;
 
 beforeAll(async () => {
   hash = await hashPassword('right');
-}, 60_000);
+});
 
 async function duration(service: InProcess, name: string): Promise<number> {
   const begun = performance.now();

@@ -155,7 +155,7 @@ describe('the login', () => {
   test('gives claims that override those that are asked for', async () => {
     const redis = await startRedis();
     const { issue } = await embed({
-      settings: { REDIS_URL: redis.url, REDIS_TIMEOUT_MS: '5000' },
+      settings: { REDIS_URL: redis.url },
       authenticate: () => ({ ...ada, claims: { role: 'guest' } }),
     });
     const { body } = await until(async () => {

@@ -106,7 +106,7 @@ const preflighted: ReadonlyArray<readonly [string, string]> = [
   ['a renewal with JSON', send(`${NEVER_ISSUED}/renew`, `method: 'POST', ${JSON_BODY}`)],
 ];
 
-describe.skipIf(isMissing('chromium'))('with the session cookie in a real browser', { timeout: 60_000 }, () => {
+describe.skipIf(isMissing('chromium'))('with the session cookie in a real browser', () => {
   let browser: Browser;
   let redis: RedisServer;
   let ticket: ServiceProcess;
@@ -126,7 +126,6 @@ describe.skipIf(isMissing('chromium'))('with the session cookie in a real browse
     listed = `http://127.0.0.1:${await serve(blank)}`;
     ticket = await startService('ticket', {
       REDIS_URL: redis.url,
-      REDIS_TIMEOUT_MS: '5000',
       AUTH_SESSION_SECRET: SECRET,
       AUTH_SESSION_SUBJECT: 'passport.user.id',
       ALLOWED_ORIGINS: listed,
@@ -134,7 +133,7 @@ describe.skipIf(isMissing('chromium'))('with the session cookie in a real browse
     await until(async () => (await fetch(`http://127.0.0.1:${ticket.adminPort}/readyz`)).ok);
     own = `http://127.0.0.1:${await serve(await application(redis.url, ticket.port, seen))}`;
     browser = await startChromium();
-  }, 120_000);
+  });
 
   beforeEach(async () => {
     context = await browser.newContext();

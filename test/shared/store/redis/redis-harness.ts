@@ -12,7 +12,7 @@ import { DEFAULTS, type Harness } from '../contract/harness.ts';
 import { outcomeOf } from '../lua-header.ts';
 
 /** Long enough that only a store that is gone is ever too slow. */
-const PATIENT_MS = 10_000;
+const PATIENT_MS = 30_000;
 
 /** Outcomes that scripts have returned, by script: `consume` -> `admitted` and so on. */
 export type Outcomes = Map<ScriptName, Set<string>>;
@@ -90,7 +90,7 @@ export function createRedisHarness({ address, clientOf, clients }: Side): RedisH
     async advance(ms) {
       const client = await clientOf('');
       const goal = (await timeOf(client)) + ms;
-      await until(async () => (await timeOf(client)) >= goal, { timeoutMs: ms + 5_000, everyMs: 1 });
+      await until(async () => (await timeOf(client)) >= goal, { timeoutMs: ms + 60_000, everyMs: 1 });
     },
     now: async () => timeOf(await clientOf('')),
     async snapshot(store, id) {

@@ -274,7 +274,7 @@ describe('an answer about a token', () => {
     }
   });
 
-  test('is evicted, oldest first, above 10,000 tokens', { timeout: 120_000 }, async () => {
+  test('of 10,001 tokens the oldest is forgotten', async () => {
     const endpoint = await endpointThatSays({ active: true, sub: 'ada' });
     const verifier = createIntrospectionVerifier(optionsFor(endpoint));
     const verify = (number: number) => verifier.verify(`token-${number}`);
