@@ -1,26 +1,57 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { build } from './lib/build.mjs';
 import { ensureInstalled } from './lib/install.mjs';
-import { provide } from './lib/programs.mjs';
-import { bin, must, run, say } from './lib/run.mjs';
+import { absentPrograms, provide } from './lib/programs.mjs';
+import { bin, must, root, run, say } from './lib/run.mjs';
 
-const soak = process.argv.includes('--soak');
+// npm test -- [--no-install] [part of a file's name ...] [options of vitest]
+const OWN = ['--soak', '--no-install'];
+const own = new Set(process.argv.slice(2).filter((argument) => OWN.includes(argument)));
+const others = process.argv.slice(2).filter((argument) => !OWN.includes(argument));
+const soak = own.has('--soak');
 const ci = process.env.CI === 'true';
+/** Whoever names files is at work on them: nothing is installed and nothing else is checked. */
+const chosen = others.length > 0;
+const installs = !chosen && !own.has('--no-install');
 
-ensureInstalled();
-
-const missing = provide();
-const needed = missing.filter((program) => program.required);
-if (needed.length > 0) {
-  for (const { name, remedy } of needed) say(`the tests need ${name}: ${remedy}`);
+if (installs) ensureInstalled();
+else if (!existsSync(bin('vitest'))) {
+  say('the packages are missing: npm ci');
   process.exit(1);
 }
 
-build();
+const missing = installs ? provide() : absentPrograms();
+const withoutRedis = missing.some(({ name }) => name === 'redis');
+if (installs && withoutRedis) {
+  for (const { name, remedy } of missing.filter((program) => program.required)) {
+    say(`the tests need ${name}: ${remedy}; or without it: npm test -- --no-install`);
+  }
+  process.exit(1);
+}
 
-if (!soak) {
+if (!chosen && !soak) checkStatically();
+
+say(soak ? 'soaking' : 'testing');
+const report = join(tmpdir(), `oncegate-tests-${process.pid}.json`);
+const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+const passed = run(bin('vitest'), ['run', ...reporters, ...selection()], {
+  env: {
+    ...process.env,
+    ONCEGATE_MISSING: missing.map(({ name }) => name).join(','),
+    ...(soak && { ONCEGATE_SOAK: 'true' }),
+  },
+});
+if (!existsSync(report)) process.exit(1);
+const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
+rmSync(report);
+if (numPendingTests > 0 || (withoutRedis && !chosen)) tellSkipped();
+process.stdout.write(`tests: ${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped\n`);
+if (!passed || (ci && (missing.length > 0 || numPendingTests > 0))) process.exit(1);
+
+function checkStatically() {
+  build();
   say('checking style, types, unused code and generated pages');
   must(bin('biome'), ['check', '--error-on-warnings', '.']);
   must(bin('tsc'), ['-p', 'tsconfig.json']);
@@ -32,22 +63,19 @@ if (!soak) {
   must('node', ['scripts/docs.mjs', '--check']);
 }
 
-say(soak ? 'soaking' : 'testing');
-const report = join(tmpdir(), `oncegate-tests-${process.pid}.json`);
-const projects = soak ? ['slow'] : ci ? [] : ['unit', 'service', 'browser'];
-const files = soak ? ['fleet/traffic', 'fleet/fuzz', 'fleet/handshake-fuzz'] : [];
-const selection = [...projects.map((project) => `--project=${project}`), ...files];
-const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-const passed = run(bin('vitest'), ['run', ...reporters, ...selection], {
-  env: {
-    ...process.env,
-    PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin`,
-    ONCEGATE_MISSING: missing.map(({ name }) => name).join(','),
-    ...(soak && { ONCEGATE_SOAK: 'true' }),
-  },
-});
+/** Which test files run. The project of a file is said by its name (vitest.config.ts). */
+function selection() {
+  if (soak) return ['--project=slow', 'fleet/traffic', 'fleet/fuzz', 'fleet/handshake-fuzz'];
+  if (chosen) return others;
+  const projects = withoutRedis ? ['unit'] : ['unit', 'service', 'browser', ...(ci ? ['slow'] : [])];
+  return projects.map((project) => `--project=${project}`);
+}
 
-for (const { name, remedy } of missing) say(`skipped, because ${name} is missing: ${remedy}`);
-const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, 'utf8'));
-process.stdout.write(`tests: ${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped\n`);
-if (!passed || (ci && (missing.length > 0 || numPendingTests > 0))) process.exit(1);
+function tellSkipped() {
+  for (const { name, remedy } of missing) say(`skipped, because ${name} is missing: ${remedy}`);
+  if (withoutRedis && !chosen) say('skipped without redis: the projects service and browser');
+  for (const { name, assertionResults } of testResults) {
+    const skipped = assertionResults.filter(({ status }) => status === 'pending' || status === 'skipped').length;
+    if (skipped > 0) say(`skipped in ${relative(root, name)}: ${skipped} of ${assertionResults.length}`);
+  }
+}

@@ -5,7 +5,7 @@ import { run, say } from './run.mjs';
  * Programs that the tests run for real. `required`: without it there is no point in testing;
  * the others cost only their suite. `check`: what succeeds where it is there, if its command alone does not tell.
  */
-export const programs = [
+const programs = [
   { name: 'redis', commands: ['redis-server', 'valkey-server'], apt: 'redis-server', brew: 'redis', required: true },
   { name: 'nginx', commands: ['nginx'], apt: 'nginx-light', brew: 'nginx' },
   { name: 'caddy', commands: ['caddy'], apt: 'caddy', brew: 'caddy' },
@@ -27,27 +27,30 @@ export const programs = [
   { name: 'java', check: ['javac', '-version'], apt: 'default-jdk-headless', brew: 'openjdk' },
 ];
 
+/** `PATH`, and where else programs are: nginx lives in /usr/sbin, which is not on everybody's. */
+export const searchPath = `${process.env.PATH}:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin`;
+
+/** The programs that this machine lacks, each with the command that installs it. */
+export function absentPrograms() {
+  return programs.filter((program) => !isPresent(program)).map((program) => ({ ...program, remedy: remedy(program) }));
+}
+
 /** Installs what is missing where that is allowed, and returns what is missing still. */
 export function provide() {
-  const absent = programs.filter((program) => !isPresent(program));
-  if (absent.length === 0) return [];
-  const installer = findInstaller();
-  if (installer !== undefined) {
-    const names = absent.map((program) => program[installer.kind]).filter((name) => name !== undefined);
-    if (names.length > 0) {
-      say(`installing ${names.join(', ')}`);
-      installer.install(names);
-    }
-  }
-  return absent.filter((program) => !isPresent(program)).map((program) => ({ ...program, remedy: remedy(program) }));
+  const absent = absentPrograms();
+  const installer = absent.length > 0 ? findInstaller() : undefined;
+  const names = absent.map((program) => program[installer?.kind]).filter((name) => name !== undefined);
+  if (installer === undefined || names.length === 0) return absent;
+  say(`about to install with ${installer.kind}: ${names.join(', ')} (without: npm test -- --no-install)`);
+  installer.install(names);
+  return absentPrograms();
 }
 
 function isPresent({ commands, check }) {
   if (check !== undefined) return succeeds(check[0], check.slice(1));
-  // nginx lives in /usr/sbin, which is not on everybody's PATH.
-  const path = `${process.env.PATH}:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin`;
   return commands.some(
-    (command) => spawnSync('sh', ['-c', `command -v ${command}`], { env: { ...process.env, PATH: path } }).status === 0,
+    (command) =>
+      spawnSync('sh', ['-c', `command -v ${command}`], { env: { ...process.env, PATH: searchPath } }).status === 0,
   );
 }
 

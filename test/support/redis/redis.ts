@@ -210,6 +210,8 @@ export async function startCluster(): Promise<RedisCluster> {
       { what: 'cluster_state:ok' },
     );
   }
+  // It was short so that they found each other soon. From here on a node that is busy is not given up.
+  await Promise.all(nodes.map((node) => node.call('CONFIG', 'SET', 'cluster-node-timeout', 60_000)));
   return {
     nodes,
     async nodeOf(key) {
