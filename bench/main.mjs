@@ -3,23 +3,23 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeCommit, describeMachine } from './lib/machine/machine.mjs';
 import { describeVersions } from './lib/machine/versions.mjs';
+import { root } from './lib/paths.mjs';
 import { cleanUp } from './lib/processes/cleanup.mjs';
-import { root } from './lib/processes/paths.mjs';
 import { startRedis } from './lib/processes/redis.mjs';
-import { experimentText, targetsText } from './lib/report/text.mjs';
+import { experimentText, targetsText } from './lib/report/text-report.mjs';
 import { writePage } from './lib/report/write-page.mjs';
 import { ticketIssuer } from './lib/tickets/tickets.mjs';
 
 const HELP = `npm run bench -- [options]
 
-  --only open,issue      these experiments alone
-  --series ws,ws-es256   these series alone, beside the baseline of each experiment
+  --only open,issue      only these experiments
+  --series ws,ws-es256   only these series and the baseline of each experiment
   --rounds 9             how many rounds, 7 by default
-  --in-flight 32         handshakes and requests at once, for each gateway
-  --json FILE            writes the result there
-  --docs                 writes the page, its plots and its numbers to docs/bench
-  --quick                one round of few operations: shows that it works, and nothing about speed
-  --list                 names the experiments
+  --in-flight 32         handshakes or requests in flight, for each gateway
+  --json FILE            writes the result to a file
+  --docs                 writes the page, its figures and its numbers to docs/bench
+  --quick                one round of few operations: shows that the bench works, but says nothing about speed
+  --list                 lists the experiments
   --help                 this text
 `;
 
@@ -33,7 +33,7 @@ else if (options.help) process.stdout.write(HELP);
 else if (options.list) await list();
 else await run(options);
 
-/** What the command line says, or undefined once it has been told what is wrong with it. */
+/** Reads the command line. If it is wrong, says why on stderr and returns undefined. */
 function readOptions() {
   const wrong = (text) => void process.stderr.write(`bench: ${text}\n\n${HELP}`);
   try {

@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { root } from './lib/processes/paths.mjs';
-import { textReport } from './lib/report/text.mjs';
+import { root } from './lib/paths.mjs';
+import { textReport } from './lib/report/text-report.mjs';
 import { writePage } from './lib/report/write-page.mjs';
 
 const HELP = `node bench/report.mjs RESULT.json... [options]
 
-  Prints the tables and the targets of what \`npm run bench -- --json RESULT.json\` wrote. Of several files the
-  experiments are put together; where two have the same one, the later counts.
+  Prints the tables and targets of results that \`npm run bench -- --json RESULT.json\` wrote. The experiments of
+  several files are combined; if two files have the same experiment, the later file counts.
 
-  --docs   also writes docs/bench: the page, the plots and the numbers. The page tells of one commit, so the files
-           have to be of one.
+  --docs   also writes docs/bench: the page, the figures and the numbers. All files must be of one commit, since the
+           page names one.
 `;
 
 const { values, positionals } = parseArgs({
@@ -36,6 +36,6 @@ if (values.help || positionals.length === 0) {
 }
 
 function refuse(origins) {
-  process.stderr.write(`bench: docs/bench tells of one commit, and these are of several: ${origins.join(', ')}\n`);
+  process.stderr.write(`bench: docs/bench is about one commit, but these are of several: ${origins.join(', ')}\n`);
   process.exitCode = 65;
 }

@@ -1,11 +1,9 @@
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { openConnections } from '../lib/load/frames.mjs';
+import { openConnections } from '../lib/load/connections.mjs';
 import { prepareLoad } from '../lib/load/load.mjs';
-import { measureCpu } from '../lib/measure/measure.mjs';
+import { measureCpu } from '../lib/measure/measure-cpu.mjs';
 import { takeTurns } from '../lib/measure/rounds.mjs';
+import { built } from '../lib/paths.mjs';
 import { startGateway } from '../lib/processes/oncegate.mjs';
-import { root } from '../lib/processes/paths.mjs';
 import { startRedis } from '../lib/processes/redis.mjs';
 import { fillTickets } from '../lib/tickets/fill-tickets.mjs';
 import { ticketIssuer } from '../lib/tickets/tickets.mjs';
@@ -14,7 +12,7 @@ import { presented } from '../series/oncegate.mjs';
 export const name = 'growth';
 export const title = 'An admitted handshake as more is stored';
 
-/** What is issued for a sample is live too, so the smallest level is as many. */
+/** Tickets issued for a sample are live too, so the smallest level has as many. */
 const AT_ONCE = 1_000;
 const SAMPLES_OF = 4;
 const CROWD = 'crowd';
@@ -22,7 +20,7 @@ const CROWD = 'crowd';
 /** Each level has a Redis and a gateway of its own, so that the levels can take turns. */
 export async function run(context) {
   const levels = context.quick ? [1_000, 10_000] : [1_000, 10_000, 100_000, 1_000_000];
-  // A cap of 10,000 is the highest there is, and some room is needed for those that are measured.
+  // The cap is 10,000 at most, and the measured connections need some room below it.
   const crowds = context.quick ? [1, 1_000] : [1, 100, 1_000, 9_900];
   return [
     await compare(context, {
@@ -38,7 +36,7 @@ export async function run(context) {
       axis: 'open connections of one subject',
       levels: crowds,
       subject: CROWD,
-      // Leases and heartbeats of those that are open would be counted as part of the handshakes.
+      // Leases and heartbeats of the open connections would count as part of the handshakes.
       env: { MAX_CONNECTIONS_PER_SUBJECT: '10000', LEASE_SECONDS: '1800', HEARTBEAT_SECONDS: '1800' },
       async prepare({ tickets, gateway }, level) {
         const requests = (await tickets.issue(level, { subject: CROWD })).map(presented);
@@ -49,7 +47,7 @@ export async function run(context) {
 }
 
 async function compare({ rounds, quick, inFlight, say }, { id, title: about, axis, levels, env, subject, prepare }) {
-  const { createKeys } = await import(pathToFileURL(join(root, 'dist', 'shared', 'store', 'keys.js')).href);
+  const { createKeys } = await built('shared/store/keys.js');
   const keys = createKeys('oncegate:');
 
   const variants = levels.map((level) => ({
@@ -69,7 +67,7 @@ async function compare({ rounds, quick, inFlight, say }, { id, title: about, axi
     },
   }));
 
-  /** The records of those that were used are taken away again: the level stays what it is. */
+  /** Deletes the records of the used tickets, so that the level stays the same. */
   async function sampleOnce({ tickets, gateway, redis }) {
     const issued = await tickets.issue(AT_ONCE, { subject });
     const exchanges = issued.map((ticket) => ({ request: presented(ticket), status: 101, frames: 1 }));
@@ -112,7 +110,7 @@ async function inTurn(count, task) {
   return results;
 }
 
-/** Redis is part of what a ticket costs here. */
+/** The mean of several samples, with Redis's CPU as part of the value. */
 function average(samples) {
   const mean = (of) => samples.reduce((sum, sample) => sum + of(sample), 0) / samples.length;
   return {

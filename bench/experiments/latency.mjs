@@ -1,5 +1,5 @@
-import { consumeLatency } from '../lib/load/consume-latency.mjs';
 import { prepareLoad } from '../lib/load/load.mjs';
+import { consumeLatency } from '../lib/measure/consume-latency.mjs';
 import { measureContest, stopContest } from '../lib/measure/contest.mjs';
 import { takeTurns } from '../lib/measure/rounds.mjs';
 import * as oncegate from '../series/oncegate.mjs';
@@ -10,9 +10,9 @@ export const title = 'How long it takes at 500 a second: the consume step, and t
 
 const RATE = 500;
 const COUNT = 1_500;
-/** As many as `open` has before its first round. */
+/** As many as `open` runs before its first round. */
 const WARM_UP = 9_000;
-/** At a pace many may be open at once without one waiting for another. */
+/** Enough that at this rate no handshake waits for a free connection. */
 const CONNECTIONS = 256;
 const UNIT = 'µs from the moment it was due';
 const HANDSHAKE = 'A handshake, from connecting to the 101, at 500 a second';

@@ -5,7 +5,7 @@ import { takeTurns } from '../lib/measure/rounds.mjs';
 import { median } from '../lib/measure/statistics.mjs';
 import { startEcho } from '../lib/processes/echo.mjs';
 import { startGateway } from '../lib/processes/oncegate.mjs';
-import { startPeer } from '../lib/processes/start-peer.mjs';
+import { startPeer } from '../lib/processes/peer.mjs';
 import { presented } from '../series/oncegate.mjs';
 import { relays } from '../series/relays.mjs';
 
@@ -16,7 +16,7 @@ const CONNECTIONS = 10_000;
 const QUICK_CONNECTIONS = 1_000;
 const SETTLE_MS = 1_500;
 const QUICK_SETTLE_MS = 200;
-/** What a server has open besides its connections. */
+/** Files that a server has open besides its connections. */
 const OTHER_FILES = 120;
 const NODE_RELAYS = ['http-proxy', 'ws-relay', 'oncegate'];
 
@@ -40,7 +40,7 @@ const echoes = [
 
 const relaysHere = relays.map((relay) => ({ ...relay, collects: NODE_RELAYS.includes(relay.id) }));
 
-/** Each server is started afresh for every round: a heap that has once grown stays. */
+/** Each server is started anew for every round: a heap that has grown does not shrink. */
 export async function run({ quick, ...context }) {
   const most = quick ? QUICK_CONNECTIONS : CONNECTIONS;
   const common = { ...context, settleMs: quick ? QUICK_SETTLE_MS : SETTLE_MS };
@@ -93,7 +93,7 @@ async function compare(candidates, { name, mode, connections, site, settleMs, ro
   const { series, skipped } = await takeTurns(variants, { rounds, say, warmUps: 0 });
   for (const one of series) {
     const { collects } = chosen.find(({ id }) => id === one.id);
-    const before = `${median(uncollected.get(one.id)).toFixed(1)} before a collection was asked for`;
+    const before = `${median(uncollected.get(one.id)).toFixed(1)} before garbage collection`;
     if (collects) one.note = [before, ...(one.note === undefined ? [] : [one.note])].join('; ');
   }
   return {

@@ -1,5 +1,5 @@
-import { openConnections } from '../lib/load/frames.mjs';
-import { measureCpu } from '../lib/measure/measure.mjs';
+import { openConnections } from '../lib/load/connections.mjs';
+import { measureCpu } from '../lib/measure/measure-cpu.mjs';
 import { takeTurns } from '../lib/measure/rounds.mjs';
 import { startEcho } from '../lib/processes/echo.mjs';
 import { relays } from '../series/relays.mjs';
@@ -10,7 +10,7 @@ export const title = 'Messages through a relay and back';
 const BASELINE = 'nginx';
 const KIB = 1024;
 
-/** Messages are counted so that a sample takes about a second. */
+/** The number of messages is such that a sample takes about a second. */
 const shapes = [
   { id: '64-1', words: '64 B, one pair', bytes: 64, connections: 1, messages: 20_000 },
   { id: '64-100', words: '64 B, 100 pairs', bytes: 64, connections: 100, messages: 60_000 },
@@ -26,7 +26,7 @@ const shapes = [
   },
 ];
 
-/** A message there and its echo back is one operation; the back end is an echo that costs next to nothing. */
+/** One operation is a message to the back end and its echo; the back end is an echo in C. */
 export async function run({ redis, tickets, rounds, quick, wanted, say }) {
   const echo = await startEcho();
   const chosen = relays.filter(({ id }) => id === BASELINE || wanted(id));

@@ -16,8 +16,8 @@ const GATEWAYS = [1, 2, 3];
 const OPENINGS = 6_000;
 
 /**
- * All of it runs on any core. With the load generator and Redis kept on one, a gateway on the other would wait for
- * them while a second gateway takes turns with them there: a fifth of a core stays idle.
+ * Every process runs on any core. With the load generator and Redis pinned to one core, a second gateway shares it with
+ * them and delays them, and the gateway on the other core waits: a fifth of that core stays idle.
  */
 export async function run({ rounds, quick, inFlight, say }) {
   const redis = await startRedis({ anyCore: true });

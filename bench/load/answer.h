@@ -1,4 +1,4 @@
-/* Reading what a server answers: the head of a response, its body by length, the frames after a 101. */
+/* Reads a server's answer: the head of a response, its body by length, the frames after a 101. */
 #ifndef ANSWER_H
 #define ANSWER_H
 
@@ -10,15 +10,15 @@
 
 struct head {
   int status;
-  /* -1 where the end of the connection is the end of the body. */
+  /* -1 if the body ends with the connection. */
   long content_length;
   int closes;
-  /* The value of Sec-WebSocket-Accept; empty where there is none. */
+  /* The value of Sec-WebSocket-Accept, or empty. */
   const char *accept;
   size_t accept_bytes;
 };
 
-/* The bytes of a complete head at the beginning of the buffer, or 0. */
+/* The length of the complete head at the start of the buffer, or 0. */
 static size_t head_length(const char *buffer, size_t bytes) {
   const char *end = memmem(buffer, bytes, "\r\n\r\n", 4);
   return end == NULL ? 0 : (size_t)(end - buffer) + 4;
@@ -41,12 +41,12 @@ static struct head parse_head(const char *buffer, size_t bytes) {
   return head;
 }
 
-/* What stands for a Close frame without a code, see RFC 6455, section 7.1.5. */
+/* Stands for a Close frame without a code (RFC 6455, section 7.1.5). */
 enum { NO_CODE = 1005 };
 
 /*
- * The frames of one direction, Close frames apart, counted as their bytes go by; of the payloads only the code of
- * the first Close frame is kept.
+ * Counts the frames of one direction, without Close frames, as their bytes arrive. Of the payloads it keeps only the
+ * code of the first Close frame.
  */
 struct frame_counter {
   uint64_t payload_left;

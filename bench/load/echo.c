@@ -1,10 +1,10 @@
 /*
- * A back end that costs as little as a back end can: a WebSocket echo on one epoll loop.
+ * A back end that uses little CPU: a WebSocket echo on one epoll loop.
  *
  *   echo          prints "ready <port>", then echoes until it is ended
  *
- * Payload is unmasked and sent on as it arrives; no message is gathered. Behind a relay it is so cheap
- * that what is measured is the relay.
+ * It unmasks payload and sends it on as it arrives, without gathering messages. So behind a relay, the relay is
+ * what limits.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -47,7 +47,7 @@ static void watch(struct connection *c, uint32_t events) {
   epoll_ctl(loop, EPOLL_CTL_MOD, c->fd, &event);
 }
 
-/** Sends, and keeps what does not fit; while something is kept nothing more is read. Returns 0 when it broke. */
+/** Sends, and keeps what the socket did not take; until that is sent, nothing is read. Returns 0 on a broken connection. */
 static int pass(struct connection *c, const uint8_t *data, size_t size) {
   ssize_t sent = send(c->fd, data, size, MSG_NOSIGNAL);
   if (sent < 0 && errno != EAGAIN) return 0;
@@ -73,7 +73,7 @@ static int flush(struct connection *c) {
   return !c->ending;
 }
 
-/** Turns what a client sent into what it gets back. Every frame's head is at least as long as its answer's. */
+/** Writes the echoes of a client's frames to `output`. They fit: an echo's head is never longer than the frame's. */
 static size_t echo(struct connection *c, const uint8_t *data, size_t size) {
   size_t written = 0;
   while (size > 0 || (head_complete(&c->frame) && c->passed == c->frame.length)) {
@@ -102,7 +102,7 @@ static size_t echo(struct connection *c, const uint8_t *data, size_t size) {
   return written;
 }
 
-/** Answers an upgrade once its head is complete. Returns 0 when there is nothing to answer. */
+/** Answers an upgrade once its head is complete. Returns 0 if the connection has to be closed. */
 static int upgrade(struct connection *c, const uint8_t *data, size_t size) {
   if (c->request == NULL) must((c->request = malloc(HEAD_BYTES)) != NULL, "malloc");
   if (c->request_size + size >= HEAD_BYTES) return 0;

@@ -1,15 +1,15 @@
 /*
  * A file of prepared exchanges, one after the other:
  *
- *   u32  bytes of the request
- *   u32  bytes to send once a 101 has come
- *   u16  the status that is expected
- *   u16  how many frames to wait for after a 101
- *   u16  the code that has to come back in a Close frame; 1005 for one without a code (RFC 6455, section 7.1.5)
- *   u16  bytes of the Sec-WebSocket-Accept that a 101 has to have
+ *   u32  length of the request
+ *   u32  length of the bytes to send after a 101
+ *   u16  the expected status
+ *   u16  number of frames to wait for after a 101
+ *   u16  the code expected in the server's Close frame; 1005 for one without a code (RFC 6455, section 7.1.5)
+ *   u16  length of the Sec-WebSocket-Accept expected in a 101
  *   the request, then the bytes after it, then the Sec-WebSocket-Accept
  *
- * Numbers are little-endian, as on every machine that this runs on.
+ * Numbers are little-endian; the bench runs on no other machine.
  */
 #ifndef EXCHANGES_H
 #define EXCHANGES_H

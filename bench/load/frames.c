@@ -3,8 +3,8 @@
  *
  *   frames PORT REQUESTS --connections N --bytes S --in-flight W --greetings G --opening K --timeout-ms T
  *
- * REQUESTS is a file of request heads, one after another; connection i sends the (i mod count)-th.
- * A greeting is a message that a server sends by itself after its 101; it is awaited and thrown away.
+ * REQUESTS is a file of request heads, one after another; connection i sends request (i mod count).
+ * A greeting is a message that a server sends unasked after its 101; it is awaited and discarded.
  *
  * stdout, a line of JSON each:   {"open":N,...} when all are open
  * stdin, one command a line:     go M     send M messages in all, W in flight on each connection
@@ -146,7 +146,7 @@ static void send_more(struct connection *c, uint64_t room) {
   flush(c);
 }
 
-/** Returns 1 when a message of ours came back with this frame. */
+/** Returns 1 if this frame completes an echo. */
 static int frame_ended(struct connection *c) {
   uint8_t opcode = c->frame.opcode;
   uint64_t length = c->frame.length;
@@ -291,7 +291,7 @@ static void go(uint64_t messages) {
          messages, to_receive, unequal, lost, clock_ns(CLOCK_MONOTONIC) - begun, clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu);
 }
 
-/** A Close frame of no code on each; the server ends the connection, as the RFC has it. */
+/** Sends a Close frame without a code on each connection; the server then closes it (RFC 6455, section 7.1.1). */
 static void close_all(void) {
   static const uint8_t frame[6] = {0x80 | CLOSE, 0x80};
   long open = opened - lost;

@@ -1,16 +1,16 @@
 /*
- * Sends prepared exchanges to servers on the loopback and says in one line of JSON how it went.
+ * Sends prepared exchanges to servers on 127.0.0.1 and prints one line of JSON about them.
  *
  *   load --port 8080[,8081...] --exchanges FILE [--connections 32] [--rate 500] [--sources 8] [--keep-alive]
  *
  * An exchange is a handshake (send, read the 101, wait for some frames, send a Close frame, read to the end) or
- * plain HTTP (send, read the whole answer). A handshake went well where the 101 has the Sec-WebSocket-Accept and the
- * Close frame the code that were expected. Without --keep-alive each exchange has a connection of its own; with it the
- * connections are kept, and each takes the next exchange once its answer is there. At a --rate the latency counts
- * from the moment at which an exchange was due, so that a server which lags does not look good.
+ * plain HTTP (send, read the whole answer). A handshake succeeds if its 101 has the expected Sec-WebSocket-Accept and
+ * its Close frame the expected code. Without --keep-alive each exchange has a connection of its own; with it a
+ * connection takes the next exchange after each answer. With --rate the latency counts from the moment at which an
+ * exchange was due, so that a server that lags does not look good.
  *
- * Of several servers each has its part of the connections; whichever connection is free takes the next exchange, so
- * that the faster server gets more of them and all are done at the same time.
+ * Several servers share the connections evenly. A connection that is free takes the next exchange: so a faster server
+ * gets more exchanges, and all servers finish together.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -178,7 +178,7 @@ static void read_head(struct connection *connection) {
   if (connection->body_left == 0) body_ended(connection);
 }
 
-/* What is wrong with how the server said goodbye, or NULL. */
+/* What is wrong with the server's closing handshake, or NULL. */
 static const char *wrong_goodbye(const struct connection *connection) {
   static char words[60];
   if (!connection->frames.closed) return "no Close frame came back";
@@ -306,7 +306,7 @@ int main(int count, char **values) {
       } else if (connection->state != FREE) {
         readable(connection);
       } else if (connection->fd >= 0) {
-        close(connection->fd); /* a kept connection that the server gave up while it was idle */
+        close(connection->fd); /* a kept connection that the server closed while it was idle */
         connection->fd = -1;
       }
     }

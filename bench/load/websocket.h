@@ -1,4 +1,4 @@
-/* What both ends of the bench need of RFC 6455: the head of a frame, read byte by byte as it arrives. */
+/* Frames of RFC 6455 for both ends of the bench: their heads are read byte by byte as they arrive. */
 #ifndef ONCEGATE_BENCH_WEBSOCKET_H
 #define ONCEGATE_BENCH_WEBSOCKET_H
 
@@ -12,7 +12,7 @@ enum { CONTINUATION = 0, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 };
 struct frame_head {
   uint8_t bytes[14];
   uint8_t have;
-  uint8_t need; /* 0: none begun; else the length of the head as far as it is known */
+  uint8_t need; /* 0: no head begun; otherwise its length as far as known */
   uint8_t opcode, fin, masked;
   uint8_t mask[4];
   uint64_t length;
@@ -61,7 +61,7 @@ static size_t write_head(uint8_t *to, uint8_t first, uint8_t mask_bit, uint64_t 
   return 2 + (size_t)extended;
 }
 
-/** Masks or unmasks in a run that the compiler vectorises; `phase` is how much of the payload went before. */
+/** Masks or unmasks, in a loop that the compiler vectorises; `phase` is the payload's offset. */
 static void apply_mask(uint8_t *to, const uint8_t *from, size_t size, const uint8_t mask[4], uint64_t phase) {
   uint8_t turned[4];
   for (int i = 0; i < 4; i++) turned[i] = mask[(phase + (uint64_t)i) & 3];

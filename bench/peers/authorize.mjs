@@ -1,5 +1,5 @@
 /**
- * An application that nginx asks whether a request may pass: it spends the token of the query, 204 or 403.
+ * The application that nginx asks about each request. It spends the token of the query, and answers 204 or 403.
  */
 import { createServer } from 'node:http';
 import { Redis } from 'ioredis';

@@ -1,10 +1,10 @@
 /**
- * What one would write without Oncegate to hand out tickets: check who asks, write a hash that expires, answer.
+ * Issues tickets as one would without Oncegate: checks a header, writes a hash that expires, answers.
  *
  *   node issue.mjs             node:http
  *   node issue.mjs --express   express with helmet and its JSON parser
  *
- * REDIS_URL says where the tickets go; AUTHORIZATION is the one header that is let in.
+ * REDIS_URL is where the tickets go; AUTHORIZATION is the one header value accepted.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';

@@ -2,7 +2,7 @@
  * Refuses every upgrade, in one of two ways:
  *
  *   node refuse.mjs        an ordinary 401 of node:http, with a small problem body
- *   node refuse.mjs --ws   the abort of `ws`: verifyClient says no
+ *   node refuse.mjs --ws   the abort of `ws`: verifyClient returns false
  */
 import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';
@@ -21,7 +21,7 @@ const HEADERS = {
   Connection: 'close',
 };
 
-// Without a listener for 'upgrade' node takes these for requests like any other.
+// Without a listener for 'upgrade', Node handles an upgrade as an ordinary request.
 const server = createServer((_, response) => response.writeHead(401, HEADERS).end(BODY));
 if (process.argv.includes('--ws')) new WebSocketServer({ server, verifyClient: () => false });
 

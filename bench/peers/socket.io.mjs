@@ -1,5 +1,5 @@
 /**
- * Socket.IO with an authentication middleware that spends a token in Redis, as its documentation has them.
+ * Socket.IO with an authentication middleware that spends a token in Redis, after its documentation.
  */
 import { createServer } from 'node:http';
 import { Redis } from 'ioredis';

@@ -1,5 +1,5 @@
 /**
- * `ws` behind a JWT in the query, checked by jose. KEY is a JWK, ALGORITHM what it is for.
+ * `ws` behind a JWT in the query, checked by jose. KEY is a JWK, ALGORITHM its algorithm.
  */
 import { createServer } from 'node:http';
 import { importJWK, jwtVerify } from 'jose';

@@ -1,4 +1,4 @@
-// A relay as one writes it with `ws`: a server, a client behind each connection, messages passed on by hand.
+// A relay as one would write it with `ws`: a server, a client for each connection, messages passed on one by one.
 import { createServer } from 'node:http';
 import WebSocket, { WebSocketServer } from 'ws';
 

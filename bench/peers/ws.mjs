@@ -1,5 +1,5 @@
 /**
- * `ws` as it is: an echo without any authentication.
+ * Bare `ws`: an echo without authentication.
  *
  *   node ws.mjs [--batched]   with --batched, upgrades are gathered for a millisecond and handled together
  */

@@ -1,5 +1,4 @@
-// Preloaded into every Node server of which the memory is measured, so that all of them are asked alike:
-// SIGUSR2 collects the garbage.
+// Preloaded into every Node server whose memory is measured: SIGUSR2 collects the garbage.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 

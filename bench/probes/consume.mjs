@@ -1,11 +1,11 @@
 /**
- * How long the store takes to consume a ticket, and Redis to answer a PING, through one and the same client: in turns,
- * so that both meet the same machine.
+ * Measures how long the store takes to consume a ticket, and Redis to answer a PING, through one client. They take
+ * turns, so that other load affects both alike.
  *
- *   node consume.mjs <redis url> <file of tickets, a JSON list of values> <how many of them> <of each kind a second>
+ *   node consume.mjs <redis url> <file: a JSON list of ticket values> <count> <rate: of each kind per second>
  *
- * So many are measured, at that pace. The others are the warm-up, one behind the other: what a just-in-time compiler
- * has not seen is ten times as slow, and compiling it falls upon calls of a certain number.
+ * The last `count` tickets are measured at that rate. Those before warm up, one after another: code that is not yet
+ * compiled is ten times as slow, and some calls pay for its compilation.
  * Prints a line of JSON: `{"consume": {"p50": ..., "p99": ...}, "ping": {...}, "core": 0.3}`, in µs; `core` is the
  * share of a core that this process used.
  */
@@ -13,9 +13,9 @@ import { readFileSync } from 'node:fs';
 import { RedisLink } from '../../dist/shared/store/redis/redis-link.js';
 import { RedisStore } from '../../dist/shared/store/redis/redis-store.js';
 import { hashSecret, mintAttemptId, parseTicket } from '../../dist/shared/ticket/ticket.js';
-import { consumeRequest } from '../lib/load/consume-request.mjs';
 import { quantile } from '../lib/measure/statistics.mjs';
 import { sleep, until } from '../lib/processes/wait.mjs';
+import { consumeRequest } from '../lib/tickets/consume-request.mjs';
 
 const [url, file, count, rate] = process.argv.slice(2);
 const tickets = JSON.parse(readFileSync(file, 'utf8')).map(parseTicket);

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { clientBinaryFrame, upgradeRequest } from '../lib/load/exchanges.mjs';
-import { startPeer } from '../lib/processes/start-peer.mjs';
+import { startPeer } from '../lib/processes/peer.mjs';
 
-/** Protocol.JOIN_ROOM: with this byte the client confirms that it is in. */
+/** Protocol.JOIN_ROOM: with this byte the client confirms that it has joined. */
 const JOINED = clientBinaryFrame([10]);
 
 export const open = [

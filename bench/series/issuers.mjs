@@ -1,9 +1,9 @@
-import { postRequest } from '../lib/load/exchanges.mjs';
-import { startPeer } from '../lib/processes/start-peer.mjs';
+import { cycle, postRequest } from '../lib/load/exchanges.mjs';
+import { startPeer } from '../lib/processes/peer.mjs';
 
 const AUTHORIZATION = 'Basic YWRhOmxldCBtZSBpbg==';
 
-/** Tickets by hand: no limits, no records, and one header that is compared. */
+/** Tickets as one would write them by hand: no limits, no records, one header compared. */
 export const issue = [
   { id: 'http', label: 'node:http, HSET and PEXPIRE in an ioredis pipeline', start: (context) => start(context, []) },
   { id: 'express', label: 'the same with express, helmet and JSON', start: (context) => start(context, ['--express']) },
@@ -16,7 +16,7 @@ async function start({ redis }, args) {
     servers: [server],
     port: server.port,
     usesRedis: true,
-    exchanges: async (count) => Array.from({ length: count }, () => ({ request, status: 201 })),
+    exchanges: async (count) => cycle([{ request, status: 201 }], count),
     counted: async () => (await redis.client.keys('ticket:*')).length,
   };
 }

@@ -1,8 +1,8 @@
-import { exportJWK, generateKeyPair, generateSecret, SignJWT } from 'jose';
-import { upgradeRequest } from '../lib/load/exchanges.mjs';
-import { startPeer } from '../lib/processes/start-peer.mjs';
+import { exportJWK, generateKeyPair, generateSecret } from 'jose';
+import { cycle, upgradeRequest } from '../lib/load/exchanges.mjs';
+import { startPeer } from '../lib/processes/peer.mjs';
+import { signTokens } from '../lib/tickets/jwts.mjs';
 
-const SUBJECTS = 200;
 const note = 'a token that can be used again and again, and is in the URL';
 
 export const open = [
@@ -29,19 +29,11 @@ export const open = [
 async function startWith(algorithm, signingKey, checkingKey) {
   const env = { ALGORITHM: algorithm, KEY: JSON.stringify(await exportJWK(checkingKey)) };
   const server = await startPeer('ws-jwt', { env });
-  const tokenOf = (subject) =>
-    new SignJWT({})
-      .setProtectedHeader({ alg: algorithm })
-      .setSubject(subject)
-      .setIssuedAt()
-      .setExpirationTime('1h')
-      .sign(signingKey);
-  const tokens = await Promise.all(Array.from({ length: SUBJECTS }, (_, number) => tokenOf(`subject-${number}`)));
+  const tokens = await signTokens(algorithm, signingKey);
   const requests = tokens.map((token) => upgradeRequest(`/?token=${token}`));
   return {
     servers: [server],
     port: server.port,
-    exchanges: async (count) =>
-      Array.from({ length: count }, (_, index) => ({ request: requests[index % requests.length], status: 101 })),
+    exchanges: async (count) => cycle(requests, count).map((request) => ({ request, status: 101 })),
   };
 }

@@ -1,11 +1,9 @@
-import { upgradeRequest } from '../lib/load/exchanges.mjs';
-import { LOAD_CORE } from '../lib/machine/pin.mjs';
-import { compile } from '../lib/processes/compile.mjs';
+import { cycle, upgradeRequest } from '../lib/load/exchanges.mjs';
+import { startEcho } from '../lib/processes/echo.mjs';
 import { readMetric } from '../lib/processes/metrics.mjs';
 import { startAuthRequest, startNchan } from '../lib/processes/nginx.mjs';
 import { startGateway } from '../lib/processes/oncegate.mjs';
-import { startServer } from '../lib/processes/servers.mjs';
-import { startPeer } from '../lib/processes/start-peer.mjs';
+import { startPeer } from '../lib/processes/peer.mjs';
 import { countSpent, storeTokens } from '../lib/tickets/plain-tokens.mjs';
 import { presented } from './oncegate.mjs';
 
@@ -35,7 +33,7 @@ export const refuse = [
     id: 'nchan',
     label: 'nginx + nchan, authorize_request says no',
     note: NCHAN_NOTE,
-    start: (context) => startWithNchan(context, async (count) => Array.from({ length: count }, () => 'nobody'), 403),
+    start: (context) => startWithNchan(context, async (count) => cycle(['nobody'], count), 403),
   },
 ];
 
@@ -52,7 +50,7 @@ async function startWithNchan({ redis }, tokens, status) {
 }
 
 async function startWithGateway({ redis, tickets }) {
-  const backEnd = await startServer({ command: compile('echo'), core: LOAD_CORE });
+  const backEnd = await startEcho();
   const gateway = await startGateway({ redisUrl: redis.url, env: { TRUST_PROXY: '127.0.0.1' } });
   const nginx = await startAuthRequest({ admitPort: gateway.adminPort, backEndPort: backEnd.port });
   return {

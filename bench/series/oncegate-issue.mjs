@@ -1,44 +1,42 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { SignJWT } from 'jose';
-import { postRequest } from '../lib/load/exchanges.mjs';
+import { cycle, postRequest } from '../lib/load/exchanges.mjs';
 import { WARM_UPS } from '../lib/measure/cost-experiment.mjs';
+import { built } from '../lib/paths.mjs';
+import { temporaryFolder } from '../lib/processes/cleanup.mjs';
 import { readMetric } from '../lib/processes/metrics.mjs';
 import { startTicketService } from '../lib/processes/oncegate.mjs';
-import { root } from '../lib/processes/paths.mjs';
-import { ownFolder } from '../lib/processes/servers.mjs';
+import { SUBJECTS, signTokens } from '../lib/tickets/jwts.mjs';
 
-/** So that no round comes to the limit of a subject's unspent tickets, which is 20 by default. */
+/** No round may reach the limit of a subject's unspent tickets, which is 20 by default. */
 const env = { MAX_PENDING_PER_SUBJECT: '10000' };
-const SUBJECTS = 200;
 const NAMES_PER_ROUND = 2;
 
 export const issue = [
   {
     id: 'oncegate-basic',
     label: 'Oncegate, Basic',
-    note: 'passwords that were found right within the last 10 s',
+    note: 'passwords verified within the last 10 s',
     start: startBasic,
   },
   {
     id: 'oncegate-hs256',
     label: 'Oncegate, JWT with HS256',
-    note: `tokens of ${SUBJECTS} subjects, none of them remembered; one address, of which nothing was counted`,
+    note: `tokens of ${SUBJECTS} subjects, none of them cached; one address, without failures so far`,
     start: startJwt,
   },
 ];
 
 async function startBasic(context) {
-  const { hashPassword } = await import(pathToFileURL(join(root, 'dist/shared/logins/password.js')).href);
+  const { hashPassword } = await built('shared/logins/password.js');
   const password = randomBytes(12).toString('base64url');
   const hash = await hashPassword(password);
-  const folder = ownFolder();
-  const users = join(folder, 'users');
-  // A name is used in one round only: what the service remembers of it is fresh there, and lasts for the round.
+  const folder = temporaryFolder();
+  const users = join(folder.path, 'users');
+  // A name is used in one round only, so the service verifies it once for that round.
   const nameOf = (number) => `user-${number}`;
-  // Each round may be taken twice.
+  // Each round may be repeated once.
   const names = (context.rounds + WARM_UPS) * 2 * NAMES_PER_ROUND;
   writeFileSync(users, Array.from({ length: names }, (_, number) => `${nameOf(number)}:${hash}\n`).join(''));
   const service = await startTicketService({
@@ -60,14 +58,7 @@ async function startBasic(context) {
 async function startJwt(context) {
   const secret = randomBytes(32).toString('base64url');
   const service = await startTicketService({ redisUrl: context.redis.url, env: { ...env, AUTH_JWT_SECRET: secret } });
-  const tokenOf = (subject) =>
-    new SignJWT({})
-      .setProtectedHeader({ alg: 'HS256' })
-      .setSubject(subject)
-      .setIssuedAt()
-      .setExpirationTime('1h')
-      .sign(new TextEncoder().encode(secret));
-  const tokens = await Promise.all(Array.from({ length: SUBJECTS }, (_, number) => tokenOf(`subject-${number}`)));
+  const tokens = await signTokens('HS256', new TextEncoder().encode(secret));
   return contestOf(service, async () => tokens.map((token) => `Bearer ${token}`));
 }
 
@@ -76,7 +67,7 @@ async function signInOnce({ port }, authorization) {
   if (status !== 200) throw new Error(`signing in was answered with ${status}`);
 }
 
-/** @param {() => Promise<string[]>} authorizations of one round, each as often as the others */
+/** @param {() => Promise<string[]>} authorizations the headers of one round, used equally often */
 function contestOf(service, authorizations) {
   return {
     servers: [service],
@@ -84,7 +75,7 @@ function contestOf(service, authorizations) {
     usesRedis: true,
     async exchanges(count) {
       const requests = (await authorizations()).map((Authorization) => postRequest('/tickets', {}, { Authorization }));
-      return Array.from({ length: count }, (_, index) => ({ request: requests[index % requests.length], status: 201 }));
+      return cycle(requests, count).map((request) => ({ request, status: 201 }));
     },
     counted: () => readMetric(service, 'oncegate_tickets_issued_total'),
   };

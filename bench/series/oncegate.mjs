@@ -1,16 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { upgradeRequest } from '../lib/load/exchanges.mjs';
-import { LOAD_CORE } from '../lib/machine/pin.mjs';
-import { compile } from '../lib/processes/compile.mjs';
+import { cycle, upgradeRequest } from '../lib/load/exchanges.mjs';
+import { startEcho } from '../lib/processes/echo.mjs';
 import { readMetric } from '../lib/processes/metrics.mjs';
 import { startGateway } from '../lib/processes/oncegate.mjs';
-import { startServer } from '../lib/processes/servers.mjs';
 
 export const open = [
   {
     id: 'oncegate-echo',
     label: 'Oncegate, echo mode',
-    // The echo greets with a frame.
+    // The echo sends a hello first.
     start: (context) => admitted(context, { frames: 1 }),
   },
   {
@@ -18,7 +16,7 @@ export const open = [
     label: 'Oncegate, relay mode',
     note: 'the gateway alone; the back end is an echo in C',
     async start(context) {
-      const backEnd = await startServer({ command: compile('echo'), core: LOAD_CORE });
+      const backEnd = await startEcho();
       const env = { UPSTREAM_URL: `ws://127.0.0.1:${backEnd.port}` };
       return { ...(await admitted(context, { frames: 0, env })), others: [backEnd] };
     },
@@ -30,8 +28,7 @@ export const refuse = [
     id: 'oncegate-before',
     label: 'Oncegate, before the store',
     note: 'no ticket',
-    start: (context) =>
-      refused(context, 'ticket_missing', async (count) => Array.from({ length: count }, () => upgradeRequest('/'))),
+    start: (context) => refused(context, 'ticket_missing', async (count) => cycle([upgradeRequest('/')], count)),
   },
   {
     id: 'oncegate-after',
@@ -51,12 +48,12 @@ export const refuse = [
   },
 ];
 
-/** The upgrade of a ticket, in path and subprotocol as the client SDK sends it. */
+/** An upgrade request that carries a ticket in path and subprotocol, as the client SDK sends it. */
 export function presented({ id, value }) {
   return upgradeRequest(`/~${id}`, { 'Sec-WebSocket-Protocol': `oncegate.v1, oncegate.ticket.${value}` });
 }
 
-/** Has the form of a ticket, and no record. */
+/** A well-formed ticket without a record. */
 function inventTicket() {
   const id = randomBytes(24).toString('base64url').slice(0, 22);
   return { id, value: `ogt_${id}.${randomBytes(24).toString('base64url')}` };

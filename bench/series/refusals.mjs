@@ -1,7 +1,7 @@
-import { upgradeRequest } from '../lib/load/exchanges.mjs';
-import { startPeer } from '../lib/processes/start-peer.mjs';
+import { cycle, upgradeRequest } from '../lib/load/exchanges.mjs';
+import { startPeer } from '../lib/processes/peer.mjs';
 
-/** Refusals that ask nobody: each is the cheapest no of its kind. */
+/** Refusals without a store: each is the cheapest of its kind. */
 export const refuse = [
   { id: 'http', label: 'a 401 of node:http', start: () => startRefusing([]) },
   { id: 'ws', label: "ws's own abort, verifyClient", start: () => startRefusing(['--ws']) },
@@ -13,6 +13,6 @@ async function startRefusing(args) {
   return {
     servers: [server],
     port: server.port,
-    exchanges: async (count) => Array.from({ length: count }, () => ({ request, status: 401 })),
+    exchanges: async (count) => cycle([{ request, status: 401 }], count),
   };
 }

@@ -1,27 +1,28 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { upgradeRequest } from '../lib/load/exchanges.mjs';
-import { haproxyRelay, nginxRelay } from '../lib/measure/relay-configurations.mjs';
+import { temporaryFolder } from '../lib/processes/cleanup.mjs';
 import { freePort } from '../lib/processes/free-port.mjs';
 import { hasCommand, requireDebianPackage } from '../lib/processes/install.mjs';
 import { startGateway } from '../lib/processes/oncegate.mjs';
-import { ownFolder, startServer } from '../lib/processes/servers.mjs';
-import { startPeer } from '../lib/processes/start-peer.mjs';
+import { startPeer } from '../lib/processes/peer.mjs';
+import { haproxyRelay, nginxRelay } from '../lib/processes/relay-configurations.mjs';
+import { startServer } from '../lib/processes/server.mjs';
 import { presented } from './oncegate.mjs';
 
 /**
- * What can stand in front of a WebSocket back end. Each starts on one core and is told where the back end is.
+ * A relay in front of a WebSocket back end, on one core.
  *
  * @typedef {object} Relay
  * @property {string} id
  * @property {string} label
  * @property {string} [note]
- * @property {(site: Site) => Promise<import('../lib/processes/servers.mjs').Server>} start
- * @property {(site: Site, count: number) => Promise<string[]>} requests as many as there will be connections
+ * @property {(site: Site) => Promise<import('../lib/processes/server.mjs').Server>} start
+ * @property {(site: Site, count: number) => Promise<string[]>} requests one for each connection, or one for all
  *
  * @typedef {object} Site
  * @property {number} upstreamPort
- * @property {number} connections how many there will be at most
+ * @property {number} connections the most there will be
  * @property {{ url: string }} redis
  * @property {{ issue: (count: number) => Promise<{ id: string, value: string }[]> }} tickets
  * @property {Record<string, string>} [env] for the relays that run in Node
@@ -69,9 +70,9 @@ export const relays = [
 
 async function startConfigured(command, configuration, argsOf, { upstreamPort, connections }) {
   requireDebianPackage(command, () => hasCommand(command));
-  const folder = ownFolder();
+  const folder = temporaryFolder();
   const port = await freePort();
-  const file = join(folder, `${command}.conf`);
-  writeFileSync(file, configuration({ port, upstreamPort, folder, connections: connections + 20 }));
+  const file = join(folder.path, `${command}.conf`);
+  writeFileSync(file, configuration({ port, upstreamPort, folder: folder.path, connections: connections + 20 }));
   return startServer({ command, args: argsOf({ file }), folder, port });
 }

@@ -1,5 +1,5 @@
-import { clientTextFrame, upgradeRequest } from '../lib/load/exchanges.mjs';
-import { startPeer } from '../lib/processes/start-peer.mjs';
+import { clientTextFrame, cycle, upgradeRequest } from '../lib/load/exchanges.mjs';
+import { startPeer } from '../lib/processes/peer.mjs';
 import { countSpent, storeTokens } from '../lib/tickets/plain-tokens.mjs';
 
 export const open = [
@@ -19,11 +19,11 @@ export const refuse = [
     id: 'socket.io',
     label: 'Socket.IO, its middleware says no',
     note: 'after a 101: the refusal is a message',
-    start: (context) => start(context, async (count) => Array.from({ length: count }, () => 'nobody')),
+    start: (context) => start(context, async (count) => cycle(['nobody'], count)),
   },
 ];
 
-/** Engine.IO's open packet and the answer to CONNECT: two frames, admitted or not. */
+/** Engine.IO's open packet and the answer to CONNECT, admitted or not. */
 const FRAMES = 2;
 
 async function start({ redis }, tokens) {

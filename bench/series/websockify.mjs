@@ -1,17 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { upgradeRequest } from '../lib/load/exchanges.mjs';
-import { LOAD_CORE } from '../lib/machine/pin.mjs';
-import { compile } from '../lib/processes/compile.mjs';
+import { startEcho } from '../lib/processes/echo.mjs';
 import { freePort } from '../lib/processes/free-port.mjs';
 import { hasCommand, hasPythonModule, requireDebianPackage } from '../lib/processes/install.mjs';
-import { startServer } from '../lib/processes/servers.mjs';
+import { startServer } from '../lib/processes/server.mjs';
 
 export const open = [
   {
     id: 'websockify',
     label: 'websockify, TokenRedis',
     note: 'a process for each connection; a token that can be used again',
-    // Some milliseconds each.
+    // Each takes some milliseconds.
     share: 1 / 20,
     start,
   },
@@ -20,8 +19,8 @@ export const open = [
 async function start({ redis }) {
   requireDebianPackage('websockify', () => hasCommand('websockify'));
   for (const name of ['redis', 'simplejson']) requireDebianPackage(`python3-${name}`, () => hasPythonModule(name));
-  // What it forwards to need not be a WebSocket: nothing is sent.
-  const target = await startServer({ command: compile('echo'), core: LOAD_CORE });
+  // The target need not speak WebSocket: no message is sent.
+  const target = await startEcho();
   const port = await freePort();
   const source = ['--token-plugin', 'TokenRedis', '--token-source', `127.0.0.1:${redis.port}`];
   const server = await startServer({ command: 'websockify', args: [...source, `127.0.0.1:${port}`], port });

@@ -1,8 +1,5 @@
-import { upgradeRequest } from '../lib/load/exchanges.mjs';
-import { startPeer } from '../lib/processes/start-peer.mjs';
-
-/** Exchanges that open a connection and close it, all of them alike. */
-const openings = (count) => Array.from({ length: count }, () => ({ request: upgradeRequest('/'), status: 101 }));
+import { cycle, upgradeRequest } from '../lib/load/exchanges.mjs';
+import { startPeer } from '../lib/processes/peer.mjs';
 
 export const open = [
   { id: 'ws', label: 'bare ws, no authentication', start: () => startWs([]) },
@@ -11,5 +8,6 @@ export const open = [
 
 async function startWs(args) {
   const server = await startPeer('ws', { args });
-  return { servers: [server], port: server.port, exchanges: async (count) => openings(count) };
+  const opening = { request: upgradeRequest('/'), status: 101 };
+  return { servers: [server], port: server.port, exchanges: async (count) => cycle([opening], count) };
 }

@@ -1,10 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { temporaryFile } from '../support/machine/temporary-file.ts';
+import { describe, expect, test } from 'vitest';
+import { temporaryDirectory, temporaryFile } from '../support/machine/temporary-file.ts';
 
 interface Judged {
   outcome: 'met' | 'missed' | 'full' | 'unknown';
@@ -27,7 +26,7 @@ const load = (file: string) => import(pathToFileURL(join(REPORT, file)).href);
 
 const { judge } = (await load('judge.mjs')) as { judge: (target: Target, result: unknown) => Judged };
 const { targets } = (await load('targets.mjs')) as { targets: Target[] };
-const { textReport } = (await load('text.mjs')) as { textReport: (result: unknown) => string };
+const { textReport } = (await load('text-report.mjs')) as { textReport: (result: unknown) => string };
 const { figures } = (await load('figures.mjs')) as {
   figures: (result: unknown) => { name: string; title: string; svg?: string }[];
 };
@@ -221,8 +220,7 @@ describe('the pictures', () => {
 });
 
 test('a page is written with its pictures and its numbers, and those of an earlier run go', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'oncegate-page-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const folder = temporaryDirectory();
   writePage(resultOf(scaling(0.99)), folder);
   expect(readFileSync(join(folder, 'README.md'), 'utf8')).toContain(
     '| at least 1.70 | 1.40 | cores full: [why](../decisions/0032-where-the-time-goes.md) |',
@@ -254,7 +252,7 @@ test('results of several commits make a table, and no page', () => {
   expect(status).toBe(65);
   expect(stdout).toContain('Several gateways');
   expect(stderr).toBe(
-    `bench: docs/bench tells of one commit, and these are of several: ${files[0]} is of abc1234, ${files[1]} is of def5678\n`,
+    `bench: docs/bench is about one commit, but these are of several: ${files[0]} is of abc1234, ${files[1]} is of def5678\n`,
   );
   expect(readFileSync(page, 'utf8')).toBe(before);
 });

@@ -2,20 +2,32 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 
 /**
- * What the load generator is to send and to expect; load/exchanges.h has the format of the file.
+ * One request that the load generator sends, and the answer it expects. load/exchanges.h has the format of the file.
  *
  * @typedef {object} Exchange
  * @property {string | Buffer} request
- * @property {number} status what has to be answered; anything else is a failure
- * @property {Buffer} [after] bytes to send once a 101 has come
+ * @property {number} status the status expected; any other is a failure
+ * @property {Buffer} [after] bytes to send after a 101
  * @property {number} [frames] how many frames to wait for after a 101
- * @property {number} [closeCode] what has to come back for the Close frame of 1000 that ends a handshake: the same,
- *   unless said otherwise; 1005 for a Close frame without a code
+ * @property {number} [closeCode] the code expected in answer to the Close frame of 1000 that ends a handshake: 1000 by
+ *   default; 1005 for a Close frame without a code
  */
 
-/** The same for every request: a load generator that checks its answer need not compute it then. */
+/** The same key for every request, so that the load generator need not compute the answer to it. */
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 const ACCEPT = createHash('sha1').update(`${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+
+/**
+ * Repeats a list until there are `count` of them.
+ *
+ * @template T
+ * @param {readonly T[]} list
+ * @param {number} count
+ * @returns {T[]}
+ */
+export function cycle(list, count) {
+  return Array.from({ length: count }, (_, index) => list[index % list.length]);
+}
 
 /** @param {readonly Exchange[]} exchanges */
 export function writeExchanges(path, exchanges) {
@@ -34,7 +46,7 @@ export function writeExchanges(path, exchanges) {
   writeFileSync(path, Buffer.concat(parts));
 }
 
-/** The bytes of an upgrade request, with the headers that a browser would send. */
+/** The text of an upgrade request with a browser's headers. */
 export function upgradeRequest(target, headers = {}) {
   return requestText('GET', target, {
     Host: '127.0.0.1',
@@ -53,7 +65,7 @@ export function upgradeRequest(target, headers = {}) {
   });
 }
 
-/** The bytes of a POST with a JSON body. */
+/** The text of a POST with a JSON body. */
 export function postRequest(target, body, headers = {}) {
   const text = JSON.stringify(body);
   const all = {
@@ -66,18 +78,18 @@ export function postRequest(target, body, headers = {}) {
   return requestText('POST', target, all) + text;
 }
 
-/** One masked text frame of a client, at most 125 bytes. */
+/** A client's masked text frame of at most 125 bytes. */
 export function clientTextFrame(text) {
   return clientFrame(0x81, Buffer.from(text));
 }
 
-/** One masked binary frame, likewise. */
+/** A client's masked binary frame of at most 125 bytes. */
 export function clientBinaryFrame(bytes) {
   return clientFrame(0x82, Buffer.from(bytes));
 }
 
 function clientFrame(firstByte, payload) {
-  if (payload.length > 125) throw new Error('a longer frame than this is meant for');
+  if (payload.length > 125) throw new Error('the payload is longer than 125 bytes');
   const mask = [1, 2, 3, 4];
   const masked = payload.map((byte, index) => byte ^ mask[index % 4]);
   return Buffer.from([firstByte, 0x80 | payload.length, ...mask, ...masked]);

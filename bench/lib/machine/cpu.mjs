@@ -2,23 +2,22 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { processTree } from './process-tree.mjs';
 
 /**
- * How much CPU processes have used, by the account of the kernel: the nanoseconds of /proc/<pid>/task/<tid>/schedstat
- * summed over the threads, of the processes and of all their children (nginx's workers, Python's forks).
+ * CPU time of processes and all their children (nginx's workers, Python's forks), as the kernel accounts for it: the
+ * nanoseconds in /proc/<pid>/task/<tid>/schedstat, summed over the threads.
  *
- * That account forgets a thread when it ends. The one of the process, in /proc/<pid>/stat, does not, but it counts
- * ticks of 10 ms. Where it has seen more than rounding explains, some thread came and went, and it is believed
- * instead. Children that came and went are in it alone.
+ * schedstat loses a thread when it ends. /proc/<pid>/stat keeps its time, but in ticks of 10 ms. If stat shows more
+ * than rounding explains, some thread has ended, and stat counts instead. Only stat has the time of ended children.
  */
 
 const NANOSECONDS_PER_TICK = 10_000_000;
-/** User and system time are rounded apart, at both readings. */
+/** User time and system time are each rounded, at both readings. */
 const ROUNDING_TICKS = 4;
 
 /**
- * Begins to count.
+ * Starts counting.
  *
  * @param {readonly number[]} pids
- * @returns {() => number} nanoseconds since then; throws where one of the processes is gone
+ * @returns {() => number} a function that returns the nanoseconds since; it throws if one of the processes has ended
  */
 export function startMeter(pids) {
   const before = readAll(pids);
@@ -54,12 +53,12 @@ function readProcess(pid) {
       const [ran = '0'] = readFileSync(`/proc/${pid}/task/${tid}/schedstat`, 'utf8').split(' ');
       threads.set(tid, Number(ran));
     }
-    // The name of the program, in brackets, may hold anything; the numbers begin behind it with field 3.
+    // The program's name, in brackets, may contain anything; field 3 follows it.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [user, system, reapedUser, reapedSystem] = fields.slice(11, 15).map(Number);
     return { threads, ownTicks: user + system, reapedTicks: reapedUser + reapedSystem };
   } catch {
-    return undefined; // it ended while it was looked at
+    return undefined; // it ended meanwhile
   }
 }

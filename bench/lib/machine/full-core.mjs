@@ -1,2 +1,2 @@
-/** From which share of its time on a core counts as full: whoever runs on it has nothing to spare. */
+/** A core counts as full from this share of its time on. */
 export const FULL_CORE = 0.95;

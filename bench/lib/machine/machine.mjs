@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
-import { root } from '../processes/paths.mjs';
+import { root } from '../paths.mjs';
 import { pinned } from './pin.mjs';
 
-/** What the run ran on. */
+/** Describes the machine of the run. */
 export function describeMachine() {
   const [first] = cpus();
   return {
@@ -15,7 +15,7 @@ export function describeMachine() {
   };
 }
 
-/** The commit that was measured; with a `+` where the work tree differs from it. */
+/** The commit measured, with a `+` if the work tree differs from it. */
 export function describeCommit() {
   const commit = git('rev-parse', '--short', 'HEAD');
   if (commit === '') return 'unknown';

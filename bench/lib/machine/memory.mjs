@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { processTree } from './process-tree.mjs';
 
 /**
- * What processes and all their children hold, by the account of the kernel, in KiB: the proportional set size (a
- * page that several of them share counts once) and the sum of the resident sets. Socket buffers are the kernel's own.
+ * Memory of a process and all its children in KiB, as the kernel accounts for it: the proportional set size (a page
+ * that several of them share counts once) and the sum of the resident sets. Socket buffers belong to the kernel.
  */
 export function readMemory(pid) {
   const total = { pssKib: 0, rssKib: 0 };
@@ -15,7 +15,7 @@ export function readMemory(pid) {
   return total;
 }
 
-/** How many files a process may have open here: twice as many as a relay can hold connections. */
+/** How many files a process may have open. A relay needs two for each connection. */
 export function openFilesLimit() {
   const limit = /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? '1024';
   return limit === 'unlimited' ? Number.MAX_SAFE_INTEGER : Number(limit);

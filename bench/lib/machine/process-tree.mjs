@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** A process and all its children: nginx's workers, for one. */
+/** The ids of a process and of all its children, for example nginx's workers. */
 export function processTree(pid) {
   try {
     const children = readdirSync(`/proc/${pid}/task`).flatMap((tid) => {
@@ -9,6 +9,6 @@ export function processTree(pid) {
     });
     return [pid, ...children.flatMap(processTree)];
   } catch {
-    return []; // it ended while it was looked at
+    return []; // it ended meanwhile
   }
 }

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bench, root } from '../processes/paths.mjs';
+import { bench, root } from '../paths.mjs';
 
 const peers = join(bench, 'peers', 'npm');
 const OURS = ['ws', 'ioredis', 'express', 'helmet', 'jose', 'socket.io'];
@@ -9,11 +9,11 @@ const DEBIAN = ['libnginx-mod-nchan', 'websockify'];
 const PROGRAMS = {
   nginx: ['nginx', '-v'],
   haproxy: ['haproxy', '-v'],
-  // Debian's, which websockify runs on, whatever comes first in the PATH.
+  // Debian's own, which websockify runs on, not the first in the PATH.
   python3: ['/usr/bin/python3', '--version'],
 };
 
-/** The versions of what may have been measured; what is not there is left out. */
+/** The versions of what may have been measured, without what is not installed. */
 export function describeVersions({ redis }) {
   const ofPeers = readJson(join(peers, 'package.json'))?.dependencies ?? {};
   return {

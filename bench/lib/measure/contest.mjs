@@ -1,20 +1,20 @@
-import { measureCpu } from './measure.mjs';
+import { measureCpu } from './measure-cpu.mjs';
 
 /**
- * What was started for a contender.
+ * The running processes of a contender.
  *
  * @typedef {object} Contest
- * @property {readonly { pid: number, stop: () => Promise<void> }[]} servers whose CPU counts
- * @property {readonly { pid: number, stop: () => Promise<void> }[]} [others] back ends that they need, on the core of
- *   the load generator; their CPU does not count
+ * @property {readonly { pid: number, stop: () => Promise<void> }[]} servers their CPU counts
+ * @property {readonly { pid: number, stop: () => Promise<void> }[]} [others] back ends on the load generator's core;
+ *   their CPU does not count
  * @property {number} port
  * @property {boolean} [usesRedis]
  * @property {(count: number, round: number) => Promise<import('../load/exchanges.mjs').Exchange[]>} exchanges
- * @property {() => Promise<number>} [counted] how often the servers themselves say that they did it
+ * @property {() => Promise<number>} [counted] the servers' own count of operations done
  */
 
 /**
- * Measures its servers while the work is done.
+ * Measures a contest's servers while the work is done.
  *
  * @param {Contest} contest
  * @param {{ redis: { pid: number }, work: () => Promise<import('../load/load.mjs').LoadReport> }} options

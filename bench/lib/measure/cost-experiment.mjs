@@ -3,36 +3,36 @@ import { measureContest, stopContest } from './contest.mjs';
 import { takeTurns } from './rounds.mjs';
 
 /**
- * A way to do something that the load generator asks for, exchange by exchange.
+ * One of the ways that an experiment compares, driven exchange by exchange by the load generator.
  *
  * @typedef {object} Contender
  * @property {string} id
  * @property {string} label
  * @property {string} [note]
- * @property {number} [share] of the exchanges of a round, for what would take minutes otherwise; 1 by default
+ * @property {number} [share] the share of a round's exchanges that it gets, for what would take minutes; 1 by default
  * @property {(context: Context) => Promise<import('./contest.mjs').Contest>} start
  *
- * @typedef {object} Context what a run has in common
+ * @typedef {object} Context what all experiments of a run share
  * @property {number} rounds
  * @property {boolean} quick
- * @property {number} inFlight exchanges at once
+ * @property {number} inFlight exchanges in flight at once
  * @property {Awaited<ReturnType<typeof import('../processes/redis.mjs').startRedis>>} redis
  * @property {Awaited<ReturnType<typeof import('../tickets/tickets.mjs').ticketIssuer>>} tickets
- * @property {(id: string) => boolean} wanted whether a series was asked for
+ * @property {(id: string) => boolean} wanted whether a series was asked for on the command line
  * @property {(text: string) => void} say
  */
 
-/** A just-in-time compiler is done with a handshake after some thousands of them. */
+/** Rounds before the first that counts: just-in-time compilers take some thousands of handshakes. */
 export const WARM_UPS = 3;
 
 /**
- * An experiment about the CPU that each operation costs: the contenders take turns at the same number of exchanges.
+ * Runs an experiment about the CPU of each operation: the contenders take turns at the same number of exchanges.
  *
  * @param {object} experiment
  * @param {string} experiment.name
  * @param {string} experiment.title
  * @param {readonly Contender[]} experiment.contenders the baseline first
- * @param {number} experiment.count exchanges in a round
+ * @param {number} experiment.count exchanges per round
  * @param {boolean} [experiment.keepAlive]
  * @param {Context} context
  */

@@ -1,31 +1,31 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { openConnections } from '../load/frames.mjs';
+import { openConnections } from '../load/connections.mjs';
 import { readMemory } from '../machine/memory.mjs';
-import { bench } from '../processes/paths.mjs';
+import { bench } from '../paths.mjs';
 import { sleep } from '../processes/wait.mjs';
 
-/** Before the first reading a server has held and closed some connections, so that its own code is not counted. */
+/** Connections opened and closed before the first reading, so that compiled code is not counted. */
 const REHEARSAL = 500;
 const COLLECTIONS = 2;
 
-/** Environment of a Node server that {@link idleMemory} can ask to collect its garbage. */
+/** The environment of a Node server whose garbage {@link idleMemory} can collect. */
 export const collectable = {
   NODE_OPTIONS: `--import=${pathToFileURL(join(bench, 'probes', 'collect-on-signal.mjs')).href}`,
 };
 
 /**
- * What a server holds for each of many open connections on which nothing happens.
+ * Measures a server's memory for each of many idle connections.
  *
  * @param {object} options
- * @param {import('../processes/servers.mjs').Server} options.server started afresh
+ * @param {import('../processes/server.mjs').Server} options.server newly started
  * @param {boolean} options.collects whether it was started with {@link collectable}
  * @param {number} options.connections
  * @param {number} [options.greetings]
  * @param {(count: number) => Promise<string[]>} options.requests
- * @param {number} options.settleMs how long nothing is done before memory is read
- * @returns {Promise<{ pssKib: number, rssKib: number, uncollectedKib: number }>} for each connection; the last one
- *   is the proportional set size before any collection was asked for
+ * @param {number} options.settleMs pause before memory is read
+ * @returns {Promise<{ pssKib: number, rssKib: number, uncollectedKib: number }>} for each connection;
+ *   `uncollectedKib` is the proportional set size before garbage was collected
  */
 export async function idleMemory({ server, collects, connections, greetings, requests, settleMs }) {
   const hold = async (count) =>

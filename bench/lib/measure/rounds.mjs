@@ -1,27 +1,27 @@
 /**
- * One way to do what an experiment measures.
+ * One of the things that an experiment compares.
  *
  * @typedef {object} Variant
  * @property {string} id
  * @property {string} label
  * @property {string} [note]
- * @property {() => Promise<Running>} start what throws here is skipped, with the reason
+ * @property {() => Promise<Running>} start if it throws, the variant is skipped with the reason
  *
  * @typedef {object} Running
- * @property {(round: number) => Promise<import('./measure.mjs').Sample>} sample one round; below 0 it is the warm-up
+ * @property {(round: number) => Promise<import('./measure-cpu.mjs').Sample>} sample measures one round; rounds below 0 warm up
  * @property {() => Promise<void>} [stop]
  */
 
 /**
- * Starts all variants, warms them up, and lets them take turns, A B C A B C, so that what else the machine does falls
- * on all of them alike. A sample that fails is taken once more, for a busy machine may have been the reason, and the
- * series says so. Where that fails too the variant is skipped from then on, and the others go on.
+ * Starts all variants, warms them up, and lets them take turns, A B C A B C: so other load on the machine affects them
+ * alike. A sample that fails is repeated once, because a busy machine may be the cause; the series says so. If it fails
+ * again, the variant is skipped from then on, and the others go on.
  *
  * @param {readonly Variant[]} variants the baseline first
  * @param {{ rounds: number, say?: (text: string) => void, warmUps?: number }} options
- *   `warmUps`: rounds before the first that counts; just-in-time compilers take some
+ *   `warmUps`: rounds before the first that counts
  * @returns {Promise<{ series: object[], skipped: object[], samples: Map<string, object[]> }>} `series` and `skipped`
- *   as they stand in the result; `samples` are what the variants gave, round by round
+ *   as in the result; `samples` by variant, round by round
  */
 export async function takeTurns(variants, { rounds, say = () => {}, warmUps = 1 }) {
   const running = new Map();
@@ -47,7 +47,7 @@ export async function takeTurns(variants, { rounds, say = () => {}, warmUps = 1 
     try {
       return await started.sample(round);
     } catch (error) {
-      say(`${id}, once more: ${error.message}`);
+      say(`${id}, repeated: ${error.message}`);
       repeated.set(id, (repeated.get(id) ?? 0) + 1);
       return started.sample(round);
     }
@@ -77,7 +77,7 @@ export async function takeTurns(variants, { rounds, say = () => {}, warmUps = 1 
 }
 
 function toSeries({ id, label, note }, samples, repeated) {
-  const notes = [note, repeated && `${repeated} of its samples failed at first and were taken again`];
+  const notes = [note, repeated && `${repeated} of its samples failed at first and were repeated`];
   const column = (name) => samples.map((sample) => sample[name]);
   const limitedRounds = samples.filter(({ limitedByLoad }) => limitedByLoad).length;
   return {
@@ -87,7 +87,7 @@ function toSeries({ id, label, note }, samples, repeated) {
     ...(samples.some(({ redis }) => redis !== undefined) && { redis: column('redis') }),
     ...(samples.some(({ load }) => load !== undefined) && { load: column('load') }),
     ...(samples.some(({ loadShare }) => loadShare !== undefined) && { loadShare: column('loadShare') }),
-    // One crowded round does not make the median wrong.
+    // One round does not change the median.
     limitedByLoad: limitedRounds * 2 > samples.length,
     ...(limitedRounds > 0 && { limitedRounds }),
     ...(notes.some(Boolean) && { note: notes.filter(Boolean).join('; ') }),

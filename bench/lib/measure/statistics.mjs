@@ -1,4 +1,4 @@
-/** The value below which a share of them lies, between two of them in proportion. */
+/** The value below which a share of the values lies, interpolated between neighbours. */
 export function quantile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (sorted.length - 1) * share;
@@ -12,8 +12,7 @@ export function median(values) {
 }
 
 /**
- * One series against another, round by round: both ran within the same seconds, so what else the machine did
- * weighs on both.
+ * Divides one series by another, round by round. Both ran within the same seconds, so other load affected both.
  *
  * @param {readonly number[]} samples
  * @param {readonly number[]} baseline of the same rounds

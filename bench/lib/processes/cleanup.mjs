@@ -1,12 +1,18 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 /**
- * Everything that the bench starts registers here how it is stopped, the last first. That happens at the end, on a
- * failure and on Ctrl-C alike.
+ * What has to be stopped or removed before the bench exits: at its end, after a failure and on Ctrl-C alike. The last
+ * one registered goes first.
  */
 const duties = new Set();
 
 /**
+ * Registers a duty for the end of the bench.
+ *
  * @param {() => void | Promise<void>} duty
- * @returns {() => Promise<void>} does it now, once
+ * @returns {() => Promise<void>} a function that does it now; it is done only once
  */
 export function atEnd(duty) {
   duties.add(duty);
@@ -15,11 +21,21 @@ export function atEnd(duty) {
   };
 }
 
+/**
+ * Makes a temporary folder. It is removed at the end of the bench, or earlier by `remove`.
+ *
+ * @returns {{ path: string, remove: () => Promise<void> }}
+ */
+export function temporaryFolder() {
+  const path = mkdtempSync(join(tmpdir(), 'oncegate-bench-'));
+  return { path, remove: atEnd(() => rmSync(path, { recursive: true, force: true })) };
+}
+
 let underWay;
 
 /**
- * Does all that is left. One that fails does not keep the others from being done. Whoever asks while that is under way
- * waits for it: what is being ended fails in its turn, and the process must not exit before all is done.
+ * Does all duties that are left. A duty that fails does not stop the others.
+ * A second caller waits for the same run: the process must not exit before all is done.
  */
 export function cleanUp() {
   underWay ??= doAll().finally(() => {
@@ -29,7 +45,7 @@ export function cleanUp() {
 }
 
 async function doAll() {
-  // More may be started while the rest is being stopped.
+  // A duty may be registered while others are being done.
   for (let duty = [...duties].at(-1); duty !== undefined; duty = [...duties].at(-1)) {
     duties.delete(duty);
     await Promise.resolve()
@@ -47,7 +63,7 @@ process.once('SIGHUP', () => end(128 + 1));
 process.once('SIGINT', () => end(128 + 2));
 process.once('SIGTERM', () => end(128 + 15));
 process.on('uncaughtException', (error) => {
-  // Whoever read along may have gone away, and then there is nowhere to say so.
+  // The reader of this output may have gone away; then the message is lost.
   process.stderr.on('error', () => {});
   process.stderr.write(`bench: ${error.stack}\n`);
   end(1);

@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { bench } from './paths.mjs';
+import { bench } from '../paths.mjs';
 
 const sources = join(bench, 'load');
 const built = join(bench, '.build');
 
 /**
- * Compiles a program of load/ with the system's compiler, unless that has been done since its sources last changed.
+ * Compiles a program of load/ with the system's compiler, unless it is newer than its sources.
  *
  * @param {string} name `load` for load/load.c
  * @returns {string} the path of the program

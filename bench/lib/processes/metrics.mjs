@@ -1,4 +1,4 @@
-/** The value of one series on a service's admin port, for example `oncegate_handshakes_total{outcome="admitted"}`. */
+/** Reads one series from a service's admin port, for example `oncegate_handshakes_total{outcome="admitted"}`. */
 export async function readMetric({ adminPort }, series) {
   const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
   const line = text.split('\n').find((candidate) => candidate.startsWith(`${series} `));

@@ -1,13 +1,14 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { root } from '../paths.mjs';
+import { temporaryFolder } from './cleanup.mjs';
 import { freePort } from './free-port.mjs';
 import { hasCommand, requireDebianPackage } from './install.mjs';
-import { root } from './paths.mjs';
-import { ownFolder, startServer } from './servers.mjs';
+import { startServer } from './server.mjs';
 
 const NCHAN = '/usr/lib/nginx/modules/ngx_nchan_module.so';
 
-/** nginx with nchan: a subscriber is let in when the application behind `authorizePort` says so. */
+/** Starts nginx with nchan: it admits a subscriber if the application on `authorizePort` does. */
 export async function startNchan(authorizePort) {
   requireDebianPackage('nginx-light', () => hasCommand('nginx'));
   requireDebianPackage('libnginx-mod-nchan', () => existsSync(NCHAN));
@@ -48,7 +49,7 @@ http {
   );
 }
 
-/** nginx with the configuration that the project ships for auth_request, in front of one gateway and one back end. */
+/** Starts nginx with the project's own configuration for auth_request, in front of one gateway and one back end. */
 export async function startAuthRequest({ admitPort, backEndPort }) {
   requireDebianPackage('nginx-light', () => hasCommand('nginx'));
   const shipped = readFileSync(join(root, 'examples/nginx/nginx.conf'), 'utf8');
@@ -66,8 +67,8 @@ export async function startAuthRequest({ admitPort, backEndPort }) {
 }
 
 async function startNginx(configuration) {
-  const [port, folder] = [await freePort(), ownFolder()];
-  const file = join(folder, 'nginx.conf');
+  const [port, folder] = [await freePort(), temporaryFolder()];
+  const file = join(folder.path, 'nginx.conf');
   writeFileSync(file, configuration(port));
-  return startServer({ command: 'nginx', args: ['-p', folder, '-c', file, '-g', 'daemon off;'], folder, port });
+  return startServer({ command: 'nginx', args: ['-p', folder.path, '-c', file, '-g', 'daemon off;'], folder, port });
 }

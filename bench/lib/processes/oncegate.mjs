@@ -1,24 +1,24 @@
 import { join } from 'node:path';
+import { root } from '../paths.mjs';
 import { freePort } from './free-port.mjs';
-import { root } from './paths.mjs';
-import { startServer } from './servers.mjs';
+import { startServer } from './server.mjs';
 
 /**
- * Starts a gateway of dist/ with its defaults; `env` says what has to differ.
+ * Starts a gateway from dist/ with its default settings, except those in `env`.
  *
  * @param {{ redisUrl: string, env?: Record<string, string>, core?: number }} options
- * @returns {Promise<import('./servers.mjs').Server & { adminPort: number }>}
+ * @returns {Promise<import('./server.mjs').Server & { adminPort: number }>}
  */
 export function startGateway(options) {
   return startService('gateway', options);
 }
 
-/** Starts a ticket service of dist/ with its defaults, likewise. */
+/** Starts a ticket service from dist/, likewise. */
 export function startTicketService(options) {
   return startService('ticket', options);
 }
 
-async function startService(name, { redisUrl, env = {}, ...where }) {
+async function startService(name, { redisUrl, env = {}, ...options }) {
   const [port, adminPort] = [await freePort(), await freePort()];
   const prefix = name.toUpperCase();
   const server = await startServer({
@@ -29,13 +29,13 @@ async function startService(name, { redisUrl, env = {}, ...where }) {
       [`${prefix}_ADMIN_PORT`]: String(adminPort),
       REDIS_URL: redisUrl,
       LOG_LEVEL: 'info',
-      // A machine that does something else for a moment is not what is measured.
+      // A pause of a busy machine must not turn into refusals.
       REDIS_TIMEOUT_MS: '5000',
       ...env,
     },
     port,
     ready: async () => (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).ok,
-    ...where,
+    ...options,
   });
   return { ...server, adminPort };
 }

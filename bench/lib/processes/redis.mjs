@@ -2,13 +2,13 @@ import { Redis } from 'ioredis';
 import { LOAD_CORE } from '../machine/pin.mjs';
 import { atEnd } from './cleanup.mjs';
 import { freePort } from './free-port.mjs';
-import { startServer } from './servers.mjs';
+import { startServer } from './server.mjs';
 
 /**
- * The Redis of a run: nothing on disk, on the core of the load generator.
+ * Starts a Redis that writes nothing to disk, on the load generator's core.
  *
- * @param {{ anyCore?: boolean }} [options] `anyCore`: on any core instead
- * @returns {Promise<import('./servers.mjs').Server & { url: string, client: Redis, version: string,
+ * @param {{ anyCore?: boolean }} [options] `anyCore`: on any core
+ * @returns {Promise<import('./server.mjs').Server & { url: string, client: Redis, version: string,
  *   empty: () => Promise<void> }>}
  */
 export async function startRedis({ anyCore = false } = {}) {
@@ -28,7 +28,7 @@ export async function startRedis({ anyCore = false } = {}) {
     url: `redis://127.0.0.1:${port}`,
     client,
     version,
-    /** Forgets all keys; the scripts stay loaded. */
+    /** Deletes all keys; the scripts stay loaded. */
     empty: async () => void (await client.flushall('SYNC')),
     stop: async () => {
       await disconnect();

@@ -1,9 +1,9 @@
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
- * Waits until something holds.
+ * Waits until a condition holds.
  *
- * @param {() => unknown} holds a promise of a truthy value, or a value; what throws does not hold yet
+ * @param {() => unknown} holds returns, or resolves with, a truthy value once the condition holds; if it throws, the condition does not hold yet
  * @param {{ what: string, timeoutMs?: number }} options
  */
 export async function until(holds, { what, timeoutMs = 15_000 }) {

@@ -1,7 +1,7 @@
-import { bars } from './bars.mjs';
-import { lines } from './lines.mjs';
+import { bars } from './bar-chart.mjs';
+import { lines } from './line-chart.mjs';
 
-/** Of those that are several experiments. */
+/** Titles of figures that show several experiments. */
 const titles = {
   latency: 'At 500 a second',
   relay: 'Messages through a relay and back',
@@ -11,7 +11,7 @@ const titles = {
 };
 
 /**
- * The pictures of a run: experiments that belong together (`relay-64-1`, `relay-64-100`) share one.
+ * The figures of a run. Experiments of one group (`relay-64-1`, `relay-64-100`) share one.
  *
  * @param {import('./summarise.mjs').Result} result
  * @returns {{ name: string, title: string, experiments: import('./summarise.mjs').Experiment[], svg: string }[]}

@@ -1,15 +1,15 @@
 import { FULL_CORE } from '../machine/full-core.mjs';
 import { loadRemarks } from './load-remarks.mjs';
-import { ratio } from './numbers.mjs';
+import { ratio } from './number-format.mjs';
 import { ratiosOf } from './summarise.mjs';
 
 /**
- * Each target with what came of it.
+ * Judges a target by a run.
  *
  * @param {import('./targets.mjs').Target} target
  * @param {import('./summarise.mjs').Result} result
  * @returns {{ outcome: 'met' | 'missed' | 'full' | 'unknown', ratio?: number, why?: string, remarks?: string[] }}
- *   `remarks`: what has to be said about the load generator of either series
+ *   `remarks`: about the load generator, for either series
  */
 export function judge(target, result) {
   const experiment = result.experiments.find(({ name }) => name === target.experiment);
@@ -29,13 +29,13 @@ export function judge(target, result) {
   return { outcome: full ? 'full' : 'missed', ...found };
 }
 
-/** The bound in words: `at most 0.90`. */
+/** The bound in words, for example `at most 0.90`. */
 export function boundOf({ atMost, below, atLeast }) {
   if (atMost !== undefined) return `at most ${atMost.toFixed(2)}`;
   return below !== undefined ? `below ${below.toFixed(2)}` : `at least ${atLeast.toFixed(2)}`;
 }
 
-/** A ratio in so many digits that it is seen on which side of the bound it lies: 0.904 misses `at most 0.90`. */
+/** A ratio with enough digits to show on which side of the bound it lies: 0.904 misses `at most 0.90`. */
 export function ratioBeside(target, measured) {
   const texts = [ratio(measured), ...[3, 4, 5].map((digits) => measured.toFixed(digits))];
   return texts.find((text) => holds(target, Number(text)) === holds(target, measured)) ?? String(measured);
@@ -48,7 +48,7 @@ function holds({ atMost, below, atLeast }, measured) {
 
 function find(experiment, id) {
   const found = experiment.series.find((series) => series.id === id);
-  // Of one that was skipped the percentiles are missing too.
+  // A series that was skipped has no percentiles either.
   const skipped = experiment.skipped?.find((series) => id === series.id || id.startsWith(`${series.id}-`));
   return found ?? { reason: skipped === undefined ? `no series ${id}` : `${skipped.label}: ${skipped.reason}` };
 }

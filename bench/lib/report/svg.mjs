@@ -1,4 +1,4 @@
-/** An element as text. Attributes that are undefined are left out. */
+/** Writes an element, without the attributes that are undefined. */
 export function element(name, attributes, ...children) {
   const list = Object.entries(attributes)
     .filter(([, value]) => value !== undefined)
@@ -15,7 +15,7 @@ export function line(x1, y1, x2, y2, kind) {
   return element('line', { x1, y1, x2, y2, class: kind });
 }
 
-/** A whole picture on a ground of its own, so that it can be read on any page, by day and by night. */
+/** Writes a whole picture with its own background, for light and dark pages. */
 export function picture({ width, height, description }, ...children) {
   const size = { width, height, viewBox: `0 0 ${width} ${height}` };
   return `${element(

@@ -1,20 +1,20 @@
 /**
- * The targets, once: page and terminal derive from this table. A ratio is the median over the rounds of
- * `series` divided by `against` in the same round, both of one experiment.
+ * The one table of targets, for the page and the terminal. A ratio is the median over the rounds of `series` divided by
+ * `against` in the same round; both are of one experiment.
  *
  * @typedef {object} Target
  * @property {string} id
- * @property {string} what what is measured, in words
- * @property {string} baseline what it is measured against, in words
+ * @property {string} what the thing measured, in words
+ * @property {string} baseline the thing it is measured against, in words
  * @property {string} experiment name of the experiment
  * @property {string} series id of the series
- * @property {string} against id of the series that it is divided by
- * @property {'samples' | 'redis'} [column] what of them is divided: the values themselves unless said otherwise
+ * @property {string} against id of the series it is divided by
+ * @property {'samples' | 'redis'} [column] the column that is divided; by default `samples`
  * @property {number} [atMost]
  * @property {number} [below]
  * @property {number} [atLeast]
- * @property {string} [profile] where it is missed: the page that says where the time goes, seen from docs/bench
- * @property {boolean} [untilCoresAreFull] missing it counts only while the machine has a core to spare
+ * @property {string} [profile] the page that explains a missed target, relative to docs/bench
+ * @property {boolean} [untilCoresAreFull] whether it can be missed only while the cores are not full
  */
 
 const profile = '../decisions/0032-where-the-time-goes.md';
@@ -34,7 +34,7 @@ const relayed = {
   baseline: 'nginx `proxy_pass`, as Debian configures it',
 };
 
-/** Of a whole handshake Redis is a sixth, so what grows there alone would hardly be seen: both have to hold. */
+/** Redis is a sixth of a handshake, so growth in Redis alone would hardly show in the whole: both must hold. */
 const amongTickets = {
   profile,
   experiment: 'growth-tickets',

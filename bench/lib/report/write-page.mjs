@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { figures } from './figures.mjs';
-import { markdownPage } from './markdown.mjs';
+import { markdownPage } from './markdown-page.mjs';
 
 /**
- * Writes the page of a run, its pictures and its numbers. Pictures of an earlier run go.
+ * Writes the page of a run, its figures and its numbers, and removes the figures of an earlier run.
  *
  * @param {import('./summarise.mjs').Result} result
  * @param {string} folder

@@ -1,19 +1,17 @@
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { root } from '../processes/paths.mjs';
+import { built } from '../paths.mjs';
 
 const IN_FLIGHT = 500;
 const TICKETS_PER_SUBJECT = 10;
 const HOUR_MS = 3_600_000;
 
 /**
- * Issues tickets that nobody will use, by the store's own script: live ones, for longer than a run takes.
+ * Fills the store with live tickets that are never used and outlive the run.
  *
  * @param {object} store
  * @param {number} count
  */
 export async function fillTickets(store, count) {
-  const { mintTicket, hashSecret } = await import(pathToFileURL(join(root, 'dist', 'shared', 'ticket.js')).href);
+  const { mintTicket, hashSecret } = await built('shared/ticket/ticket.js');
   let next = 0;
   async function issueOneAfterAnother() {
     while (next < count) {

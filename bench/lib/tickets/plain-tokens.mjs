@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 const TTL_MS = 120_000;
 
 /**
- * Single-use tokens as one would write them without Oncegate: `token:<value>` holds the subject, GETDEL spends it.
+ * Stores single-use tokens as one would without Oncegate: `token:<value>` holds the subject, GETDEL spends it.
  *
  * @param {import('ioredis').Redis} client
  * @param {number} count
@@ -16,7 +16,7 @@ export async function storeTokens(client, count) {
   return tokens;
 }
 
-/** How many of them have been spent, less however many there were. */
+/** A count that rises by one for each token spent: minus the number of those left. */
 export async function countSpent(client) {
   return -(await client.keys('token:*')).length;
 }

@@ -1,21 +1,16 @@
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { consumeRequest } from '../load/consume-request.mjs';
+import { built } from '../paths.mjs';
 import { atEnd } from '../processes/cleanup.mjs';
-import { root } from '../processes/paths.mjs';
 import { until } from '../processes/wait.mjs';
+import { consumeRequest } from './consume-request.mjs';
 
 const TTL_MS = 120_000;
 const SESSION_MS = 43_200_000;
-/** Each subject may have 20 unspent tickets by default. */
+/** Below the default limit of 20 unspent tickets for each subject. */
 const TICKETS_PER_SUBJECT = 10;
 const SECRET_LENGTH = 32;
 
-const built = (path) => import(pathToFileURL(join(root, 'dist', 'shared', path)).href);
-
 /**
- * Issues tickets through the project's own store, as many as are asked for: HTTP is no part of what is measured with
- * them.
+ * Issues tickets through the project's own store. Where these are used, the HTTP request for a ticket is not measured.
  *
  * @param {string} redisUrl
  * @returns {Promise<{ store: object, issue: (count: number, options?: { subject?: string }) => Promise<Ticket[]>,
@@ -24,9 +19,9 @@ const built = (path) => import(pathToFileURL(join(root, 'dist', 'shared', path))
  * @typedef {{ id: string, value: string, subject: string }} Ticket
  */
 export async function ticketIssuer(redisUrl) {
-  const { RedisStore } = await built('store/redis/redis-store.js');
-  const { RedisLink } = await built('store/redis/redis-link.js');
-  const { mintTicket, mintAttemptId, formatTicket, hashSecret } = await built('ticket.js');
+  const { RedisStore } = await built('shared/store/redis-store.js');
+  const { RedisLink } = await built('shared/store/redis-link.js');
+  const { mintTicket, mintAttemptId, formatTicket, hashSecret } = await built('shared/ticket/ticket.js');
   const link = new RedisLink({ address: { kind: 'single', url: redisUrl }, timeoutMs: 10_000 });
   const store = new RedisStore({ link, keyPrefix: 'oncegate:', retentionMs: 600_000, leaseMs: 90_000 });
   const end = atEnd(() => store.end());
@@ -54,7 +49,7 @@ export async function ticketIssuer(redisUrl) {
     return ticket;
   }
 
-  /** Of many subjects, or of the one that is named. */
+  /** Issues tickets for many subjects, or for the one that is named. */
   async function issue(count, { subject } = {}) {
     const first = subjects;
     subjects += Math.ceil(count / TICKETS_PER_SUBJECT);
@@ -62,7 +57,7 @@ export async function ticketIssuer(redisUrl) {
     return inBatches(count, (index) => issueOne(nameOf(index)));
   }
 
-  /** Tickets that are spent already. */
+  /** Issues tickets and consumes them. */
   async function spend(count) {
     const tickets = await issue(count);
     return inBatches(count, (index) => spendOne(tickets[index]));
@@ -71,12 +66,14 @@ export async function ticketIssuer(redisUrl) {
   return { store, end, issue, spend };
 }
 
-/** So many at a time that Redis is busy, and so few that none waits for long. */
+/** Enough at a time to keep Redis busy, and few enough that none times out. */
+const BATCH = 200;
+
 async function inBatches(count, task) {
   const results = [];
   while (results.length < count) {
     const from = results.length;
-    const batch = Array.from({ length: Math.min(200, count - from) }, (_, index) => task(from + index));
+    const batch = Array.from({ length: Math.min(BATCH, count - from) }, (_, index) => task(from + index));
     results.push(...(await Promise.all(batch)));
   }
   return results;

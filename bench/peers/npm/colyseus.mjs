@@ -1,6 +1,6 @@
 /**
- * Colyseus: a seat is reserved, and the handshake takes it. `POST /?count=3` on a second port reserves some, where
- * clients would ask the matchmaker one by one; that is no part of what is measured. `GET /` says how many were taken.
+ * Colyseus: the handshake takes a seat that was reserved before. `POST /?count=3` on a second port reserves seats, for
+ * which clients would ask the matchmaker one by one; that is not measured. `GET /` returns how many were taken.
  */
 import { createServer } from 'node:http';
 import { matchMaker, Room, Server } from '@colyseus/core';

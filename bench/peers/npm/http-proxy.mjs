@@ -1,4 +1,4 @@
-// http-proxy-3, the http-proxy that is still looked after, as its README has it.
+// http-proxy-3, the maintained successor of http-proxy, after its README.
 import { createServer } from 'node:http';
 import httpProxy from 'http-proxy-3';
 

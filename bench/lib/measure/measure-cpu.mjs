@@ -2,27 +2,27 @@ import { weighLoad } from '../load/load-limit.mjs';
 import { startMeter } from '../machine/cpu.mjs';
 import { sleep } from '../processes/wait.mjs';
 
-/** What is still to be done when the last answer is there: records to close, lines of the log to write. */
+/** Time for what follows the last answer: records to close, log lines to write. */
 const SETTLE_MS = 60;
 
 /**
- * One sample: what the servers, Redis and the load generator used for each operation.
+ * What the servers, Redis and the load generator used for each operation in one round.
  *
  * @typedef {object} Sample
- * @property {number} value in the unit of the experiment; here µs of the servers' CPU for each operation
+ * @property {number} value in the experiment's unit; here µs of the servers' CPU for each operation
  * @property {number} [redis] µs of Redis's CPU for each operation
- * @property {number} [load] µs of the load generator's own
+ * @property {number} [load] µs of the load generator's CPU for each operation
  * @property {number} [loadShare] the load generator's CPU as a share of the servers'
  * @property {boolean} [limitedByLoad] the load generator used more than the servers, or its core was full
  */
 
 /**
- * Measures the servers while the work is done. Work that did not go well is not worth a number.
+ * Measures the servers while the work is done. Throws if any of the work failed.
  *
  * @param {object} options
- * @param {readonly number[]} options.pids the processes that count; their children do too
- * @param {number} [options.redisPid] where Redis is asked
- * @param {readonly number[]} [options.besides] back ends, which do not count, but fill the load generator's core
+ * @param {readonly number[]} options.pids the processes that count, with their children
+ * @param {number} [options.redisPid] if the servers use Redis
+ * @param {readonly number[]} [options.besides] back ends on the load generator's core, which do not count
  * @param {() => Promise<import('../load/load.mjs').LoadReport>} options.work
  * @returns {Promise<Sample & { report: import('../load/load.mjs').LoadReport }>}
  */

@@ -1,6 +1,6 @@
 /**
- * nginx as Debian's package configures it, but for one worker, files of its own, and room for the connections: once
- * 15 of 16 places are taken it closes those that still wait for their request.
+ * nginx as Debian's package configures it, except for one worker, files of its own, and enough worker_connections: once
+ * 15 of 16 are in use, nginx closes the connections that still wait for their request.
  */
 export function nginxRelay({ port, upstreamPort, folder }) {
   return `daemon off;
@@ -34,7 +34,7 @@ http {
 `;
 }
 
-/** HAProxy with Debian's defaults, one thread, and a tunnel that may be idle. */
+/** HAProxy with Debian's defaults, except for one thread and a tunnel that may be idle. */
 export function haproxyRelay({ port, upstreamPort, connections }) {
   return `global
   nbthread 1

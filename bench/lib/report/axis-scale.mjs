@@ -1,4 +1,4 @@
-/** Round numbers from 0 to at least `most`, about `wanted` of them. */
+/** About `wanted` round numbers from 0 to at least `most`. */
 export function ticksUpTo(most, wanted = 5) {
   const rough = most / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -18,7 +18,7 @@ export function ticksBetween(least, most) {
   );
 }
 
-/** A function from values to places; what is outside stays at the edge. */
+/** A function from values to places; values outside the range stay at its edge. */
 export function linear([from, to], [start, end]) {
   return (value) => start + (end - start) * Math.min(1, Math.max(0, (value - from) / (to - from || 1)));
 }

@@ -14,7 +14,11 @@ export function range({ min, max }) {
   return `${ratio(min)}–${ratio(max)}`;
 }
 
-/** The unit alone of `µs of CPU per operation`. */
+/** The first word of a unit such as `µs of CPU per operation`. */
 export function unitOf({ unit }) {
   return unit.split(' ', 1)[0];
+}
+
+export function roundsText(rounds) {
+  return rounds === 1 ? '1 round' : `${rounds} rounds`;
 }

@@ -1,10 +1,9 @@
+import { linear, logarithmic, ticksBetween, ticksUpTo } from './axis-scale.mjs';
 import { boundOf, judge } from './judge.mjs';
-import { ratio, unitOf, value } from './numbers.mjs';
-import { linear, logarithmic, ticksBetween, ticksUpTo } from './scale.mjs';
+import { ratio, roundsText, unitOf, value } from './number-format.mjs';
 import { rowsOf } from './summarise.mjs';
 import { element, line, picture, text } from './svg.mjs';
 import { targets } from './targets.mjs';
-import { roundsText } from './text.mjs';
 
 const WIDTH = 880;
 const LEFT = 24;
@@ -12,20 +11,20 @@ const START = 316;
 const END = 716;
 const RATIO_AT = 782;
 const VALUE_AT = WIDTH - LEFT;
-/** Characters that fit before the bars. */
+/** Characters of a label that fit in front of the bars. */
 const LABEL = 43;
 const ROW = 27;
 const BAR = 15;
 const HEAD = 62;
 const GAP = 22;
-/** A bar that is so many times longer than the next one would press all others together: it is broken instead. */
+/** A bar this many times longer than the next one is drawn broken, so that the others stay readable. */
 const OUTLIER = 5;
-/** From here on the scale is logarithmic, for short bars could not be told apart. */
+/** For ratios above this the scale is logarithmic: short bars would look the same. */
 const LONGEST_LINEAR = 8;
-/** Rounds lie beside each other, where they would hide each other on one line. */
+/** Vertical offsets of the dots of consecutive rounds, so that they do not hide each other. */
 const LANES = [0, -4, 4, -2, 2];
 
-/** Horizontal bars of the ratios to each experiment's baseline, whiskers for the spread, a dot for each round. */
+/** Draws the ratios to each experiment's baseline as horizontal bars, with whiskers for the spread and a dot for each round. */
 export function bars(experiments, result, description) {
   const panels = experiments.map((experiment) => ({ experiment, rows: rowsOf(experiment) })).filter(hasRows);
   const longest = longestWhole(panels.flatMap(({ rows }) => rows));
@@ -44,14 +43,14 @@ export function bars(experiments, result, description) {
   return picture({ width: WIDTH, height: y + 46, description }, ...drawn, ...notes);
 }
 
-/** The longest bar that is drawn as a whole. */
+/** The longest ratio that is drawn without a break. */
 function longestWhole(rows) {
   const medians = rows.map(({ ratio: found }) => found.median).sort((a, b) => a - b);
   const gap = medians.findIndex((one, index) => index > 0 && one > OUTLIER * Math.max(1, medians[index - 1]));
   return gap < 0 ? medians.at(-1) : medians[gap - 1];
 }
 
-/** Room for the bars and their whiskers. */
+/** A scale with room for the bars and their whiskers. */
 function scaleOf(rows) {
   const most = Math.max(1.2, ...rows.map(({ ratio: found }) => found.max));
   if (most <= LONGEST_LINEAR) {
@@ -114,7 +113,7 @@ function bar({ row, experiment, result, x, longest, middle }) {
   ].join('');
 }
 
-/** Where the series has to stay below. A target against another series than the baseline is in the table alone. */
+/** Marks the targets of a series. Targets against another series than the baseline are only in the table. */
 function targetMarks({ row, experiment, result, x, middle }) {
   return targets
     .filter(({ experiment: name, series, against }) => {
@@ -146,11 +145,11 @@ function footnotes(panels, result, { isLogarithmic, broken }) {
   const cut = broken ? ' A broken bar is longer than the scale.' : '';
   return [
     `Shorter is better. 1.00 is ${against}.${scale}${cut}${quick}`,
-    `Bars: medians of ${roundsText(rounds)}; dots: the rounds; whiskers: their spread; upright marks: targets, green where met.`,
+    `Bars: medians of ${roundsText(rounds)}; dots: the rounds; whiskers: their spread; vertical marks: targets, green if met.`,
   ];
 }
 
-/** One that is too long for its line goes on below it, after its last comma. */
+/** Breaks a label that is too long after its last comma. */
 function label(words, middle, strong) {
   if (words.length <= LABEL) return text(LEFT, middle + 4.5, words, `label${strong}`);
   const comma = words.lastIndexOf(', ');

@@ -1,14 +1,14 @@
 import { boundOf, judge, ratioBeside } from './judge.mjs';
-import { range, ratio, unitOf, value } from './numbers.mjs';
+import { range, ratio, roundsText, unitOf, value } from './number-format.mjs';
 import { rowsOf } from './summarise.mjs';
 import { targets } from './targets.mjs';
 
-/** What the terminal shows of a run: a table per experiment, then the targets that were judged. */
+/** The report of a run for the terminal: a table for each experiment, then the targets. */
 export function textReport(result) {
   return `${[...result.experiments.map(experimentText), targetsText(result)].join('\n\n')}\n`;
 }
 
-/** One experiment's table; main prints it as soon as the experiment is over. */
+/** The table of one experiment. */
 export function experimentText(experiment) {
   const rows = rowsOf(experiment);
   const withRedis = rows.some(({ redis }) => redis !== undefined);
@@ -28,11 +28,7 @@ export function experimentText(experiment) {
   return [head, table, ...skipped].join('\n');
 }
 
-export function roundsText(rounds) {
-  return rounds === 1 ? '1 round' : `${rounds} rounds`;
-}
-
-/** The targets that a run can be held against. */
+/** The targets of the experiments that were run, with their outcomes. */
 export function targetsText(result) {
   const judged = targets.map((target) => ({ target, ...judge(target, result) })).filter(({ why }) => why !== 'not run');
   const words = { met: 'met', missed: 'MISSED', full: 'cores full', unknown: 'unknown' };
@@ -44,10 +40,10 @@ export function targetsText(result) {
       ' · ',
     ),
   ]);
-  return rows.length === 0 ? 'Targets: none concerned' : `Targets\n${columns(rows)}`;
+  return rows.length === 0 ? 'Targets: none for these experiments' : `Targets\n${columns(rows)}`;
 }
 
-/** Columns are aligned to the right, but for the last, which is text. */
+/** Aligns all columns to the right except the last, which is text. */
 function columns(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows

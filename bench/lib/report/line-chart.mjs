@@ -1,5 +1,5 @@
-import { unitOf, value } from './numbers.mjs';
-import { linear, logarithmic, ticksUpTo } from './scale.mjs';
+import { linear, logarithmic, ticksUpTo } from './axis-scale.mjs';
+import { unitOf, value } from './number-format.mjs';
 import { rowsOf } from './summarise.mjs';
 import { element, line, picture, text } from './svg.mjs';
 
@@ -9,7 +9,7 @@ const PANEL = WIDTH / 2;
 const TOP = 76;
 const BOTTOM = HEIGHT - 80;
 
-/** Experiments with an axis, two beside each other: what grows to the right, what it costs upwards from zero. */
+/** Draws experiments with an axis, two side by side: the axis to the right, the value upwards from zero. */
 export function lines(experiments, result, description) {
   const panels = experiments.filter(({ series }) => series.length > 0);
   const height = Math.ceil(panels.length / 2) * (HEIGHT - 28) + 28;
@@ -57,7 +57,7 @@ function panel(experiment) {
   ].join('');
 }
 
-/** Above the whisker of the last point, or below where the top of the panel is near. */
+/** The place of the last point's label: above its whisker, or below it near the top of the panel. */
 function labelAt(y, { value: found }) {
   const above = y(found.max) - 10;
   return above > TOP + 4 ? above : y(found.min) + 20;
@@ -78,7 +78,7 @@ function plain(tick) {
   return (Math.round(tick * 100) / 100).toLocaleString('en-US');
 }
 
-/** Lines of at most so many characters. */
+/** Breaks a title into lines of at most `most` characters. */
 function wrapped(title, most) {
   const found = [''];
   for (const word of title.split(' ')) {

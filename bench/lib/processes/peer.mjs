@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { bench } from '../paths.mjs';
 import { installPeerPackages } from './install.mjs';
-import { bench } from './paths.mjs';
-import { startServer } from './servers.mjs';
+import { startServer } from './server.mjs';
 
 /**
- * Starts a small program of peers/ that prints `ready <port>` once it listens. Those in peers/npm/ need packages that
- * the project itself has no use for; these are installed into that folder when the first of them starts, so that the
- * others go on with the project's own `ws`.
+ * Starts a program of peers/, which prints `ready <port>` once it listens. Those in peers/npm/ need packages that the
+ * project does not have. They are installed there when the first of these peers starts; all others use the project's
+ * own `ws`.
  *
  * @param {string} name `ws` for peers/ws.mjs
  * @param {object} [options]

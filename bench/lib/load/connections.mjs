@@ -1,28 +1,27 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { LOAD_CORE, onCore } from '../machine/pin.mjs';
-import { atEnd } from '../processes/cleanup.mjs';
+import { atEnd, temporaryFolder } from '../processes/cleanup.mjs';
 import { compile } from '../processes/compile.mjs';
 
 const TIMEOUT_MS = 60_000;
 
 /**
- * Opens connections and keeps them open; load/frames.c does the work.
+ * Opens connections and keeps them open, by load/frames.c.
  *
  * @param {object} options
  * @param {number} options.port
- * @param {readonly string[]} options.requests connection i sends the (i mod count)-th
+ * @param {readonly string[]} options.requests connection i sends request (i mod count)
  * @param {number} [options.connections]
- * @param {number} [options.bytes] of a message
+ * @param {number} [options.bytes] bytes of a message
  * @param {number} [options.inFlight] messages in flight on each connection
- * @param {number} [options.greetings] messages that the server sends by itself after its 101
+ * @param {number} [options.greetings] messages that the server sends unasked after its 101
  */
 export async function openConnections({ port, requests, connections = 1, bytes = 64, inFlight = 1, greetings = 0 }) {
-  const folder = mkdtempSync(join(tmpdir(), 'oncegate-frames-'));
-  const file = join(folder, 'requests');
+  const folder = temporaryFolder();
+  const file = join(folder.path, 'requests');
   writeFileSync(file, requests.join(''));
   const options = { connections, bytes, 'in-flight': inFlight, greetings, 'timeout-ms': TIMEOUT_MS };
   const args = [
@@ -44,7 +43,7 @@ export async function openConnections({ port, requests, connections = 1, bytes =
     const killer = setTimeout(() => child.kill('SIGKILL'), 10_000);
     await exited;
     clearTimeout(killer);
-    rmSync(folder, { recursive: true, force: true });
+    await folder.remove();
   });
 
   async function answer() {
@@ -64,7 +63,7 @@ export async function openConnections({ port, requests, connections = 1, bytes =
   }
   return {
     /**
-     * Sends so many messages, over all connections together, and waits for their echoes.
+     * Sends messages over all connections together, and waits for their echoes.
      *
      * @param {number} messages
      * @returns {Promise<import('./load.mjs').LoadReport>}
@@ -75,7 +74,7 @@ export async function openConnections({ port, requests, connections = 1, bytes =
       const failures = Math.max(missing, unequal, lost);
       return { operations: messages, failures, failure, ...used };
     },
-    /** How many are open at this moment. */
+    /** How many connections are open now. */
     async count() {
       return (await ask('status')).open;
     },

@@ -1,4 +1,4 @@
-/** What a gateway without limits and bindings asks of the store. */
+/** The consume request of a gateway without limits and bindings. */
 export function consumeRequest({ id, secretSha256, attemptId }) {
   return {
     id,

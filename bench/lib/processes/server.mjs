@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onCore, SERVER_CORE } from '../machine/pin.mjs';
-import { atEnd } from './cleanup.mjs';
+import { atEnd, temporaryFolder } from './cleanup.mjs';
 import { until } from './wait.mjs';
 
 /**
@@ -13,33 +12,34 @@ import { until } from './wait.mjs';
  * @typedef {object} Server
  * @property {number} pid
  * @property {number} port
- * @property {string} folder its own, removed when it stops
- * @property {() => Promise<void>} stop SIGTERM, and SIGKILL where that is not enough
+ * @property {string} folder its own temporary folder, removed when it stops
+ * @property {() => Promise<void>} stop sends SIGTERM, and SIGKILL after 3 s
  */
 
 /**
- * Starts a server on a core of its own and waits until it is there. What it prints goes to a file, as it would in
- * production, so that the writing counts and nobody has to read along.
+ * Starts a server on a core of its own and waits until it is ready. Its output goes to a file, as in production: the
+ * writing counts, and no process has to read it.
  *
  * @param {object} options
  * @param {string} options.command
  * @param {string[]} [options.args]
- * @param {Record<string, string>} [options.env] all of its environment, but for PATH
- * @param {string} [options.cwd] its own folder unless said otherwise
- * @param {string} [options.folder] made by {@link ownFolder}, where a configuration had to be written before
- * @param {number | undefined} [options.core]
- * @param {number} [options.port] where it will listen, if that is known; else it prints a line `ready <port>`
- * @param {(port: number) => unknown} [options.ready] whether it is there; by itself a connection that is accepted
- *   or the line that it printed
+ * @param {Record<string, string>} [options.env] its whole environment, except PATH
+ * @param {string} [options.cwd] by default its own folder
+ * @param {ReturnType<typeof temporaryFolder>} [options.folder] its own folder, if files had to be written there first
+ * @param {number | undefined} [options.core] by default the servers' core; undefined: any core
+ * @param {number} [options.port] the port it will listen on, if known; otherwise it prints a line `ready <port>`
+ * @param {(port: number) => unknown} [options.ready] whether it is ready; by default it is once it accepts a
+ *   connection or has printed that line
  * @returns {Promise<Server>}
  */
-export async function startServer({ command, args = [], env = {}, cwd, folder = ownFolder(), port, ready, ...where }) {
-  const core = 'core' in where ? where.core : SERVER_CORE;
-  const output = join(folder, 'output.log');
+export async function startServer({ command, args = [], env = {}, cwd, port, ready, ...options }) {
+  const { folder = temporaryFolder() } = options;
+  const core = 'core' in options ? options.core : SERVER_CORE;
+  const output = join(folder.path, 'output.log');
   const descriptor = openSync(output, 'w');
   const [program, programArgs] = onCore(core, command, args);
   const child = spawn(program, programArgs, {
-    cwd: cwd ?? folder,
+    cwd: cwd ?? folder.path,
     env: { PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin`, ...env },
     stdio: ['ignore', descriptor, descriptor],
   });
@@ -58,7 +58,7 @@ export async function startServer({ command, args = [], env = {}, cwd, folder = 
     const killer = setTimeout(() => child.kill('SIGKILL'), 3_000);
     await exited;
     clearTimeout(killer);
-    rmSync(folder, { recursive: true, force: true });
+    await folder.remove();
   });
 
   const name = command.split('/').at(-1);
@@ -73,16 +73,11 @@ export async function startServer({ command, args = [], env = {}, cwd, folder = 
       { what: `${name} is ready`, timeoutMs: 20_000 },
     );
     if (listening < 0) throw new Error(`${name} ${ended}: ${printed().trim().split('\n').slice(-3).join(' ')}`);
-    return { pid: child.pid, port: listening, folder, stop };
+    return { pid: child.pid, port: listening, folder: folder.path, stop };
   } catch (error) {
     await stop();
     throw error;
   }
-}
-
-/** A folder for the files of one server. */
-export function ownFolder() {
-  return mkdtempSync(join(tmpdir(), 'oncegate-bench-'));
 }
 
 function accepts(port) {

@@ -1,13 +1,12 @@
 import { table } from '../../../scripts/lib/docs/markdown.mjs';
 import { boundOf, judge, ratioBeside } from './judge.mjs';
-import { range, ratio, unitOf, value } from './numbers.mjs';
+import { range, ratio, roundsText, unitOf, value } from './number-format.mjs';
 import { rowsOf } from './summarise.mjs';
 import { targets } from './targets.mjs';
-import { roundsText } from './text.mjs';
 
 const OUTCOMES = { met: 'met', missed: '**missed**', full: 'cores full', unknown: 'not measured' };
-/** What has to be explained. */
-const BELOW = ['missed', 'full'];
+/** Outcomes that need an explanation. */
+const NOT_MET = ['missed', 'full'];
 
 /**
  * The page of a run: docs/bench/README.md.
@@ -21,7 +20,7 @@ export function markdownPage(result, figures) {
     '# What it costs',
     introduction(result),
     '## The targets',
-    'A ratio is the median over the rounds of one series divided by another in the same round.',
+    'A ratio divides one series by another in the same round; the table shows the median over the rounds.',
     targetsTable(result),
     ...figures.flatMap((figure) => section(figure)),
     '## Where it ran',
@@ -31,14 +30,16 @@ export function markdownPage(result, figures) {
 }
 
 function introduction({ quick }) {
-  const warning = quick ? '\n\n**This was a quick run: it shows that the bench works, and nothing about speed.**' : '';
-  return `Oncegate next to what people would use instead, in one run on one machine: how much CPU time the operating system charged to the server's process for each operation, all variants taking turns. [How it is measured](../../bench/README.md), and how to run it. The numbers behind it all: [result.json](result.json).${warning}`;
+  const warning = quick
+    ? '\n\n**This was a quick run: it shows that the bench works, but says nothing about speed.**'
+    : '';
+  return `This page compares Oncegate with what people would use instead, in one run on one machine. The figure is the CPU time that the operating system charged to the server's processes for each operation; all variants took turns. [The bench](../../bench/README.md) says how it is measured and how to run it. All numbers are in [result.json](result.json).${warning}`;
 }
 
 function targetsTable(result) {
   const rows = targets.map((target) => {
     const { outcome, ratio: measured, why, remarks = [] } = judge(target, result);
-    const explained = BELOW.includes(outcome) && target.profile !== undefined ? `[why](${target.profile})` : why;
+    const explained = NOT_MET.includes(outcome) && target.profile !== undefined ? `[why](${target.profile})` : why;
     const judged = explained === undefined ? OUTCOMES[outcome] : `${OUTCOMES[outcome]}: ${explained}`;
     const found = measured === undefined ? '' : ratioBeside(target, measured);
     return [target.what, target.baseline, boundOf(target), found, [judged, ...remarks].join('; ')];
