@@ -3,5 +3,5 @@ import { ensureInstalled } from './lib/install.mjs';
 
 ensureInstalled();
 build();
-// In this process, so that Ctrl-C reaches what stops all that it started.
+// In this process, so that Ctrl-C reaches the handler that stops every child process.
 await import('../bench/main.mjs');

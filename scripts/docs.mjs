@@ -4,8 +4,8 @@ import { build } from './lib/build.mjs';
 import { ensureInstalled } from './lib/install.mjs';
 import { root, say } from './lib/run.mjs';
 
-// Writes the pages that the tables are the source of. With --check it writes nothing: it names the
-// pages that are stale and fails.
+// Writes the pages that are generated from the tables. With --check it writes nothing: it names stale pages
+// and fails.
 const check = process.argv.includes('--check');
 
 ensureInstalled();

@@ -7,7 +7,7 @@ const { PORT = '3000' } = process.env;
 
 const app = fastify({ forceCloseConnections: true });
 
-// The plugin listens for upgrades here, and hears of those that were admitted.
+// The plugin listens for upgrades on this server, and gets only those that were admitted.
 const admitted = new EventEmitter();
 await app.register(websocket, { options: { server: admitted, maxPayload: 65_536 } });
 
@@ -25,6 +25,6 @@ app.get('/rooms/:room', { websocket: true }, (socket, { params: { room }, raw: {
 await app.listen({ port: Number(PORT), host: '127.0.0.1' });
 process.stdout.write(`ws://localhost:${app.server.address().port}\n`);
 process.once('SIGTERM', async () => {
-  await admit.close(); // 503 to whoever comes, 1012 to whoever is here
+  await admit.close(); // refuses new upgrades with 503, closes open connections with 1012
   await app.close();
 });

@@ -1,12 +1,12 @@
 import { createClient } from 'graphql-ws';
-import { WebSocket } from 'ws'; // in a browser: its own
+import { WebSocket } from 'ws'; // a browser has its own
 
 const { TICKET_URL = 'http://localhost:8080', CREDENTIALS = 'ada:secret' } = process.env;
 const headers = { Authorization: `Basic ${Buffer.from(CREDENTIALS).toString('base64')}` };
 
 let ticket;
 
-/** Puts the ticket beside the subprotocol that graphql-ws asks for. */
+/** Adds the ticket to the subprotocol that graphql-ws asks for. */
 class TicketSocket extends WebSocket {
   constructor(url, protocol) {
     super(url, [protocol, ...ticket.protocols]);
@@ -14,7 +14,7 @@ class TicketSocket extends WebSocket {
 }
 
 const client = createClient({
-  // Asked before every attempt, so each has a ticket of its own.
+  // Called before every attempt, so that each has its own ticket.
   url: async () => {
     const answer = await fetch(`${TICKET_URL}/tickets`, { method: 'POST', headers });
     ticket = await answer.json();

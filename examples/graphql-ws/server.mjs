@@ -24,7 +24,7 @@ server.on('upgrade', async (request, socket, head) => {
 const graphql = serve(
   {
     schema,
-    // What resolvers get: who the connection acts for.
+    // The context of resolvers: whom the connection acts for.
     context: ({ extra: { request } }) => request.oncegate,
     roots: {
       query: { me: (_arguments, { subject, claims }) => claims.name ?? subject },
@@ -42,7 +42,7 @@ server.listen(Number(PORT), '127.0.0.1', () => {
   process.stdout.write(`ws://localhost:${server.address().port}\n`);
 });
 process.once('SIGTERM', async () => {
-  await admit.close(); // 503 to whoever comes, 1012 to whoever is here
+  await admit.close(); // refuses new upgrades with 503, closes open connections with 1012
   await graphql.dispose();
   server.close();
   server.closeAllConnections();

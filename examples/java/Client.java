@@ -11,7 +11,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Buys a connection with a ticket and prints what the server says first; then tries the same ticket again. */
+/** Connects with a ticket and prints the first message of the server; then tries the same ticket again. */
 public class Client {
     static final HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
@@ -51,7 +51,7 @@ public class Client {
         }
     }
 
-    /** A text field of a JSON object. The JDK has no JSON; an application has a library for it. */
+    /** A text field of a JSON object. The JDK cannot parse JSON; an application has a library for it. */
     static String field(String json, String name) {
         Matcher matcher = Pattern.compile('"' + name + "\":\"([^\"]*)\"").matcher(json);
         return matcher.find() ? matcher.group(1) : "";

@@ -11,7 +11,7 @@ import { createClient } from 'redis';
 const { PORT = '3000', REDIS_URL = 'redis://127.0.0.1:6379' } = process.env;
 const { SESSION_SECRET = randomBytes(32).toString('base64url') } = process.env;
 
-// Your own users go here. This one gets another password with every start.
+// Your own users go here. This one gets a new password at every start.
 const ada = { id: 'ada', name: 'Ada Lovelace', password: randomBytes(9).toString('base64url') };
 
 passport.use(new Strategy((name, password, done) => done(null, name === ada.id && isHers(password) ? ada : false)));
@@ -53,7 +53,7 @@ app.post('/sign-out', (request, response, next) => {
   request.logout((error) => (error ? next(error) : response.redirect('/')));
 });
 
-// All that Oncegate needs: who is signed in, and until when.
+// All that Oncegate needs to know: who is signed in, and until when.
 const tickets = ticketRouter({
   authenticate: ({ user, session: { cookie } }) =>
     user ? { subject: user.id, claims: { name: user.name }, expiresAt: cookie.expires?.getTime() } : null,

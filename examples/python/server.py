@@ -1,4 +1,4 @@
-"""Greets whoever connects by name, and says everything back."""
+"""Greets each client by name, and sends every message back."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ import websockets
 
 
 def headers_of(websocket):
-    # websockets 14 and later have them in `request`, those before in `request_headers`.
+    # websockets 14 and later: `request.headers`; earlier versions: `request_headers`.
     return websocket.request.headers if hasattr(websocket, "request") else websocket.request_headers
 
 
@@ -17,7 +17,7 @@ async def greet(websocket):
     # Set by Oncegate on every connection that it lets through, and on no other.
     subject = headers_of(websocket).get("Oncegate-Subject")
     if not subject:
-        # It is open already, so this is all that is left to say. A browser's script sees an error without a reason.
+        # It came past the gateway. The connection is open, so all that is left is to close it.
         await websocket.close(1011, "not signed in")
         return
     await websocket.send(f"Hello, {unquote(subject)}")
@@ -28,7 +28,7 @@ async def greet(websocket):
 async def main():
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    # Nobody but the gateway, on the same machine, can reach it.
+    # Only the gateway, on the same machine, can reach it.
     async with websockets.serve(greet, "127.0.0.1", int(os.environ.get("PORT", "8000"))) as server:
         print(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
         await stop.wait()

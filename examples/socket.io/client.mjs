@@ -3,7 +3,7 @@ import { io } from 'socket.io-client';
 const { TICKET_URL = 'http://localhost:8080', CREDENTIALS = 'ada:secret' } = process.env;
 const headers = { Authorization: `Basic ${Buffer.from(CREDENTIALS).toString('base64')}` };
 
-/** A new ticket, or the reason why there is none. */
+/** Resolves with a new ticket; rejects with the reason if there is none. */
 async function getTicket() {
   const answer = await fetch(`${TICKET_URL}/tickets`, { method: 'POST', headers });
   if (!answer.ok) throw new Error((await answer.json()).code);
@@ -12,7 +12,7 @@ async function getTicket() {
 
 /** Resolves with the socket and the server's greeting; rejects with the reason why it was refused. */
 function connect({ id, url, protocols }) {
-  // It does not reconnect by itself: every attempt takes a ticket of its own.
+  // No automatic reconnection: every attempt needs its own ticket.
   const socket = io(url, { transports: ['websocket'], protocols, forceNew: true, reconnection: false });
   return new Promise((resolve, reject) => {
     socket.once('greeting', (greeting) => resolve({ socket, greeting }));

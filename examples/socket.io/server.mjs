@@ -5,10 +5,10 @@ import { Server } from 'socket.io';
 const { PORT = '3000' } = process.env;
 
 const server = createServer();
-// Polling needs no upgrade, so it would be a way past the gate.
+// Polling needs no upgrade, so it would get past Oncegate.
 const io = new Server(server, { transports: ['websocket'] });
 
-// Socket.IO has put a listener of its own there, which answers with 101 before anybody was asked.
+// Socket.IO has its own listener for upgrades, which would answer 101 before Oncegate has decided.
 server.removeAllListeners('upgrade');
 const admit = admitUpgrade();
 server.on('upgrade', async (request, socket, head) => {
@@ -26,6 +26,6 @@ server.listen(Number(PORT), '127.0.0.1', () => {
   process.stdout.write(`ws://localhost:${server.address().port}\n`);
 });
 process.once('SIGTERM', async () => {
-  await admit.close(); // 503 to whoever comes, 1012 to whoever is here
+  await admit.close(); // refuses new upgrades with 503, closes open connections with 1012
   await io.close();
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 
-// Any web server will do for two files. This one also says where the ticket service is.
+// Any web server can serve these two files. This one also fills in the address of the ticket service.
 const { PORT = '3000', TICKETS_URL = 'http://localhost:8080/tickets' } = process.env;
 
 const read = (path) => readFileSync(new URL(path, import.meta.url), 'utf8');

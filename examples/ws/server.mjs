@@ -7,7 +7,7 @@ const { PORT = '3000' } = process.env;
 const server = createServer((_request, response) => response.end('A WebSocket is here.\n'));
 const wss = new WebSocketServer({ noServer: true, maxPayload: 65_536 });
 
-// All that Oncegate needs. Who is refused has been answered; for the others `request.oncegate` says who it is.
+// This is all. A refused client has been answered; for an admitted one `request.oncegate` says who it is.
 const admit = admitUpgrade();
 server.on('upgrade', async (request, socket, head) => {
   if (await admit(request, socket, head)) {
@@ -30,7 +30,7 @@ server.listen(Number(PORT), '127.0.0.1', () => {
   process.stdout.write(`ws://localhost:${server.address().port}\n`);
 });
 process.once('SIGTERM', async () => {
-  await admit.close(); // 503 to whoever comes, 1012 to whoever is here
+  await admit.close(); // refuses new upgrades with 503, closes open connections with 1012
   server.close();
   server.closeAllConnections();
 });

@@ -8,7 +8,7 @@ export function App() {
   const add = (line: string) => setLines((before) => [...before, line]);
   return (
     <main>
-      {/* Another key is another connection: the way back after a final no. */}
+      {/* Another key makes another connection: the way back after a final refusal. */}
       <Echo key={visit} add={add} onConnectAgain={() => setVisit(visit + 1)} />
       <div role="log" aria-label="What was said">
         <ol>
@@ -101,7 +101,7 @@ function Say({ disabled, say }: { disabled: boolean; say: (text: string) => void
   );
 }
 
-/** What was typed into a form that is not to leave the page. */
+/** The fields of a form, which is not submitted. */
 function fieldsOf(event: FormEvent<HTMLFormElement>): Partial<Record<string, string>> {
   event.preventDefault();
   const fields = [...new FormData(event.currentTarget)].map(([name, value]) => [name, String(value)] as const);

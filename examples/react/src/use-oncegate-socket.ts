@@ -9,9 +9,9 @@ import { useCallback, useEffect, useEffectEvent, useRef, useState } from 'react'
 
 interface Snapshot {
   readonly state: SocketState;
-  /** Why it was last refused, or ended. It stays when the connection is back. */
+  /** Why the last attempt was refused, or the last connection ended. It stays when the connection is back. */
   readonly reason?: ConnectRefused | ConnectionEnded;
-  /** While `waiting`: milliseconds from its beginning until the next attempt. */
+  /** While `waiting`: milliseconds from the start of the wait to the next attempt. */
   readonly waitMs?: number | undefined;
 }
 
@@ -21,11 +21,11 @@ export interface Connection extends Snapshot {
 }
 
 /**
- * A connection for as long as the component is mounted. What may change from one attempt to the next
- * belongs into providers (`headers`, `path`, `claims`).
+ * A connection for as long as the component is mounted. Values that change between attempts belong in
+ * providers (`headers`, `path`, `claims`).
  *
- * @param options Another object is another connection: keep it outside of the component, or in `useMemo`
- * @param onMessage the latest one is called; it may be made anew with every rendering
+ * @param options another object makes another connection: keep it outside of the component, or in `useMemo`
+ * @param onMessage may be a new function in every rendering; the latest one is called
  */
 export function useOncegateSocket(
   options: OncegateSocketOptions,
@@ -49,7 +49,7 @@ export function useOncegateSocket(
     );
     latest.current = socket;
     return () => {
-      // In this order: what the old socket still does is not the state of the next one.
+      // In this order, so that events of the old socket do not change the state of the next one.
       unmounted.abort();
       socket.close();
     };
