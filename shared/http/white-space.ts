@@ -1,7 +1,7 @@
 /**
- * A text without the optional white space around it (RFC 9110 §5.6.3): spaces and tabs, nothing else that
- * `trim()` takes for white space. By hand, because `/[ \t]+$/` takes quadratic time where blanks are
- * followed by something else, and whoever connects may send 16 KiB of them.
+ * A text without the optional white space around it (RFC 9110 §5.6.3): only spaces and tabs, while `trim()`
+ * removes more. Written by hand, because `/[ \t]+$/` takes quadratic time if something follows the blanks,
+ * and any client may send 16 KiB of them.
  */
 export function trimBlanks(text: string): string {
   let start = 0;

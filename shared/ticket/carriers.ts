@@ -6,17 +6,17 @@
  */
 
 interface Row {
-  /** Where it is, as a person is told. */
+  /** Where a ticket is, in words for a person. */
   readonly place: string;
-  /** The header that has the pieces, in lower case; absent for the query. */
+  /** The header that holds the pieces, in lower case; absent for the query. */
   readonly header?: string;
   /** What separates the pieces of one header; absent if its value is one piece. */
   readonly separator?: string;
   /** The piece that carries a ticket value. */
   readonly write: (value: string) => string;
-  /** Whether a piece stands in the place of a ticket, whatever is in it. */
+  /** Whether a piece is where a ticket belongs, whatever it holds. */
   readonly carries: (piece: string) => boolean;
-  /** What such a piece has in the place of the ticket value; empty if it has nothing there. */
+  /** What such a piece holds as the ticket value; it may be empty. */
   readonly read: (piece: string) => string;
 }
 
@@ -61,16 +61,16 @@ export type Carrier = keyof typeof carriers;
 /** The carriers in the order of the table. */
 export const CARRIERS = Object.keys(carriers) as Carrier[]; // the keys of a literal are its type's keys
 
-/** The row of a carrier, widened to the columns that every row may have. */
+/** The row of a carrier, with every column that a row may have. */
 export function carrierRow(carrier: Carrier): Row {
   return carriers[carrier];
 }
 
-/** Whatever a parser behind the gateway would take for the parameter `ticket`, however it is spelt. */
+/** Whether any parser of a back end would read the name as `ticket`, in whatever spelling. */
 function isTicketParameter(parameter: string): boolean {
   const [name = ''] = parameter.split('=', 1);
   if (name === PARAMETER) return true;
-  // Some parsers take a question mark in front for the one that begins the query.
+  // Some parsers take a question mark at the start for the one that begins the query.
   return /^\?|%/.test(name) && new URLSearchParams(name).has(PARAMETER);
 }
 

@@ -23,7 +23,7 @@ export interface Passage {
   readonly upstream: Upstream;
   /** The longest message from the client. */
   readonly maxMessageBytes: number;
-  /** After how much silence of both sides the upstream counts as lost, seconds; 0 for never. */
+  /** Without a byte either way for so long the upstream counts as lost, seconds; 0 for never. */
   readonly idleSeconds: number;
   readonly identity: Identity;
   /** Path and query, without the ticket. */

@@ -1,9 +1,10 @@
 import type { Duplex } from 'node:stream';
 
 /**
- * Destroys a socket that fails: a reset without a listener would end the process. The listener is the same
- * function for all of them. It stays for as long as the socket, and a closure would keep whatever is in its
- * scope: the request with its headers costs an idle connection 2.8 KiB.
+ * Destroys a socket on an error: without a listener a reset would end the process. All sockets share one
+ * function, because a closure would keep its scope alive as long as the socket.
+ *
+ * measured: a closure that keeps the request and its headers costs an idle connection 2.8 KiB.
  */
 export function destroyOnError(socket: Duplex): void {
   socket.on('error', destroyThis);

@@ -1,12 +1,12 @@
 import type { Duplex } from 'node:stream';
 import type { CloseReason } from '../../../shared/close-codes.ts';
 
-/** What carries a connection's frames: the built-in echo, or the relay to an upstream. */
+/** What carries the frames of a connection: the built-in echo, a splice to an upstream, or a raw wire. */
 export interface Wire {
   /**
-   * Asks the client for a sign of life, as soon as a frame fits.
+   * Sends a ping as soon as a frame fits.
    *
-   * @param written called once the ping has really been written: it may have to wait for the end of a long frame
+   * @param written called when the ping has been written: it may have to wait for the end of a long frame
    */
   ping(written: () => void): void;
   /** Sends a Close frame (RFC 6455 §5.5.1). */
@@ -15,29 +15,30 @@ export interface Wire {
   terminate(): void;
   /** Whether the client does not read what it is sent. */
   readonly stalled: boolean;
-  /** Whether the client, or what is behind the gateway, has closed already, where the wire sees that. */
+  /** Whether the client or the back end has sent a Close frame, if the wire sees that. */
   readonly closed?: boolean;
   /** How far the client has come with what it is sent. */
   readonly sent: Sent;
-  /** Bytes from the client so far, where the wire does not tell of each: more of them are a sign of life. */
+  /** Bytes from the client so far, if the wire does not call `heard` for them: more bytes are a sign of life. */
   readonly bytesRead?: number;
 }
 
+/** How far the client has come with what it is sent. */
 export interface Sent {
-  /** A count that grows with the bytes that the client has taken. */
+  /** Grows with the bytes that the client has taken; only differences count. */
   readonly taken: number;
-  /** Bytes that wait for it to read. */
+  /** Bytes that wait for the client to read. */
   readonly left: number;
 }
 
-/** What a socket tells of that. */
+/** What a socket knows about that. */
 export function sentOn(socket: Duplex): Sent {
   const left = socket.writableLength;
-  const written = 'bytesWritten' in socket ? Number(socket.bytesWritten) : 0; // those that are left among them
+  const written = 'bytesWritten' in socket ? Number(socket.bytesWritten) : 0; // counts those that are left too
   return { taken: written - left, left };
 }
 
-/** What a wire tells of its connection. */
+/** What a wire reports about its connection. */
 export interface WireListener {
   /** The client gave a sign of life. */
   heard(): void;
