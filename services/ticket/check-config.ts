@@ -92,7 +92,7 @@ function reasonOf(error: Error): string {
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
-/** Asks until there is an answer, because a link to Redis connects by itself. Throws the last error after the time-out. */
+/** Asks until there is an answer: a link to Redis connects by itself. After the time-out it throws the last error. */
 async function untilAnswered(ask: () => Promise<unknown>, timeoutMs: number): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {

@@ -35,7 +35,7 @@ function noStore(_request: IncomingMessage, response: ServerResponse, next: () =
   next();
 }
 
-/** CORS (Fetch standard): listed origins with credentials, or `*` without. A list adds `Vary: Origin` to every answer. */
+/** CORS (Fetch standard): listed origins with credentials, or `*` without. With a list, every answer varies by Origin. */
 function crossOrigin(allowedOrigins: readonly string[]): Step {
   const common: CorsOptions = {
     methods: ['GET', 'POST', 'DELETE'],

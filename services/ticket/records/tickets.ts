@@ -26,7 +26,7 @@ export function createTicketRoutes(options: TicketRoutesOptions): Router {
     response.json({ tickets: records.map(presentTicket) });
   }
 
-  /** A record that the caller may see; null for another subject's ticket and for an unknown one, so that both look the same. */
+  /** A record that the caller may see. Null for another subject's ticket and an unknown one: both look the same. */
   async function ownRecord(id: string, principal: Principal): Promise<TicketRecord | null> {
     const record = isTicketId(id) ? await store.read(id) : null;
     return record !== null && mayActFor(principal, record.subject) ? record : null;

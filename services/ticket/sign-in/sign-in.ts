@@ -49,7 +49,7 @@ export interface SignInOptions {
   readonly refuse: Refuse;
 }
 
-/** Failed sign-ins of one address per minute. Above it, no credentials of that address are checked until the minute ends. */
+/** Failed sign-ins of one address per minute. Above it, its credentials are not checked until the minute ends. */
 const MAX_FAILURES_PER_ADDRESS = 100;
 
 /**
@@ -102,7 +102,7 @@ function hasCredentials(request: IncomingMessage): boolean {
   return request.headers.authorization !== undefined || request.headers.cookie !== undefined;
 }
 
-/** Adds a rate to the `RateLimit` fields (draft-ietf-httpapi-ratelimit-headers). A rate without a limit adds nothing. */
+/** Adds a rate to the fields of draft-ietf-httpapi-ratelimit-headers. A rate without a limit adds nothing. */
 function tellRate(response: ServerResponse, rate: Rate, { remaining, resetSeconds }: RateState): void {
   if (rate.quota === 0) return;
   response.appendHeader('RateLimit-Policy', `"${rate.kind}";q=${rate.quota};w=${RATE_WINDOW_SECONDS}`);

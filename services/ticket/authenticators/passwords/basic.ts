@@ -53,7 +53,7 @@ export function createBasicAuthenticator({ users, throttle, trustProxy }: BasicO
       const { name, password } = userPass;
       const hash = users.get(name);
       const address = clientAddress(request, trustProxy);
-      // Attack: asked before the cache, or a throttled caller could go on guessing the password that its owner just used.
+      // Attack: asked before the cache, or a throttled caller could still guess the password that was just used.
       const unavailable = await throttled(name, address);
       if (unavailable !== undefined) return unavailable;
       const known = verified.find(name, password, hash);

@@ -50,7 +50,7 @@ async function ask(target: string, { headers = {}, body = '' }: Sent): Promise<R
   return answer;
 }
 
-/** An answer without what differs between two requests that are alike: ids, secrets, times and what is left of a rate. */
+/** An answer without what differs each time: ids, secrets, times and what remains of a rate. */
 const comparable = (answer: RawResponse | undefined) => {
   const id = /"id":"([\w-]{22})"/.exec(answer?.body ?? '')?.[1] ?? 'no id';
   const text = (value: string): string =>

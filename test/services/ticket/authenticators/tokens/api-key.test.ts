@@ -58,7 +58,7 @@ const withKey = (value: string) => ({ Authorization: `Bearer ${value}` });
 const changed = (value: string, at: number): string =>
   `${value.slice(0, at)}${value[at] === 'A' ? 'B' : 'A'}${value.slice(at + 1)}`;
 
-/** Writes the file with a new inode each time, as the command does, so that the clock of the file system does not matter. */
+/** Writes the file with a new inode each time, as the command does: the file system's clock does not matter. */
 function replace(content: string): void {
   writeFileSync(`${path}.next`, content);
   renameSync(`${path}.next`, path);
