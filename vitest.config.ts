@@ -8,8 +8,8 @@ const filesOf = (need: string): string => `test/**/*.${need}.test.ts`;
 export default defineConfig({
   test: {
     // Far from every limit: they end a test that would wait for ever, and say nothing about the product.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // Two cores: with more workers the tests that start servers only wait for each other.
     maxWorkers: 2,
     projects: [
