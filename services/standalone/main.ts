@@ -15,7 +15,7 @@ import { welcome } from './welcome.ts';
 
 const DEMO_USER = 'demo';
 
-/** Both services in one process: to try it, to develop against it, or to run small. */
+/** Both services in one process: to try Oncegate, to develop against it, or for a small installation. */
 await runService({
   name: 'standalone',
   rules: [...authenticationRules, policyRule, ...gatewayRules],

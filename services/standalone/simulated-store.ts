@@ -16,7 +16,7 @@ import {
 import { splitTicketId, subjectDigest } from '../../shared/ticket/ticket.ts';
 import type { Simulations } from '../ticket/pages/playground.ts';
 
-/** A cap that nobody takes back ends by itself. Milliseconds. */
+/** A limit ends by itself after this time, ms. */
 const LIMIT_MS = 60_000;
 
 interface Limit {
@@ -26,13 +26,13 @@ interface Limit {
 }
 
 /**
- * A store that can be made to fail for one subject, so that a page can show what that looks like. What
- * a subject asks for concerns its own tickets alone: everybody else's go to the store behind it as they are.
+ * A store that can be made to fail for one subject, so that the playground can show how that looks. It affects
+ * only the tickets of that subject. All other requests go unchanged to the store behind it.
  */
 export class SimulatedStore implements TicketStore, Simulations {
   readonly #inner: TicketStore;
   readonly #now: () => number;
-  /** By the digest of the subject: until when nothing is answered, Unix ms. */
+  /** By digest of the subject: until when every operation fails, Unix ms. */
   readonly #stopped = new Map<string, number>();
   readonly #limits = new Map<string, Limit>();
 
@@ -71,7 +71,7 @@ export class SimulatedStore implements TicketStore, Simulations {
   read = (id: string) => this.#ask(id, () => this.#inner.read(id));
   list = (subject: string) => this.#ask(subjectDigest(subject), () => this.#inner.list(subject));
 
-  // These are about no subject's tickets.
+  // These concern no subject's tickets.
   count = (request: CountRequest) => this.#inner.count(request);
   announce = (gateway: GatewayStatus) => this.#inner.announce(gateway);
   withdraw = (gatewayId: string) => this.#inner.withdraw(gatewayId);
@@ -82,7 +82,7 @@ export class SimulatedStore implements TicketStore, Simulations {
   /** @param id a ticket id, or the digest that it begins with */
   async #ask<T>(id: string, ask: () => Promise<T>): Promise<T> {
     const until = this.#stopped.get(splitTicketId(id).digest);
-    if (until !== undefined && this.#now() < until) throw new StoreUnavailable('stopped on the page');
+    if (until !== undefined && this.#now() < until) throw new StoreUnavailable('stopped in the playground');
     return ask();
   }
 

@@ -5,11 +5,11 @@ export interface WelcomeOptions {
   readonly inMemory: boolean;
   readonly ttlSeconds: number;
   readonly demo: { readonly name: string; readonly password: string } | undefined;
-  /** Whether there is a page to try it on. */
+  /** Whether the playground is served. */
   readonly playground: boolean;
 }
 
-/** What a person reads first: where things are, and two lines to paste into a shell. */
+/** What a new user reads first: the addresses, and two commands to paste into a shell. */
 export function welcome(options: WelcomeOptions): string {
   const { scheme, ticketPort, gatewayUrl, inMemory, ttlSeconds, demo, playground } = options;
   const tickets = `${scheme}://localhost:${ticketPort}`;
@@ -18,7 +18,7 @@ export function welcome(options: WelcomeOptions): string {
   const lines = [
     `Oncegate is running${inMemory ? ', in memory: nothing outlives this process' : ''}.`,
     '',
-    // A fragment is sent to nobody: the page fills its form from it and takes it out of the address.
+    // No server is sent a fragment. The page fills its form from it and removes it from the address.
     ...(playground ? [`  try it           ${tickets}/${demo ? `#${demo.name}:${demo.password}` : ''}`] : []),
     `  ticket service   ${tickets}`,
     `  gateway          ${gatewayUrl}`,

@@ -10,7 +10,7 @@ const schema = z.discriminatedUnion('command', [
   z.object({ command: z.literal('renew'), ticket_id: ticketId, session_expires_at: z.int().positive() }),
 ]);
 
-/** A command as it came over the control channel, or null where it is not one. */
+/** Parses a message of the control channel. @returns null if it is not a command */
 export function parseCommand(message: string): GatewayCommand | null {
   let value: unknown;
   try {

@@ -6,7 +6,7 @@ import { RedisLink } from './redis/redis-link.ts';
 import { RedisStore } from './redis/redis-store.ts';
 import type { TicketStore } from './store.ts';
 
-/** Where Redis is, as configured, or undefined where nothing says so. */
+/** Where Redis is, or undefined if the settings do not say so. */
 function redisAddress(settings: Settings): RedisAddress | undefined {
   const { redisUrl: url, redisSentinels, redisSentinelName, redisClusterNodes } = settings;
   if (redisClusterNodes !== undefined) return { kind: 'cluster', nodes: redisClusterNodes, url };
@@ -21,7 +21,7 @@ export function usesRedis(settings: Settings): boolean {
   return redisAddress(settings) !== undefined;
 }
 
-/** The store that the settings ask for: Redis where it is configured, else memory. */
+/** A store on Redis if the settings say where it is; else one in memory. */
 export function createStore(settings: Settings, log: Logger): TicketStore {
   const options = { retentionMs: settings.ticketRetentionSeconds * 1000, leaseMs: settings.leaseSeconds * 1000 };
   const address = redisAddress(settings);

@@ -16,7 +16,7 @@ import type {
   TicketStore,
 } from './store.ts';
 
-/** A store that counts the operations which fail, and measures how long a consume takes. */
+/** Counts the operations of a store that fail, and measures how long each consume takes. */
 export class MeasuredStore implements TicketStore {
   readonly #inner: TicketStore;
   readonly #metrics: Metrics;

@@ -21,7 +21,7 @@ export const recordFields = {
   closed_at: 'when the connection ended',
   close_code: 'WebSocket close code (RFC 6455 section 7.4)',
   close_reason: 'close reason, at most 123 bytes',
-  attempts: 'presentations with the right secret, those refused before consume included',
+  attempts: 'attempts with the right secret, including those refused before consume',
   last_attempt_at: 'when it was last presented',
   last_attempt_outcome: '`admitted` or the code of the refusal',
   last_attempt_status: 'HTTP status of the answer',
@@ -33,10 +33,10 @@ export const recordFields = {
 export type RecordField = keyof typeof recordFields;
 export type RecordHash = Partial<Record<RecordField, string>>;
 
-/** A record, as it was read. */
+/** A record as it was read. */
 export interface Reading {
   readonly record: TicketRecord;
-  /** Whether it is in its subject's list: an unspent ticket, or a connection whose lease runs. */
+  /** Whether it is in its subject's list: the ticket is unspent, or the lease of its connection has not lapsed. */
   readonly listed: boolean;
 }
 
@@ -50,9 +50,9 @@ export class MalformedRecord extends Error {
 }
 
 /**
- * The record of a ticket as it stands now. Two things only the clock knows: that an unspent ticket has
- * expired, and that the lease of an open connection has lapsed. Its gateway is gone then, and the connection
- * ended without a Close frame.
+ * The record of a ticket as it is now. Two states depend on the clock and are not stored: an unspent ticket has
+ * expired, or the lease of an open connection has lapsed. In the second case its gateway is gone, and the
+ * connection ended without a Close frame.
  *
  * @param now Unix ms, by the clock of the store
  * @param leaseDeadline Unix ms, or 0 if the connection is not in its subject's set
@@ -88,8 +88,8 @@ export function readRecord(id: string, hash: RecordHash, now: number, leaseDeadl
     expiresAt,
     sessionExpiresAt: number('session_expires_at'),
     attempts: number('attempts'),
-    ...present({ audience, path, origin, address, claims, gatewayId: gateway }),
-    ...present({
+    ...withoutEmpty({ audience, path, origin, address, claims, gatewayId: gateway }),
+    ...withoutEmpty({
       openedAt: optionalNumber('opened_at'),
       // Nobody saw when a lapsed connection ended.
       closedAt: lapsed ? undefined : optionalNumber('closed_at'),
@@ -102,7 +102,7 @@ export function readRecord(id: string, hash: RecordHash, now: number, leaseDeadl
         outcome: outcome('last_attempt_outcome'),
         status: number('last_attempt_status'),
         gatewayId: text('last_attempt_gateway'),
-        ...present({ origin: hash.last_attempt_origin, address: hash.last_attempt_address }),
+        ...withoutEmpty({ origin: hash.last_attempt_origin, address: hash.last_attempt_address }),
       },
     }),
   };
@@ -111,7 +111,7 @@ export function readRecord(id: string, hash: RecordHash, now: number, leaseDeadl
 
 const WHOLE_NUMBER = /^\d{1,16}$/;
 
-/** A subject's list, the newest first. Ids of another subject with the same digest are left out. */
+/** The list of a subject, newest first. It leaves out tickets of another subject with the same digest. */
 export function newestFirst(readings: ReadonlyArray<Reading | null>, subject: string): TicketRecord[] {
   return readings
     .filter((reading) => reading !== null)
@@ -120,8 +120,10 @@ export function newestFirst(readings: ReadonlyArray<Reading | null>, subject: st
     .sort((a, b) => b.issuedAt - a.issuedAt || (a.id < b.id ? -1 : 1));
 }
 
-/** An object without the fields that are undefined or empty: absent rather than empty. */
-export function present<T extends Record<string, unknown>>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+/** The object without its fields that are undefined or empty. */
+export function withoutEmpty<T extends Record<string, unknown>>(
+  fields: T,
+): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== '')) as {
     [K in keyof T]?: Exclude<T[K], undefined>; // fromEntries forgets the keys it was given
   };

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { closeCodes, closeReasons } from '../close-codes.ts';
 import { refusalCodes, refusals } from '../refusals.ts';
 
-/** The Lua scripts, one atomic operation each; the header of each file is its contract. */
+/** The Lua scripts. Each is one atomic operation, and the header of its file is its contract. */
 export const scriptNames = [
   'issue',
   'consume',
@@ -27,7 +27,7 @@ function readScript(file: string): string {
   return readFileSync(new URL(`./scripts/${file}.lua`, import.meta.url), 'utf8');
 }
 
-/** HTTP statuses and close codes reach the scripts from their tables, so that no script repeats one. */
+/** HTTP statuses and close codes for the scripts, from their tables, so that no script repeats one. */
 const tables =
   luaTable('STATUS', [['admitted', 101], ...refusalCodes.map((code) => [code, refusals[code].status] as const)]) +
   luaTable(

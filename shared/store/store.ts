@@ -3,9 +3,8 @@ import type { RefusalCode } from '../refusals.ts';
 
 /**
  * What both services need of the store. Expected outcomes are values with a `code`. Every method throws
- * {@link StoreUnavailable} if the store did not answer. It throws another error if the answer or a record is
- * malformed: that is a fault, and whoever asked must refuse. All times are Unix milliseconds by the store's
- * own clock.
+ * {@link StoreUnavailable} if the store did not answer. Any other error is a fault: an answer or a record was
+ * malformed, and the caller must refuse. All times are Unix milliseconds by the store's own clock.
  */
 export interface TicketStore {
   /** Stores a fresh ticket, unless its subject has too many unspent ones. */
@@ -14,50 +13,50 @@ export interface TicketStore {
   consume(request: ConsumeRequest): Promise<ConsumeOutcome>;
   /** Writes on the ticket's record an attempt that was refused before consume. The ticket stays unspent. */
   note(request: NoteRequest): Promise<NoteOutcome>;
-  /** Takes an admission back that never became a connection: the record says `refused`, the subject's place is free. */
+  /** Takes back an admission that never became a connection: its record says `refused`, the subject's slot is freed. */
   refuse(request: RefuseRequest): Promise<RefuseOutcome>;
-  /** Ends a connection: the record says `closed`, the subject's place is free. */
+  /** Records that a connection has ended: its record says `closed`, the subject's slot is freed. */
   close(request: CloseRequest): Promise<CloseOutcome>;
-  /** Withdraws an unspent ticket, or marks the connection that it bought for closing. */
+  /** Revokes an unspent ticket, or marks its open connection for closing. */
   revoke(request: RevokeRequest): Promise<RevokeOutcome>;
-  /** Moves the moment at which an open connection's session ends. */
+  /** Sets a new end for the session of an open connection. */
   renew(request: RenewRequest): Promise<RenewOutcome>;
-  /** Keeps an open connection counted for another lease, and learns what became of it meanwhile. */
+  /** Renews the lease of an open connection, and tells whether it has to close. */
   lease(request: LeaseRequest): Promise<LeaseOutcome>;
-  /** The record of a ticket, or null where none is kept. */
+  /** The record of a ticket, or null if none is kept. */
   read(id: string): Promise<TicketRecord | null>;
   /** The subject's unspent tickets and open connections, newest first. */
   list(subject: string): Promise<TicketRecord[]>;
-  /** Counts what happens in a window of time, for all services together. */
+  /** Counts events in a window of time, for all services together. */
   count(request: CountRequest): Promise<CountOutcome>;
 
   /** Announces a gateway for the next 30 s. */
   announce(gateway: GatewayStatus): Promise<void>;
-  /** Takes the announcement back. */
+  /** Deletes the announcement. */
   withdraw(gatewayId: string): Promise<void>;
-  /** Sends a command to one gateway. It may be lost: the lease is what makes sure. */
+  /** Sends a command to one gateway. If it is lost, the gateway learns the same from its next lease. */
   command(gatewayId: string, command: GatewayCommand): Promise<void>;
-  /** Hears the commands to a gateway from now on, also after the store was away. Malformed messages are dropped. */
+  /** Subscribes to the commands to a gateway, also after the store was down. Malformed messages are dropped. */
   listen(gatewayId: string, listener: (command: GatewayCommand) => void): void;
 
   /** Whether the store would answer now. */
   readonly ready: boolean;
-  /** Lets go of the store. Nothing may be asked of it afterwards. */
+  /** Closes the store. It must not be used afterwards. */
   end(): Promise<void>;
 }
 
-/** What every store is made with. */
+/** Options of every store. */
 export interface StoreOptions {
   /** How long a record is kept once it can no longer change, in ms. */
   readonly retentionMs: number;
-  /** For how long a connection stays counted without being renewed, in ms. */
+  /** How long a connection keeps its slot after its lease was renewed, in ms. */
   readonly leaseMs: number;
 }
 
-/** The store did not answer: down, too slow, or refusing. */
+/** The store did not answer: it is down, too slow, or it returned an error. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
-  /** Whether the operation was sent, so that it may have taken place, or may still do so. */
+  /** Whether the operation was sent: then it may have run, or may still run. */
   readonly mayHaveRun: boolean;
 
   constructor(message: string, options: { readonly mayHaveRun: boolean } = { mayHaveRun: false }) {
@@ -80,7 +79,7 @@ export interface IssueRequest {
   readonly ttlMs: number;
   /** The longest session, counted from now. */
   readonly maxSessionMs: number;
-  /** When the caller's credentials expire, where they do. */
+  /** When the caller's credentials expire; absent if they do not. */
   readonly credentialsExpireAt?: number | undefined;
   readonly maxPending: number;
 }
@@ -105,9 +104,9 @@ interface Presentation {
 }
 
 export interface ConsumeRequest extends Presentation {
-  /** Made by the gateway for this attempt: asked again, the same attempt gets the same answer. */
+  /** Made by the gateway for this attempt. The same attempt gets the same answer each time. */
   readonly attemptId: string;
-  /** The gateway's audience; without one, tickets of any audience are taken. */
+  /** The gateway's audience; without one, tickets of any audience are admitted. */
   readonly audience?: string | undefined;
   readonly path: string;
   /** Whether the ticket must be presented from the address that it was issued to. */
@@ -140,15 +139,15 @@ export interface Admitted {
   readonly claims?: string;
   readonly openedAt: number;
   readonly sessionExpiresAt: number;
-  /** Connections that had to make room, each to be closed by the gateway that holds it. */
+  /** Connections that were replaced; each has to be closed by its gateway. */
   readonly replaced: ReadonlyArray<{ readonly id: string; readonly gatewayId: string }>;
 }
 
 export type ConsumeOutcome =
   | Admitted
   /**
-   * One of {@link ConsumeRefusal}, or the refusal with which the admission of the same attempt was taken back.
-   * `subject` is absent for `ticket_unknown` alone.
+   * One of {@link ConsumeRefusal}; or, if the admission of this attempt was taken back, its refusal.
+   * `subject` is absent only for `ticket_unknown`.
    */
   | { readonly code: RefusalCode; readonly subject?: string };
 
@@ -163,7 +162,7 @@ export interface RefuseRequest {
   /** The attempt that was admitted. */
   readonly attemptId: string;
   readonly outcome: RefusalCode;
-  /** The HTTP status that the client is answered with: an upstream's own may differ from the row's. */
+  /** The HTTP status of the answer to the client. That of an upstream may differ from the refusal's row. */
   readonly status: number;
 }
 
@@ -171,7 +170,7 @@ export type RefuseOutcome = { readonly code: 'refused' | 'not_held' };
 
 export interface CloseRequest {
   readonly id: string;
-  /** The attempt that opened it: nobody else's connection is closed by mistake. */
+  /** The attempt that opened it, so that no other connection is closed by mistake. */
   readonly attemptId: string;
   /** RFC 6455 §7.1.5. */
   readonly closeCode: number;
@@ -182,16 +181,16 @@ export type CloseOutcome = { readonly code: 'closed' | 'already_closed' | 'not_h
 
 export interface RevokeRequest {
   readonly id: string;
-  /** Whose ticket it must be; without it, anybody's (an operator). */
+  /** Whose ticket it must be; if absent, anybody's (for an operator). */
   readonly subject?: string | undefined;
 }
 
 export type RevokeOutcome =
-  /** It was unspent: nothing is open. */
+  /** It was unspent, so no connection is open. */
   | { readonly code: 'revoked' }
-  /** It is open: this gateway has to close it. */
+  /** It is open, and this gateway has to close it. */
   | { readonly code: 'closing'; readonly gatewayId: string }
-  /** It had ended before. */
+  /** It had ended before, spent or unspent. */
   | { readonly code: 'ended' }
   | { readonly code: 'unknown' };
 
@@ -218,9 +217,9 @@ export interface LeaseRequest {
 
 export type LeaseOutcome =
   | { readonly code: 'held'; readonly sessionExpiresAt: number }
-  /** The record was lost or fell back (a restart or a failover of the store) and was written again. */
+  /** The record was lost or is `issued` again (the store restarted or failed over). It was written again. */
   | { readonly code: 'restored' }
-  /** The connection has to be closed, for this reason. */
+  /** The connection has to close, for this reason. */
   | { readonly code: 'ended'; readonly reason: StoreCloseReason };
 
 export interface CountRequest {
@@ -229,20 +228,20 @@ export interface CountRequest {
   /** Of whom; only a digest of it is stored. */
   readonly key: string;
   readonly windowMs: number;
-  /** How many to add; 0 only looks. */
+  /** How many to add; 0 only reads. */
   readonly add: 0 | 1;
 }
 
 export interface CountOutcome {
   readonly count: number;
-  /** ms until the window ends; 0 where nothing has been counted. */
+  /** ms until the window ends; 0 if nothing has been counted. */
   readonly resetMs: number;
 }
 
 export const ticketStates = ['issued', 'open', 'closed', 'refused', 'expired', 'revoked'] as const;
 export type TicketState = (typeof ticketStates)[number];
 
-/** A ticket's record as it stands at the moment of reading. Absent rather than empty. */
+/** A ticket's record at the moment of reading. A field without a value is absent. */
 export interface TicketRecord {
   readonly id: string;
   readonly subject: string;
@@ -260,7 +259,7 @@ export interface TicketRecord {
   readonly closedAt?: number;
   readonly closeCode?: number;
   readonly closeReason?: string;
-  /** Presentations with the right secret, the noted ones included. */
+  /** Attempts with the right secret, including those that were refused before consume. */
   readonly attempts: number;
   readonly lastAttempt?: {
     readonly at: number;
@@ -280,7 +279,7 @@ export interface GatewayStatus {
   readonly draining: boolean;
 }
 
-/** What is said on a gateway's control channel. */
+/** A message on a gateway's control channel. */
 export type GatewayCommand =
   | {
       readonly command: 'close';

@@ -14,7 +14,7 @@ import { openWebSocket } from '../support/sockets/web-socket.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-/** Starts standalone and waits until it has said everything that it says. */
+/** Starts standalone and waits for the end of its output. */
 async function start(env: Record<string, string> = {}) {
   const service = await startService('standalone', env);
   await until(() => service.output().includes('npx oncegate connect ticket.json'));
@@ -29,7 +29,7 @@ function demoOf(service: ServiceProcess): { name: string; password: string } | u
   return match === null ? undefined : { name: String(match[1]), password: String(match[2]) };
 }
 
-/** The two lines that a reader can paste. */
+/** The two commands that a reader can paste. */
 function linesToPaste(service: ServiceProcess): string[] {
   return service
     .output()
@@ -38,7 +38,7 @@ function linesToPaste(service: ServiceProcess): string[] {
 }
 
 describe('standalone', () => {
-  test('says where things are, who may come in, and how', async () => {
+  test('prints its addresses, the demo user and two commands', async () => {
     const { service, gatewayPort, ticketPort, demo } = await start();
     const output = service.output();
 
@@ -54,7 +54,7 @@ describe('standalone', () => {
     expect(JSON.stringify(service.log)).not.toContain(String(demo?.password));
   });
 
-  test('has a page to try it on, unless PLAYGROUND is false', async () => {
+  test('serves the playground, unless PLAYGROUND is false', async () => {
     const [on, off] = [await start(), await start({ PLAYGROUND: 'false' })];
     const page = await ask({ port: on.ticketPort }, '/', { credentials: null });
     const facts = await ask({ port: on.ticketPort }, '/playground/facts', { credentials: null });
@@ -114,7 +114,7 @@ describe('standalone', () => {
     expect(demo?.name).toBe('demo');
   });
 
-  test('keeps its tickets in Redis where that is configured, and has no demo user where others can sign in', async () => {
+  test('keeps its tickets in Redis if that is configured, and has no demo user if others can sign in', async () => {
     const redis = await startRedis();
     const { service, ticketPort, demo } = await start({ REDIS_URL: redis.url, AUTH_JWT_SECRET: JWT_SECRET });
     const credentials = await bearer('ada');

@@ -12,7 +12,7 @@ import { handshakeHeaders } from './gateway/fronts/asking-proxies.ts';
 
 const MESSAGE = 'a reply that no script returns';
 
-/** A store whose operations are answered with garbage once they are named here. */
+/** A store of which the operations in `broken` fail with a fault. */
 function createFaultyStore(): { readonly store: TicketStore; readonly broken: Set<keyof TicketStore> } {
   const broken = new Set<keyof TicketStore>();
   const fail = () => Promise.reject(new Error(MESSAGE));
@@ -31,7 +31,7 @@ function faultsOf({ log }: InProcess): unknown[] {
   return log.filter(({ event }) => event === 'fault').map(({ message }) => message);
 }
 
-/** What a client gets whose socket is destroyed: nothing. */
+/** Everything that the client gets before its socket closes. */
 async function answerTo(port: number, request: string): Promise<string> {
   const client = await openRaw(port);
   client.send(request);

@@ -7,7 +7,7 @@ export interface KeptRecord {
   keepUntil: number;
 }
 
-/** The two sets of one digest, as in one slot of Redis: ticket ids, each with a moment (Unix ms). */
+/** The two sets of one digest, as in Redis: ticket ids, each with a moment (Unix ms). */
 interface SubjectSets {
   /** Unspent tickets by expiry. */
   readonly pending: Map<string, number>;
@@ -15,12 +15,12 @@ interface SubjectSets {
   readonly connections: Map<string, number>;
 }
 
-/** What Redis would keep in keys: the records, and the sets of each subject. */
+/** What a Redis store keeps in keys: the records, and the sets of each subject. */
 export class MemoryRecords {
   readonly #records = new Map<string, KeptRecord>();
   readonly #subjects = new Map<string, SubjectSets>();
 
-  /** The record of a ticket, unless it is no longer kept. */
+  /** The record of a ticket, if it is still kept. */
   find(id: string, now: number): KeptRecord | undefined {
     const record = this.#records.get(id);
     if (record === undefined || now < record.keepUntil) return record;
@@ -43,7 +43,7 @@ export class MemoryRecords {
     return sets;
   }
 
-  /** Drops what is no longer kept. */
+  /** Deletes everything whose time is over. */
   sweep(now: number): void {
     for (const id of this.#records.keys()) this.find(id, now);
     for (const [digest, { pending, connections }] of this.#subjects) {
@@ -54,7 +54,7 @@ export class MemoryRecords {
   }
 }
 
-/** Drops the members of a set whose moment has come. */
+/** Deletes the members of a set whose moment has passed. */
 export function dropUntil(set: Map<string, number>, now: number): void {
   for (const [id, moment] of set) if (moment <= now) set.delete(id);
 }

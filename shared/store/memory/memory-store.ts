@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { RefusalCode } from '../../refusals.ts';
 import { subjectDigest } from '../../ticket/ticket.ts';
-import { newestFirst, present, type Reading, readRecord } from '../record.ts';
+import { newestFirst, type Reading, readRecord, withoutEmpty } from '../record.ts';
 import type {
   Admitted,
   CloseOutcome,
@@ -49,8 +49,8 @@ export interface MemoryStoreOptions extends StoreOptions {
 const SWEEP_EVERY_MS = 10_000;
 
 /**
- * The store of a single process: the same operations as the Redis scripts, in the same order, in
- * memory. One call is one turn of the event loop, which makes it as atomic as a script.
+ * The store of a single process. It does in memory what the Redis scripts do, in the same order. One call runs
+ * within one turn of the event loop, so it is as atomic as a script.
  */
 export class MemoryStore implements TicketStore {
   readonly ready = true;
@@ -88,7 +88,7 @@ export class MemoryStore implements TicketStore {
       attempts: '0',
       subject: request.subject,
       secret_sha256: request.secretSha256,
-      ...present({
+      ...withoutEmpty({
         audience: request.audience,
         path: request.path,
         origin: request.origin,
@@ -111,7 +111,7 @@ export class MemoryStore implements TicketStore {
     const decided = splitAttempt(hash);
     if (decided?.attemptId === request.attemptId) {
       if (decided.outcome === 'admitted') return admitted(hash, []);
-      return { code: decided.outcome as RefusalCode, subject }; // only #spend and refuse write it
+      return { code: decided.outcome as RefusalCode, subject }; // only #spend and refuse write this outcome
     }
 
     const spent = spentOutcome(hash);
@@ -240,7 +240,7 @@ export class MemoryStore implements TicketStore {
       return { code: 'restored' };
     }
     const { hash } = kept;
-    const decided = splitAttempt(hash); // none where the ticket was revoked unspent
+    const decided = splitAttempt(hash); // none if the ticket was revoked unspent
     if (decided !== undefined && decided.attemptId !== request.attemptId) return { code: 'ended', reason: 'replaced' };
     if (hash.state !== 'open') {
       return { code: 'ended', reason: hash.close_reason === 'replaced' ? 'replaced' : 'revoked' };
@@ -272,7 +272,7 @@ export class MemoryStore implements TicketStore {
     return { count: current.count + add, resetMs: current.count + add === 0 ? 0 : current.until - now };
   }
 
-  /** Nobody else could look for it: the gateway is in this process. */
+  // No other process could read an announcement.
   async announce(): Promise<void> {}
 
   async withdraw(): Promise<void> {}
@@ -308,13 +308,13 @@ export class MemoryStore implements TicketStore {
     return full && request.limitPolicy === 'refuse' ? 'connection_limit' : undefined;
   }
 
-  /** The open connections of the subject. Those whose lease has lapsed do not count, dropped or not. */
+  /** The connections that take a slot of the subject. One whose lease has lapsed takes none, even if it is still in the set. */
   #held(id: string, now: number): string[] {
     const { connections } = this.#records.setsOf(id);
     return [...connections].filter(([, deadline]) => deadline > now).map(([held]) => held);
   }
 
-  /** Ends the oldest connections of the subject until one more fits. */
+  /** Replaces the oldest connections of the subject, so that one more fits. */
   #makeRoom({ id, maxConnections }: ConsumeRequest, now: number): Admitted['replaced'] {
     if (maxConnections === 0) return [];
     const held = this.#held(id, now);
@@ -324,7 +324,7 @@ export class MemoryStore implements TicketStore {
       .slice(0, Math.max(0, held.length - maxConnections + 1))
       .map((oldest) => {
         const hash = this.#records.find(oldest, now)?.hash;
-        // One that was revoked keeps its reason; one whose record is lost stays lost.
+        // A revoked connection keeps its reason. A lost record is not written again.
         if (hash?.state === 'open') markForClosing(hash, 'replaced');
         this.#records.setsOf(id).connections.delete(oldest);
         return { id: oldest, gatewayId: hash?.gateway ?? '' };
@@ -356,7 +356,7 @@ export class MemoryStore implements TicketStore {
   }
 }
 
-/** Event names of its own: a gateway may be called `error`, which an EventEmitter treats in another way. */
+/** The prefix keeps a gateway called `error` from being the event that an EventEmitter throws. */
 function channelOf(gatewayId: string): string {
   return `control:${gatewayId}`;
 }

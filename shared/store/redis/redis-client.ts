@@ -20,19 +20,19 @@ export interface HostPort {
 export type RedisClient = Redis | Cluster;
 
 const RECONNECT_MAX_MS = 500;
-/** A connection that has not answered for this long is given up: a dead network sends no FIN. */
+/** A connection that has been silent for this long is closed: a dead network sends no FIN. */
 const SILENCE_MAX_MS = 5_000;
 
-/** A client that queues nothing while Redis is away, and sends nothing twice. */
+/** A client that queues nothing while Redis is down, and sends no command twice. */
 export function createClient(address: RedisAddress): RedisClient {
   const options = {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     retryStrategy: reconnectDelay,
     connectTimeout: SILENCE_MAX_MS,
-    // Counts the handshake of a new connection too, which `connectTimeout` does not.
+    // Includes the handshake of a new connection, which `connectTimeout` does not.
     socketTimeout: SILENCE_MAX_MS,
-    // READONLY: this is no longer the primary. The command was not executed, and is not sent again.
+    // READONLY: this is no longer the primary. The command did not run, and is not sent again (1, not 2).
     reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 1 : false),
   } satisfies RedisOptions;
   switch (address.kind) {
@@ -47,7 +47,7 @@ export function createClient(address: RedisAddress): RedisClient {
         sentinelRetryStrategy: reconnectDelay,
       });
     case 'cluster': {
-      const { enableOfflineQueue, retryStrategy, ...redisOptions } = options; // for a Cluster these stand one level up
+      const { enableOfflineQueue, retryStrategy, ...redisOptions } = options; // a Cluster has these one level up
       return new Cluster([...address.nodes], {
         enableOfflineQueue,
         clusterRetryStrategy: retryStrategy,
@@ -59,7 +59,7 @@ export function createClient(address: RedisAddress): RedisClient {
   }
 }
 
-/** The connections on which commands are written now. */
+/** The connections to which commands are written now. */
 export function streamsOf(client: RedisClient): Socket[] {
   const clients = client instanceof Redis ? [client] : client.nodes('master');
   return clients.map(({ stream }) => stream).filter((stream) => stream !== undefined);
@@ -69,7 +69,7 @@ function reconnectDelay(times: number): number {
   return Math.min(25 * 2 ** Math.min(times, 10), RECONNECT_MAX_MS);
 }
 
-/** With Sentinel and Cluster, `REDIS_URL` gives only user, password and TLS. */
+/** With Sentinel or Cluster, `REDIS_URL` sets only user, password and TLS. */
 function credentialsOf(url: string | undefined): Pick<RedisOptions, 'username' | 'password' | 'tls'> {
   if (url === undefined) return {};
   const { protocol, username, password } = new URL(url);

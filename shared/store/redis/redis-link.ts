@@ -7,14 +7,11 @@ import type { Reply } from './replies.ts';
 
 export interface RedisLinkOptions {
   readonly address: RedisAddress;
-  /** How long an operation may take, in ms; past it: {@link StoreUnavailable}. */
+  /** How long an operation may take, in ms. After that it throws {@link StoreUnavailable}. */
   readonly timeoutMs: number;
-  /** Told when the store goes away and when it is back. */
+  /** Called when Redis goes down and when it is back. */
   readonly onChange?: (available: boolean, reason: string) => void;
-  /**
-   * Told of an error that Redis answered with: it is there, and it refuses (NOPERM, OOM) or a script is
-   * broken. At most once a second.
-   */
+  /** Called with an error that Redis returned, such as NOPERM, OOM or that of a script. At most once a second. */
   readonly onError?: (message: string) => void;
 }
 
@@ -24,13 +21,13 @@ const ERROR_EVERY_MS = 1_000;
 const PULSE_EVERY_MS = 1_000;
 
 /**
- * ioredis, set up to fail closed and fast.
+ * A connection to Redis that fails closed and fast.
  *
- * - Nothing is queued while Redis is away, and nothing that was in flight is sent again.
- * - Each operation is raced against a deadline. A command that timed out is not cancelled and may
- *   still run, so what it did is unknown, and whoever asked must ask for a new ticket.
- * - After a time-out everything is refused at once until a PING on the same connection is answered:
- *   Redis answers in order, so that answer is the moment at which it has caught up.
+ * - While Redis is down nothing is queued, and no command that was in flight is sent again.
+ * - Each operation has a deadline. A command that timed out is not cancelled and may still run, so its outcome
+ *   is unknown.
+ * - After a time-out every operation fails at once until a PING on the same connection is answered. Redis
+ *   answers in order, so it has caught up by then.
  */
 export class RedisLink {
   readonly #client: RedisClient;
@@ -40,7 +37,7 @@ export class RedisLink {
   readonly #scripts: Record<ScriptName, RunScript>;
   readonly #writes: GatheredWrites;
   #catchingUp = false;
-  /** What onChange was last told; at first nothing. */
+  /** What onChange was last called with. */
   #available: boolean | undefined;
   #ended = false;
   #lastError = '';
@@ -64,19 +61,19 @@ export class RedisLink {
     this.#pulse.unref();
   }
 
-  /** Whether an operation would be tried now. */
+  /** Whether an operation would be sent now. */
   get ready(): boolean {
     return this.#client.status === 'ready' && !this.#catchingUp && !this.#ended;
   }
 
-  /** Runs one script. All its keys are declared. */
+  /** Runs one script. `keys` must have every key that it touches. */
   script(name: ScriptName, keys: readonly string[], values: ReadonlyArray<string | number>): Promise<Reply> {
     return this.run(() => this.#scripts[name](keys.length, ...keys, ...values));
   }
 
-  /** Runs one operation within the time allowed. */
+  /** Runs one operation within the time-out. */
   async run<T>(operation: (client: RedisClient) => Promise<T>): Promise<T> {
-    if (!this.ready) throw new StoreUnavailable(`Redis is away: ${this.#lastError || 'not connected yet'}`);
+    if (!this.ready) throw new StoreUnavailable(`Redis is down: ${this.#lastError || 'not connected yet'}`);
     try {
       const departure = this.#writes.gather(performance.now());
       return await this.#inTime(operation(this.#client), departure);
@@ -89,12 +86,12 @@ export class RedisLink {
     }
   }
 
-  /** Sends a script off without waiting for its answer, even while Redis is catching up. */
+  /** Sends a script without waiting for its answer, even while Redis is catching up. */
   sendOff(name: ScriptName, keys: readonly string[], values: ReadonlyArray<string | number>): void {
     if (this.#client.status === 'ready') this.#scripts[name](keys.length, ...keys, ...values).catch(() => {});
   }
 
-  /** A connection of its own for hearing a channel, resubscribed whenever it is back. */
+  /** Subscribes to a channel on a connection of its own, again after each reconnect. */
   subscribe(channel: string, onMessage: (message: string) => void): { end(): void } {
     const client = this.#client;
     // The two overloads cannot be called on the union.
@@ -115,14 +112,13 @@ export class RedisLink {
   #inTime<T>(answer: Promise<T>, departure: Departure): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const overdue = () => {
-        // What waited for others, in a process that was busy, has only just left.
+        // In a busy process the gathered commands may have left only now.
         const underWayMs = departure.at === undefined ? 0 : performance.now() - departure.at;
         if (underWayMs < this.#timeoutMs) {
           timer = setTimeout(overdue, Math.ceil(this.#timeoutMs - underWayMs));
           return;
         }
-        // One more turn of the event loop: when it was this process that was busy, the answer is
-        // in the socket already.
+        // One more turn of the event loop: if this process was busy, the answer is in the socket already.
         setImmediate(() => {
           if (settled) return;
           reject(new StoreUnavailable(`Redis did not answer within ${this.#timeoutMs} ms`, { mayHaveRun: true }));
@@ -160,14 +156,14 @@ export class RedisLink {
     this.#client.ping().then(over, over);
   }
 
-  /** A hung Redis is noticed even when nobody asks anything of it. */
+  /** A PING that times out shows a hung Redis, even if there are no other operations. */
   #feelPulse(): void {
     if (this.ready) this.run((client) => client.ping()).catch(() => {});
   }
 
   #report(message: string): void {
     const now = performance.now();
-    // A connection that broke is told of by onChange.
+    // A broken connection is reported by onChange.
     if (!this.ready || now < this.#quietUntil) return;
     this.#quietUntil = now + ERROR_EVERY_MS;
     this.#onError(message);
@@ -181,20 +177,20 @@ export class RedisLink {
 }
 
 /**
- * All of an error that may go on. The error of ioredis carries the arguments of the command, and Redis
- * repeats those of a command that it does not know, in its message.
+ * The part of an error that may be logged. The error of ioredis has the arguments of the command, and the
+ * message of Redis for an unknown command repeats them.
  */
 function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : 'unknown';
   return message.replace(/,? with args beginning with.*$/s, '');
 }
 
-/** Scripts are sent in full once for each connection, by their SHA-1 after that. */
+/** ioredis sends a script in full once for each connection, and by its SHA-1 after that. */
 function defineScripts(client: RedisClient): Record<ScriptName, RunScript> {
-  const commands = client as unknown as Record<ScriptName, RunScript>; // defineCommand adds methods that no type knows
+  const commands = client as unknown as Record<ScriptName, RunScript>; // defineCommand adds methods that no type declares
   const scripts: Partial<Record<ScriptName, RunScript>> = {};
   for (const name of scriptNames) {
-    const command = `oncegate:${name}` as ScriptName; // a name of our own, that no Redis command has
+    const command = `oncegate:${name}` as ScriptName; // no Redis command has this name
     client.defineCommand(command, { lua: scriptSource(name) });
     scripts[name] = (keyCount, ...rest) => commands[command](keyCount, ...rest);
   }

@@ -2,7 +2,7 @@ import { ABNORMAL_CLOSURE, type RecordedReason } from '../../close-codes.ts';
 import { subjectDigest } from '../../ticket/ticket.ts';
 import { parseCommand } from '../command.ts';
 import { createKeys, type Keys } from '../keys.ts';
-import { newestFirst, present, type Reading, type RecordHash, readRecord } from '../record.ts';
+import { newestFirst, type Reading, type RecordHash, readRecord, withoutEmpty } from '../record.ts';
 import {
   type CloseOutcome,
   type CloseRequest,
@@ -58,7 +58,7 @@ export interface RedisStoreOptions extends StoreOptions {
   readonly keyPrefix: string;
 }
 
-/** The store of a fleet: one script for each operation, one round trip for each call. */
+/** The store of a fleet. Each operation is one script and one round trip. */
 export class RedisStore implements TicketStore {
   readonly #link: Link;
   readonly #keys: Keys;
@@ -81,7 +81,7 @@ export class RedisStore implements TicketStore {
     const fields: RecordHash = {
       subject: request.subject,
       secret_sha256: request.secretSha256,
-      ...present({
+      ...withoutEmpty({
         audience: request.audience,
         path: request.path,
         origin: request.origin,
@@ -111,11 +111,11 @@ export class RedisStore implements TicketStore {
       for (;;) {
         const outcome = consumeOutcome(await this.#sendConsume(request, replaceable));
         if (outcome.code !== 'replace') return outcome;
-        // The oldest connections can be told only from their records, and scripts declare all keys.
+        // Only the records tell which connections are the oldest, and a script must declare their keys.
         replaceable = outcome.ids;
       }
     } catch (error) {
-      // It may have opened the connection, or may still do so.
+      // The script may have opened the connection, or may still do so.
       if (!(error instanceof StoreUnavailable)) this.#undo(request, 'gateway_fault');
       else if (error.mayHaveRun) this.#undo(request, 'store_unavailable');
       throw error;
@@ -203,7 +203,7 @@ export class RedisStore implements TicketStore {
     const fields = { started: startedAt, version, connections, draining: draining ? 1 : 0 };
     await this.#link.run(async (client) => {
       const replies = await client.multi().hset(key, fields).pexpire(key, ANNOUNCEMENT_MS).exec();
-      // A command that fails within a transaction does not make the whole of it fail.
+      // A transaction does not fail as a whole if one of its commands fails.
       for (const [error] of replies ?? []) if (error !== null) throw error;
     });
   }
@@ -264,7 +264,7 @@ export class RedisStore implements TicketStore {
     );
   }
 
-  /** A consume that timed out may still run: this runs right behind it, and closes what it opened. */
+  /** Closes what a consume without a usable answer opened. If that still waits in Redis, this runs right after it. */
   #undo({ id, attemptId }: ConsumeRequest, closeReason: RecordedReason): void {
     const values = this.#closeValues({ id, attemptId, closeCode: ABNORMAL_CLOSURE, closeReason });
     this.#link.sendOff('close', this.#closeKeys(id), values);

@@ -1,3 +1,4 @@
+import { storeCloseReasons } from '../../close-codes.ts';
 import { isRefusalCode } from '../../refusals.ts';
 import type { RecordHash } from '../record.ts';
 import type { ScriptName } from '../scripts.ts';
@@ -16,16 +17,16 @@ import type {
 /** A reply as ioredis hands it over. */
 export type Reply = string | number | null | Reply[];
 
-/** A script answered something that its header does not list. The message does not repeat it: it may hold claims. */
+/** A script returned something that its header does not list. The message does not repeat it, as it may hold claims. */
 export class UnknownReply extends Error {
   override readonly name = 'UnknownReply';
 
   constructor(script: ScriptName) {
-    super(`Redis answered ${script}.lua with a reply that is not in its header`);
+    super(`${script}.lua returned a reply that its header does not list`);
   }
 }
 
-/** Takes a reply apart, element by element. Whatever is not as expected throws {@link UnknownReply}. */
+/** Parses a reply element by element. Anything unexpected throws {@link UnknownReply}. */
 class Elements {
   readonly #script: ScriptName;
   readonly #elements: readonly Reply[];
@@ -50,7 +51,7 @@ class Elements {
     return this.string() || this.unknown();
   }
 
-  /** A moment or an amount: a whole number that is not negative. */
+  /** A whole number that is not negative. */
   number(): number {
     const element = this.#elements[this.#at++];
     return typeof element === 'number' && Number.isSafeInteger(element) && element >= 0 ? element : this.unknown();
@@ -64,13 +65,13 @@ class Elements {
     return this.#elements.length - this.#at;
   }
 
-  /** Hands the outcome on, provided that nothing is left. */
+  /** @returns the outcome, if no element is left */
   whole<T>(outcome: T): T {
     return this.left === 0 ? outcome : this.unknown();
   }
 }
 
-/** The code of a reply that is nothing but one of these codes. */
+/** Parses a reply that is one of these codes and nothing else. */
 function bareCode<Code extends string>(script: ScriptName, reply: Reply, codes: readonly Code[]): { code: Code } {
   const elements = new Elements(script, reply);
   const text = elements.text();
@@ -98,7 +99,7 @@ export function issueOutcome(reply: Reply): IssueOutcome {
   }
 }
 
-/** An outcome, or the ids of the open connections whose records the script needs before it decides. */
+/** @returns the outcome, or the ids of the open connections whose records the script needs first */
 export function consumeOutcome(reply: Reply): ConsumeOutcome | { code: 'replace'; ids: string[] } {
   const elements = new Elements('consume', reply);
   const code = elements.text();
@@ -109,7 +110,7 @@ export function consumeOutcome(reply: Reply): ConsumeOutcome | { code: 'replace'
       const [openedAt, sessionExpiresAt] = [elements.number(), elements.number()];
       const pairs = elements.list();
       const replaced: Array<{ id: string; gatewayId: string }> = [];
-      // The gateway of a connection whose record is lost is not known: its name is empty.
+      // If the record of a connection is lost, its gateway is an empty string.
       while (pairs.left > 0) replaced.push({ id: pairs.text(), gatewayId: pairs.string() });
       return elements.whole({
         code,
@@ -170,15 +171,16 @@ export function leaseOutcome(reply: Reply): LeaseOutcome {
     case 'restored':
       return elements.whole({ code });
     case 'ended': {
-      const reason = elements.text();
-      return reason === 'revoked' || reason === 'replaced' ? elements.whole({ code, reason }) : elements.unknown();
+      const text = elements.text();
+      const reason = storeCloseReasons.find((known) => known === text) ?? elements.unknown();
+      return elements.whole({ code, reason });
     }
     default:
       return elements.unknown();
   }
 }
 
-/** The fields of a record with what the clock says, or null if no record is kept. */
+/** @returns the stored fields, with the time and the deadline of the lease; null if no record is kept */
 export function storedRecord(reply: Reply): { now: number; leaseDeadline: number; hash: RecordHash } | null {
   const elements = new Elements('read', reply);
   const [now, leaseDeadline] = [elements.number(), elements.number()];

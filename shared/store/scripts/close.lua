@@ -11,7 +11,7 @@
   ARGV[5]  retention, ms
 
   Returns
-    {'closed'}           a revoked connection stays 'revoked' and keeps the reason it was revoked for
+    {'closed'}           the subject's slot is freed; a revoked connection keeps its state and its reason
     {'already_closed'}   nothing is written
     {'not_held'}         this attempt did not open it, or no record is kept; nothing is written
 ]]
@@ -30,6 +30,6 @@ if state == 'open' then
   redis.call('HSET', KEYS[1], 'state', 'closed', 'close_code', ARGV[3])
   if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'close_reason', ARGV[4]) end
 end
--- Replays can still be noted until the ticket would have expired.
+-- Until the ticket would have expired, replays can still be noted.
 redis.call('PEXPIREAT', KEYS[1], math.max(now, expires_at or 0) + tonumber(ARGV[5]))
 return { 'closed' }

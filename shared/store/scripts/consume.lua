@@ -14,23 +14,23 @@
   ARGV[6]  path of the request
   ARGV[7]  origin of the request, or ''
   ARGV[8]  address of the client, or ''
-  ARGV[9]  '1' where the ticket is bound to the address that asked for it
+  ARGV[9]  '1' if the ticket is bound to the address that asked for it
   ARGV[10] most open connections of one subject, 0 for no limit
-  ARGV[11] 'refuse' or 'replace': what happens at the limit
+  ARGV[11] at the limit: 'refuse' this connection, or 'replace' the oldest
   ARGV[12] lease, ms
   ARGV[13] retention, ms
   ARGV[14] and on: ids of the records in KEYS[4] and on
 
   Returns
     {'ticket_unknown'}            no such ticket, or a wrong secret; nothing is written
-    {'ticket_revoked', subject}   these three: spent before; only the attempt is noted
-    {'ticket_consumed', subject}
-    {'ticket_expired', subject}
+    {'ticket_revoked', subject}, {'ticket_consumed', subject}
+                                  it was revoked or spent before; only the attempt is noted
+    {'ticket_expired', subject}   it expired unspent; its state is 'expired'
     {'audience_refused', subject}, {'path_refused', subject}, {'origin_refused', subject},
     {'address_refused', subject}, {'connection_limit', subject}
                                   the ticket is spent, its state is 'refused'
-    {'replace', {id, ...}}        at the limit under 'replace': ask again with the records of these
-                                  open connections; nothing is written
+    {'replace', {id, ...}}        at the limit with 'replace': the script has to be called again with the
+                                  records of these open connections; nothing is written
     {'admitted', subject, audience or '', claims or '', opened_at, session_expires_at,
       {replaced id, its gateway, ...}}
                                   the ticket is spent, its state is 'open'; times are Unix ms
@@ -96,7 +96,7 @@ if bound_path and bound_path ~= ARGV[6] then return refuse('path_refused') end
 if bound_origin and bound_origin ~= origin then return refuse('origin_refused') end
 if ARGV[9] == '1' and bound_address ~= address then return refuse('address_refused') end
 
--- Places whose lease has lapsed do not count, swept away or not.
+-- A connection whose lease has lapsed takes no slot, even if it is still in the set.
 local held = '(' .. string.format('%.0f', now)
 local replaced = {}
 local excess = limit == 0 and 0 or redis.call('ZCOUNT', KEYS[2], held, '+inf') - limit + 1
@@ -121,7 +121,7 @@ if excess > 0 then
   end)
   for index = 1, excess do
     local oldest = candidates[index]
-    -- One that was revoked keeps the reason it was revoked for; one whose record is lost stays lost.
+    -- A revoked connection keeps its reason. A lost record is not written again.
     if oldest.state == 'open' then
       redis.call('HSET', oldest.key, 'state', 'revoked', 'close_code', CLOSING.replaced, 'close_reason', 'replaced')
     end

@@ -7,14 +7,14 @@
   ARGV[1]  ticket id
   ARGV[2]  time to live of the ticket, ms
   ARGV[3]  longest session, ms from now
-  ARGV[4]  expiry of the caller's credentials, Unix ms, or '' where they do not expire
+  ARGV[4]  expiry of the caller's credentials, Unix ms, or '' if they do not expire
   ARGV[5]  most unspent tickets of one subject
   ARGV[6]  retention, ms
   ARGV[7]  and on: fields of the record and their values, in pairs
 
   Returns
     {'issued', issued_at, expires_at, session_expires_at}   all Unix ms
-    {'pending_limit', ms until the first of them expires}   nothing is written
+    {'pending_limit', ms until the first of them expires}   too many are unspent; nothing is written
     {'id_taken'}                                            nothing is written
 ]]
 local now = now_ms()
@@ -32,10 +32,10 @@ local session_expires_at = now + tonumber(ARGV[3])
 if ARGV[4] ~= '' then
   session_expires_at = math.min(session_expires_at, tonumber(ARGV[4]))
 end
--- A ticket is of no use once the credentials behind it have run out.
+-- A ticket is of no use after the credentials behind it have expired.
 local expires_at = math.min(now + tonumber(ARGV[2]), session_expires_at)
 
--- The first write is one that a full Redis refuses: after a first write it would let all others through.
+-- The first write must be one that a full Redis refuses: it checks only the first write of a script.
 redis.call('HSET', KEYS[1], 'state', 'issued', 'issued_at', now, 'expires_at', expires_at,
   'session_expires_at', session_expires_at, 'attempts', 0, unpack(ARGV, 7))
 redis.call('PEXPIREAT', KEYS[1], expires_at + tonumber(ARGV[6]))

@@ -1,5 +1,5 @@
 --[[
-  Keeps an open connection counted for another lease, and says what became of it meanwhile.
+  Renews the lease of an open connection, and tells its gateway whether it has to close.
 
   KEYS[1]  ticket:{digest}random   the record
   KEYS[2]  connections:{digest}    the subject's open connections
@@ -16,9 +16,9 @@
 
   Returns
     {'held', session_expires_at}   Unix ms
-    {'restored'}                   the record was lost, or fell back to 'issued' (a restart or a failover
-                                   of Redis); it was written again, so that the ticket stays spent
-    {'ended', reason}              'revoked' or 'replaced': the connection has to be closed; nothing is written
+    {'restored'}                   the record was lost or is 'issued' again (Redis restarted or failed over);
+                                   it was written again, so that the ticket stays spent
+    {'ended', reason}              'revoked' or 'replaced': the connection has to close; nothing is written
 ]]
 local stored = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'session_expires_at', 'close_reason')
 local state, session_expires_at, close_reason = stored[1], stored[3], stored[4]
@@ -44,7 +44,7 @@ if not state or state == 'issued' then
   hold()
   return { 'restored' }
 end
--- No attempt is on the record of a ticket that fell back to 'issued' and was revoked then.
+-- The record of a ticket that was revoked unspent has no attempt.
 if attempt and attempt ~= ARGV[2] then return { 'ended', 'replaced' } end
 if state ~= 'open' then return { 'ended', close_reason == 'replaced' and 'replaced' or 'revoked' } end
 

@@ -1,5 +1,5 @@
 --[[
-  Notes an attempt that was refused before consume was asked. The ticket stays as it is, unspent.
+  Notes an attempt that was refused before consume. The ticket stays unspent.
 
   KEYS[1]  ticket:{digest}random   the record
 

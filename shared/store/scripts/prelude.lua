@@ -1,10 +1,10 @@
 --[[
-  Put in front of every script by ../scripts.ts, together with
-    STATUS   outcome -> HTTP status, made from the table of refusals
-    CLOSING  reason -> WebSocket close code, made from the table of close codes
+  ../scripts.ts puts this in front of every script, after two tables:
+    STATUS   outcome -> HTTP status, from the table of refusals
+    CLOSING  reason -> WebSocket close code, from the table of close codes
 ]]
 
--- Redis's own time in Unix ms, the same throughout a script: no other machine's clock matters.
+-- The time of Redis in Unix ms, the same throughout a script. No other machine's clock matters.
 local started_at
 local function now_ms()
   if not started_at then
@@ -14,14 +14,14 @@ local function now_ms()
   return started_at
 end
 
--- Redis refuses a script at its first write when it is full, and lets all others through after one that
--- is never refused, as this one is, which changes nothing. It stands where a full Redis has to let go of
--- what it holds: a ticket is spent, a connection is kept, closed or ended. Issuing and noting do without.
+-- A full Redis refuses only the first write of a script, and never an HDEL. So after this write, which
+-- changes nothing, all others succeed. Scripts that end or keep what exists begin with it; issue and note,
+-- which store something new, do not.
 local function write_even_when_full(key)
   redis.call('HDEL', key, '')
 end
 
--- Writes one presentation of a ticket on its record; an empty origin or address leaves no field.
+-- Writes one attempt on a ticket's record. An empty origin or address leaves no field.
 local function note_attempt(ticket, now, outcome, gateway, origin, address)
   redis.call('HSET', ticket, 'last_attempt_at', now, 'last_attempt_outcome', outcome,
     'last_attempt_status', STATUS[outcome], 'last_attempt_gateway', gateway)
@@ -35,7 +35,7 @@ local function note_attempt(ticket, now, outcome, gateway, origin, address)
   end
 end
 
--- Lets a key live until a moment (Unix ms), never for a shorter time than it would anyway.
+-- Lets a key live until a moment (Unix ms), unless it lives longer already.
 local function keep_until(key, moment)
   local left = redis.call('PTTL', key)
   local now = now_ms()
@@ -44,7 +44,7 @@ local function keep_until(key, moment)
   end
 end
 
--- The attempt that decided a ticket and the outcome it got, from the record's field `attempt`.
+-- The attempt that spent a ticket and its outcome, from the field `attempt` of the record.
 local function split_attempt(attempt)
   if not attempt then return nil, nil end
   return string.match(attempt, '^([^:]+):(.+)$')

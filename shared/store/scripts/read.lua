@@ -1,5 +1,5 @@
 --[[
-  Reads a record together with what the clock says about it. Writes nothing.
+  Reads a record, with the time and the deadline of its lease. Writes nothing.
 
   KEYS[1]  ticket:{digest}random   the record
   KEYS[2]  connections:{digest}    the subject's open connections
@@ -7,7 +7,7 @@
   ARGV[1]  ticket id
 
   Returns
-    {now, lease deadline or 0, field, value, ...}   times are Unix ms; no fields where no record is kept
+    {now, lease deadline or 0, field, value, ...}   times are Unix ms; no fields if no record is kept
 ]]
 local deadline = redis.call('ZSCORE', KEYS[2], ARGV[1])
 return { now_ms(), tonumber(deadline or 0), unpack(redis.call('HGETALL', KEYS[1])) }

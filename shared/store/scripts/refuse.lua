@@ -1,5 +1,5 @@
 --[[
-  Takes an admission back: what comes behind consume refused the connection before it opened.
+  Takes an admission back: the connection was refused after consume and before it opened.
 
   KEYS[1]  ticket:{digest}random   the record
   KEYS[2]  connections:{digest}    the subject's open connections
@@ -11,8 +11,8 @@
   ARGV[5]  retention, ms
 
   Returns
-    {'refused'}    the ticket stays spent, its state is 'refused', the subject's place is free; one that was
-                   revoked meanwhile stays 'revoked'
+    {'refused'}    the ticket stays spent, its state is 'refused', the subject's slot is freed; a ticket that
+                   was revoked meanwhile stays 'revoked'
     {'not_held'}   this attempt did not open it, it has ended, or no record is kept; nothing is written
 ]]
 local stored = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'closed_at', 'expires_at')
@@ -27,6 +27,6 @@ if state == 'open' then redis.call('HSET', KEYS[1], 'state', 'refused') end
 redis.call('HSET', KEYS[1], 'attempt', attempt .. ':' .. ARGV[3], 'last_attempt_outcome', ARGV[3],
   'last_attempt_status', ARGV[4])
 redis.call('HDEL', KEYS[1], 'opened_at')
--- Replays can still be noted until the ticket would have expired.
+-- Until the ticket would have expired, replays can still be noted.
 redis.call('PEXPIREAT', KEYS[1], math.max(now_ms(), expires_at or 0) + tonumber(ARGV[5]))
 return { 'refused' }

@@ -5,7 +5,7 @@
 
   ARGV[1]  whose ticket it must be
   ARGV[2]  longest session, ms from now
-  ARGV[3]  expiry of the caller's credentials, Unix ms, or '' where they do not expire
+  ARGV[3]  expiry of the caller's credentials, Unix ms, or '' if they do not expire
 
   Returns
     {'renewed', session_expires_at, gateway}   session_expires_at in Unix ms

@@ -1,5 +1,5 @@
 --[[
-  Withdraws an unspent ticket, or marks the connection that it bought for closing.
+  Revokes an unspent ticket, or marks its open connection for closing.
 
   KEYS[1]  ticket:{digest}random   the record
   KEYS[2]  pending:{digest}        the subject's unspent tickets
@@ -30,7 +30,7 @@ if state == 'issued' and now < expires_at then
 end
 if state == 'open' then
   redis.call('HSET', KEYS[1], 'state', 'revoked', 'close_code', CLOSING.revoked, 'close_reason', 'revoked')
-  -- It still holds its place among the open connections until its gateway has closed it.
+  -- It keeps its slot until its gateway has closed it.
   return { 'closing', gateway }
 end
 if state == 'revoked' and opened_at and not closed_at then

@@ -24,7 +24,7 @@ function createHarness(): Harness {
   };
 }
 
-// As long as nothing is simulated it is the store behind it.
+// Without a simulation it behaves like the store behind it.
 describeStore('the simulated store', async () => createHarness());
 
 /** A store on a clock that only the test moves. */
@@ -41,7 +41,7 @@ function create() {
 }
 
 describe('a store that is stopped for one subject', () => {
-  test("answers nothing about that subject's tickets", async () => {
+  test("fails every operation on that subject's tickets", async () => {
     const { store } = create();
     const unspent = await issued(store, {}, 'ada');
     const held = await opened(store, {}, 'ada');
@@ -76,7 +76,7 @@ describe('a store that is stopped for one subject', () => {
     expect(await store.consume(consumeOf(ticket))).toMatchObject({ code: 'admitted' });
   });
 
-  test('answers again when the time is up, and not before', async () => {
+  test('answers again after the time, and not before', async () => {
     const { store, pass } = create();
     const ticket = await issued(store, {}, 'ada');
     store.stopStore('ada', 5);
@@ -87,7 +87,7 @@ describe('a store that is stopped for one subject', () => {
     expect(await store.read(ticket.id)).toMatchObject({ id: ticket.id });
   });
 
-  test('answers everybody else, and is ready', async () => {
+  test('answers all other subjects, and is ready', async () => {
     const { store } = create();
     store.stopStore('ada', 5);
     const ticket = await issued(store, {}, 'bob');
@@ -100,7 +100,7 @@ describe('a store that is stopped for one subject', () => {
 });
 
 describe("a subject's connections that are limited", () => {
-  test('are refused past the limit, whatever the gateway allows', async () => {
+  test('are refused at the limit, whatever the gateway allows', async () => {
     const { store } = create();
     store.limitConnections('ada', 1);
     await opened(store, {}, 'ada');
@@ -111,7 +111,7 @@ describe("a subject's connections that are limited", () => {
     });
   });
 
-  test('are those of that subject alone', async () => {
+  test('are only those of that subject', async () => {
     const { store } = create();
     store.limitConnections('ada', 1);
     await opened(store, {}, 'bob');
@@ -119,7 +119,7 @@ describe("a subject's connections that are limited", () => {
     expect(await store.consume(consumeOf(await issued(store, {}, 'bob')))).toMatchObject({ code: 'admitted' });
   });
 
-  test('are no longer when it is taken back', async () => {
+  test('are unlimited again after the limit is removed', async () => {
     const { store } = create();
     store.limitConnections('ada', 1);
     await opened(store, {}, 'ada');
@@ -128,7 +128,7 @@ describe("a subject's connections that are limited", () => {
     expect(await store.consume(consumeOf(await issued(store, {}, 'ada')))).toMatchObject({ code: 'admitted' });
   });
 
-  test('are no longer after a minute, should nobody take it back', async () => {
+  test('are unlimited again after a minute, even if nobody removes the limit', async () => {
     const { store, pass } = create();
     store.limitConnections('ada', 1);
     pass(59_999);

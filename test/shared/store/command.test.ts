@@ -8,13 +8,13 @@ const close = { command: 'close', ticket_id: id, reason: 'revoked' };
 const renew = { command: 'renew', ticket_id: id, session_expires_at: 1_800_000_000_000 };
 
 describe('a command', () => {
-  test('is taken in each of its forms', () => {
+  test('is accepted in each of its forms', () => {
     for (const command of [close, { ...close, reason: 'replaced' }, renew]) {
       expect(parseCommand(JSON.stringify(command))).toStrictEqual(command);
     }
   });
 
-  test('loses the fields that nobody knows', () => {
+  test('drops unknown fields', () => {
     expect(parseCommand(JSON.stringify({ ...close, extra: 1 }))).toStrictEqual(close);
     expect(parseCommand(`{"__proto__":{"a":1},${JSON.stringify(renew).slice(1)}`)).toStrictEqual(renew);
   });
@@ -46,7 +46,7 @@ describe('a command', () => {
     });
   }
 
-  test('is dropped where it is no JSON, and never throws', () => {
+  test('is dropped if it is not JSON, and never throws', () => {
     for (const message of ['', '{', 'undefined', "{'command':'close'}", `${JSON.stringify(close)}x`, '\ufeff{}']) {
       expect(parseCommand(message)).toBeNull();
     }

@@ -16,19 +16,19 @@ describe('the key names', () => {
     expect(keys.control('gateway-1')).toBe('oncegate:control:gateway-1');
   });
 
-  test('begin with the prefix that is configured, even with none', () => {
+  test('begin with the configured prefix, even an empty one', () => {
     expect(createKeys('').ticket(id)).toBe('ticket:{_e5DDUC9V97}abcdefghijk');
     expect(createKeys('a<digest>:').pending(id)).toBe('a<digest>:pending:{_e5DDUC9V97}');
   });
 
-  test('find the sets of a subject by its digest alone', () => {
+  test('of the sets of a subject need only its digest', () => {
     const keys = createKeys('oncegate:');
 
     expect(keys.connections(id.slice(0, 11))).toBe(keys.connections(id));
     expect(keys.pending(id.slice(0, 11))).toBe(keys.pending(id));
   });
 
-  test('take over an id as it is, whatever its characters', () => {
+  test('contain any id unchanged', () => {
     const keys = createKeys('oncegate:');
 
     for (const gatewayId of ['$&', '$1', '<gateway id>', 'a:b', '{a}']) {
@@ -36,7 +36,7 @@ describe('the key names', () => {
     }
   });
 
-  test('of one subject have one hash tag, and of no two tickets one name', () => {
+  test('of one subject have one hash tag, and those of two tickets differ', () => {
     const keys = createKeys('oncegate:');
     const tagOf = (key: string): string | undefined => /\{([^}]*)\}/.exec(key)?.[1];
     fc.assert(
@@ -50,7 +50,7 @@ describe('the key names', () => {
     );
   });
 
-  test('are described in the table, each with its type and its life', () => {
+  test('are described in the table, each with its type and lifetime', () => {
     expect(Object.keys(keyNames)).toStrictEqual(Object.keys(createKeys('')));
     for (const row of Object.values(keyNames)) {
       expect(row.name).toMatch(/^[a-z]+:/);

@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import type { Reply } from '../../../shared/store/redis/replies.ts';
 import type { ScriptName } from '../../../shared/store/scripts.ts';
 
-/** A Lua script as its header describes it, and as it is. */
+/** A Lua script: what its header says, and its body. */
 export interface Script {
   readonly name: string;
   /** The comment at the top. */
   readonly header: string;
   readonly body: string;
-  /** Numbers of the KEYS that the header states, and whether it states more after the last. */
+  /** Numbers of the KEYS in the header, and whether the last stands for several. */
   readonly keys: readonly number[];
   readonly moreKeys: boolean;
   readonly values: readonly number[];
@@ -17,7 +17,7 @@ export interface Script {
   readonly outcomes: readonly string[];
 }
 
-/** Scripts whose replies begin with no outcome: they have found something, or have not. */
+/** Scripts whose replies begin with no outcome: they found something or did not. */
 export const unnamedOutcomes: Readonly<Record<string, readonly [found: string, notFound: string]>> = {
   read: ['a record', 'no record'],
   count: ['a count', 'no count'],
@@ -49,7 +49,7 @@ function outcomesIn(returns: string): string[] {
   });
 }
 
-/** The outcome that a script has returned, in the words of its header. */
+/** The outcome that a script returned, as its header names it. */
 export function outcomeOf(name: ScriptName, reply: Reply): string {
   if (!Array.isArray(reply)) return `not a list: ${String(reply)}`;
   const [found, notFound] = unnamedOutcomes[name] ?? [];

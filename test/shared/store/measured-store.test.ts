@@ -38,7 +38,7 @@ const operations: ReadonlyArray<readonly [label: string, ask: (store: TicketStor
   ['control', (store) => store.command('gateway-1', { command: 'close', ticket_id: ticket.id, reason: 'revoked' })],
 ];
 
-test.each(operations)('counts a failed operation as %s, and the failure goes on', async (label, ask) => {
+test.each(operations)('counts a failed operation as %s, and throws its error', async (label, ask) => {
   const metrics = createMetrics(['gateway']);
   await expect(ask(new MeasuredStore(failingStore(), metrics))).rejects.toBe(REASON);
 
@@ -53,7 +53,7 @@ test('has a label for each operation, and each of them starts at zero', async ()
   expect([...errors.values()].every((count) => count === 0)).toBe(true);
 });
 
-test('counts no error where the store answered', async () => {
+test('counts no error if the store answered', async () => {
   const metrics = createMetrics(['gateway']);
   const store = new MeasuredStore(new MemoryStore(DEFAULTS), metrics);
   for (const [, ask] of operations) await ask(store);
@@ -74,12 +74,12 @@ test('measures how long each answered consume took, whatever the answer', async 
   expect(counts?.map(({ value }) => value)).toStrictEqual([2]);
 });
 
-test('is as ready as the store behind it', () => {
+test('is ready if the store behind it is', () => {
   const inner = new MemoryStore(DEFAULTS);
   expect(new MeasuredStore(inner, createMetrics(['gateway'])).ready).toBe(inner.ready);
 });
 
-/** Whatever it is asked, it gives no answer. */
+/** A store of which every operation fails. */
 function failingStore(): TicketStore {
   const fail = () => Promise.reject(REASON);
   return new Proxy(new MemoryStore(DEFAULTS), { get: () => fail });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ConsumeRequest, IssueRequest, NoteRequest, TicketStore } from '../../../shared/store/store.ts';
 import { hashSecret, mintTicket } from '../../../shared/ticket/ticket.ts';
 
-/** A ticket as a test knows it: what a store needs to recognise it. */
+/** A ticket as a test knows it. */
 export interface Minted {
   readonly id: string;
   readonly secretSha256: string;
@@ -14,14 +14,14 @@ export function mint(subject = 'ada'): Minted {
   return { id, secretSha256: hashSecret(secret), subject };
 }
 
-/** Whatever the subject, a secret that no ticket has. */
+/** The hash of a secret that no ticket has. */
 export const WRONG_SECRET = hashSecret('wrong');
 
 export function issueOf(ticket: Minted, fields: Partial<IssueRequest> = {}): IssueRequest {
   return { ...ticket, ttlMs: 30_000, maxSessionMs: 3_600_000, maxPending: 20, ...fields };
 }
 
-/** A presentation that nothing speaks against, as an attempt of its own. */
+/** A request that nothing refuses, as a new attempt. */
 export function consumeOf(ticket: Minted, fields: Partial<ConsumeRequest> = {}): ConsumeRequest {
   return {
     id: ticket.id,
@@ -54,7 +54,7 @@ export async function issued(store: TicketStore, fields: Partial<IssueRequest> =
   return ticket;
 }
 
-/** An open connection, as the gateway that holds it knows it. */
+/** An open connection as its gateway knows it. */
 export interface Opened extends Minted {
   readonly attemptId: string;
   readonly gatewayId: string;
@@ -83,7 +83,7 @@ export async function opened(
   };
 }
 
-/** How the gateway that holds a connection ends it. */
+/** The request with which a gateway closes a connection. */
 export function closeOf({ id, attemptId }: Opened): Parameters<TicketStore['close']>[0] {
   return { id, attemptId, closeCode: 1000, closeReason: 'bye' };
 }

@@ -8,20 +8,20 @@ import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
 import { parseScript, unnamedOutcomes } from './lua-header.ts';
 import { mint, WRONG_SECRET } from './requests.ts';
 
-// That the contract suite makes every script return everything that its header lists, and touch no key
-// that it did not declare, is looked at where the suite runs on Redis: redis-store.service.test.ts.
+// redis/redis-store.service.test.ts checks that the contract suite exercises every return in the headers, and that
+// scripts touch only declared keys.
 
 const directory = new URL('../../../shared/store/scripts/', import.meta.url);
 const prelude = readFileSync(new URL('prelude.lua', directory), 'utf8');
 const COMMENT = /--\[\[.*?\]\]|--[^\n]*/gs;
 
-/** The numbers that an array is indexed with by a literal. */
+/** The literal numbers that an array is indexed with. */
 function literalIndexes(array: string, body: string): number[] {
   const found = [...body.matchAll(new RegExp(`\\b${array}\\[(\\d+)\\]`, 'g'))].map((match) => Number(match[1]));
   return [...new Set(found)].sort((a, b) => a - b);
 }
 
-/** What a script hands to `redis.call` as the key. */
+/** What a script passes to `redis.call` as the key. */
 function keyExpressions(body: string): string[] {
   return [...body.matchAll(/redis\.call\('(\w+)'(?:,\s*([^,)\s]+))?/g)]
     .filter(([, command]) => command !== 'TIME')
@@ -37,7 +37,7 @@ for (const name of scriptNames) {
   const body = script.body.replace(COMMENT, '');
 
   describe(`${name}.lua`, () => {
-    test('states its keys and values one after the other', () => {
+    test('numbers its keys and values without a gap', () => {
       const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 
       expect(script.keys.length).toBeGreaterThan(0);
@@ -45,19 +45,19 @@ for (const name of scriptNames) {
       expect(script.values).toStrictEqual(upTo(script.values.length));
     });
 
-    test('uses every key that it states and no other', () => {
+    test('uses every key in its header and no other', () => {
       const stated = script.moreKeys ? script.keys.slice(0, -1) : script.keys;
       expect(literalIndexes('KEYS', body)).toStrictEqual(stated);
-      // Any other index is reckoned, which only a list of keys without an end needs.
+      // Only a script with any number of keys computes an index.
       expect(/\bKEYS\[(?!\d+\])/.test(body)).toBe(script.moreKeys);
     });
 
-    test('uses every value that it states and no other', () => {
+    test('uses every value in its header and no other', () => {
       const stated = script.moreValues ? script.values.slice(0, -1) : script.values;
       expect(literalIndexes('ARGV', body)).toStrictEqual(stated);
     });
 
-    test('hands nothing but its keys to Redis as keys', () => {
+    test('passes only its keys to Redis as keys', () => {
       const aliases = new Set([...body.matchAll(/\bkey = KEYS\[/g)].map(() => 'oldest.key'));
       for (const expression of keyExpressions(body)) {
         expect(expression.startsWith('KEYS[') || aliases.has(expression), expression).toBe(true);
@@ -68,7 +68,7 @@ for (const name of scriptNames) {
     });
 
     if (name in unnamedOutcomes) return; // it returns what there is
-    test('lists the outcomes that it returns and no other', () => {
+    test('lists the outcomes that it returns and no others', () => {
       const inBody = [
         ...body.matchAll(/\breturn \{ '(\w+)'/g),
         ...body.matchAll(/\b(?:refuse|refuse_spent)\('(\w+)'\)/g),
@@ -80,12 +80,12 @@ for (const name of scriptNames) {
   });
 }
 
-test('the prelude hands nothing but the key that it was given to Redis', () => {
+test('the prelude passes only the key that it was given to Redis', () => {
   expect([...new Set(keyExpressions(prelude.replace(COMMENT, '')))].sort()).toStrictEqual(['key', 'ticket']);
 });
 
 describe('the source of a script', () => {
-  test('carries the statuses and close codes of the tables', () => {
+  test('contains the statuses and close codes of the tables', () => {
     const source = scriptSource('note');
 
     for (const code of refusalCodes) expect(source).toContain(` ${code} = ${refusals[code].status}`);
@@ -93,7 +93,7 @@ describe('the source of a script', () => {
     expect(source).toContain(' admitted = 101');
   });
 
-  test('repeats no status and no close code of its own', () => {
+  test('contains no other status or close code', () => {
     for (const name of scriptNames) {
       expect(parseScript(name).body.replace(COMMENT, ''), name).not.toMatch(/\b(?:[1345]\d\d|10\d\d|30\d\d)\b/);
     }
@@ -139,7 +139,7 @@ describe('the raw reply', () => {
     expect(await issue(mint())).toStrictEqual(['pending_limit', expect.any(Number)]);
   });
 
-  test('of consume has empty strings for what the ticket does not have', async () => {
+  test('of consume has empty strings for absent fields', async () => {
     await redis.client.flushall();
     await issue(ticket);
 
@@ -165,7 +165,7 @@ describe('the raw reply', () => {
 
     expect(await consume(other, { limit: 1 })).toStrictEqual(['replace', [ticket.id]]);
     expect(await redis.client.hgetall(keys.ticket(other.id))).toStrictEqual(before);
-    // A record that is not in the set any more does not count as an answer.
+    // A record that is no longer in the set does not count.
     expect(await consume(other, { limit: 1, records: [mint().id] })).toStrictEqual(['replace', [ticket.id]]);
     expect(await consume(other, { limit: 1, records: [ticket.id, mint().id] })).toStrictEqual([
       ...['admitted', 'ada', '', '', expect.any(Number), expect.any(Number)],
@@ -173,7 +173,7 @@ describe('the raw reply', () => {
     ]);
   });
 
-  test('of consume asks again when it was not given the record of every open connection', async () => {
+  test('of consume asks again if the record of an open connection is missing', async () => {
     await redis.client.flushall();
     const late = mint();
     for (const connection of [ticket, other]) {
@@ -182,13 +182,13 @@ describe('the raw reply', () => {
     }
     await issue(late);
 
-    // As many as have to go, but the one that was left out may be the oldest.
+    // One has to be replaced, and the one that was left out may be the oldest.
     const outcome = await consume(late, { limit: 2, records: [other.id] });
     expect(outcome).toStrictEqual(['replace', expect.arrayContaining([ticket.id, other.id])]);
     expect(await redis.client.hget(keys.ticket(other.id), 'state')).toBe('open');
   });
 
-  test('of lease, renew, close and revoke is that of their headers', async () => {
+  test('of lease, renew, close and revoke is what their headers say', async () => {
     await redis.client.flushall();
     await issue(ticket);
     await consume(ticket);
@@ -207,7 +207,7 @@ describe('the raw reply', () => {
     expect(await run('revoke', [ticketKey, keys.pending(id)], id, '', 1_000)).toStrictEqual(['ended']);
   });
 
-  test('of read has the time of Redis, and nothing more where there is no record', async () => {
+  test('of read has the time of Redis, and no fields if there is no record', async () => {
     await redis.client.flushall();
     const read = () => run('read', [keys.ticket(ticket.id), keys.connections(ticket.id)], ticket.id);
     const [seconds] = await redis.client.time();
@@ -222,7 +222,7 @@ describe('the raw reply', () => {
     expect(pairs).toContain('secret_sha256');
   });
 
-  test('of count is two whole numbers, both 0 where nothing has been counted', async () => {
+  test('of count is two whole numbers, both 0 if nothing has been counted', async () => {
     await redis.client.flushall();
     const key = keys.rate('address', 'AAAAAAAAAAA');
     const count = (add: number) => run('count', [key], 60_000, add);
@@ -237,7 +237,7 @@ describe('the raw reply', () => {
     expect(await redis.client.pttl(key)).toBeLessThanOrEqual(5_000);
   });
 
-  test.each([0, 1])('of count has an end also where the key has lost its own (%i more)', async (add) => {
+  test.each([0, 1])('of count has an end even if the key has lost its expiry (%i more)', async (add) => {
     await redis.client.flushall();
     const key = keys.rate('name', 'AAAAAAAAAAA');
     await redis.client.set(key, 7);
@@ -246,7 +246,7 @@ describe('the raw reply', () => {
     expect(await redis.client.pttl(key)).toBeGreaterThan(0);
   });
 
-  test('is an error, and nothing is written, where an outcome is not in the table', async () => {
+  test('is an error, and nothing is written, if an outcome is not in the table', async () => {
     await redis.client.flushall();
     await issue(ticket);
     const before = await redis.client.hgetall(keys.ticket(ticket.id));

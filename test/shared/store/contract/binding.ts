@@ -3,7 +3,7 @@ import type { ConsumeRequest, IssueRequest, TicketStore } from '../../../../shar
 import { closeOf, consumeOf, issued, type Minted, opened, WRONG_SECRET } from '../requests.ts';
 import type { Harness } from './harness.ts';
 
-/** What consume may hold against an unspent ticket, in the order of the contract, with a way to provoke it. */
+/** The refusals of an unspent ticket, in the order of the contract, each with a request that provokes it. */
 const objections = [
   { code: 'audience_refused', consume: { audience: 'other' } },
   { code: 'path_refused', consume: { path: '/other' } },
@@ -34,15 +34,15 @@ export function bindingContract(harness: () => Harness): void {
   }
 
   describe('a binding', () => {
-    test('admits the one who meets every one of them', async () => {
+    test('admits a request that meets all of them', async () => {
       expect(await outcomeOf(bound, { ...fitting, bindAddress: true })).toBe('admitted');
     });
 
-    test('to an audience is not looked at by a gateway without one', async () => {
+    test('to an audience is ignored by a gateway without an audience', async () => {
       expect(await outcomeOf({ audience: 'chat' }, {})).toBe('admitted');
     });
 
-    test('to no audience is refused by a gateway with one', async () => {
+    test('to no audience is refused by a gateway with an audience', async () => {
       expect(await outcomeOf({}, { audience: 'chat' })).toBe('audience_refused');
     });
 
@@ -55,7 +55,7 @@ export function bindingContract(harness: () => Harness): void {
       expect(await outcomeOf({ path: '/room' }, { path: '/Room' })).toBe('path_refused');
     });
 
-    test('to no origin fits every origin and none', async () => {
+    test('to no origin fits every origin, and a request without one', async () => {
       expect(await outcomeOf({}, { origin: 'https://any.example' })).toBe('admitted');
       expect(await outcomeOf({}, {})).toBe('admitted');
     });
@@ -64,11 +64,11 @@ export function bindingContract(harness: () => Harness): void {
       expect(await outcomeOf({ origin: 'https://app.example' }, {})).toBe('origin_refused');
     });
 
-    test('to an address is off unless it is switched on', async () => {
+    test('to an address is ignored unless it is on', async () => {
       expect(await outcomeOf({ address: '192.0.2.1' }, { address: '203.0.113.9' })).toBe('admitted');
     });
 
-    test('to an address refuses where either of the two is not known', async () => {
+    test('to an address refuses if either address is unknown', async () => {
       expect(await outcomeOf({ address: '192.0.2.1' }, { bindAddress: true })).toBe('address_refused');
       expect(await outcomeOf({}, { bindAddress: true, address: '192.0.2.1' })).toBe('address_refused');
       expect(await outcomeOf({}, { bindAddress: true })).toBe('address_refused');
@@ -96,7 +96,7 @@ export function bindingContract(harness: () => Harness): void {
   });
 
   describe('the order of decisions', () => {
-    /** Ways in which a ticket was spent before, in the order of the contract. */
+    /** The refusals of a spent ticket, in the order of the contract, each with a way to spend it. */
     const spent: Record<string, (store: TicketStore) => Promise<Minted>> = {
       ticket_revoked: async (store) => {
         const ticket = await issued(store, { ...bound, ttlMs: 200 });
@@ -141,7 +141,7 @@ export function bindingContract(harness: () => Harness): void {
       expect(await store.consume(consumeOf(connection))).toStrictEqual({ code: 'ticket_revoked', subject: 'ada' });
     });
 
-    test('answers with the first objection, whatever set of them there is', async () => {
+    test('is kept by every combination of refusals: the first is the answer', async () => {
       for (let set = 1; set < 2 ** objections.length; set += 1) {
         const raised = objections.filter((_, index) => set & (2 ** index));
         const store = await harness().createStore();

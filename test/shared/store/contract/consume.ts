@@ -5,7 +5,7 @@ import type { Harness } from './harness.ts';
 
 export function consumeContract(harness: () => Harness): void {
   describe('consume', () => {
-    test('admits a ticket and hands over what was stored with it', async () => {
+    test('admits a ticket and returns what was stored with it', async () => {
       const store = await harness().createStore();
       const claims = '{"a":[],"b":{},"n":12345678901234567890}';
       const ticket = await issued(store, { audience: 'chat', claims, maxSessionMs: 5_000_000 });
@@ -27,7 +27,7 @@ export function consumeContract(harness: () => Harness): void {
       expect(outcome.openedAt).toBeLessThanOrEqual(after);
     });
 
-    test('leaves out of an admission what was not stored', async () => {
+    test('leaves out of the answer what was not stored', async () => {
       const store = await harness().createStore();
       const outcome = await store.consume(consumeOf(await issued(store)));
 
@@ -36,7 +36,7 @@ export function consumeContract(harness: () => Harness): void {
       );
     });
 
-    test('writes the admission on the record', async () => {
+    test('records the admission', async () => {
       const store = await harness().createStore();
       const ticket = await issued(store);
       const presented = { gatewayId: 'gateway-7', origin: 'https://app.example', address: '192.0.2.1' };
@@ -52,7 +52,7 @@ export function consumeContract(harness: () => Harness): void {
       });
     });
 
-    test('leaves origin and address off the record when the request had none', async () => {
+    test('records no origin and no address if the request had none', async () => {
       const store = await harness().createStore();
       const ticket = await issued(store);
       await store.consume(consumeOf(ticket, { origin: 'https://app.example', address: '192.0.2.1' }));
@@ -77,7 +77,7 @@ export function consumeContract(harness: () => Harness): void {
       expect(await store.read(ticket.id)).toBeNull();
     });
 
-    test('refuses an expired ticket and writes it on the record', async () => {
+    test('refuses an expired ticket, and records the refusal', async () => {
       const store = await harness().createStore();
       const ticket = await issued(store, { ttlMs: 20 });
       await harness().advance(21);
@@ -92,7 +92,7 @@ export function consumeContract(harness: () => Harness): void {
       });
     });
 
-    test('admits exactly one of 200 that present the same ticket at once', async () => {
+    test('admits exactly one of 200 requests with the same ticket at once', async () => {
       const store = await harness().createStore();
       const ticket = await issued(store);
       const outcomes = await Promise.all(
@@ -106,7 +106,7 @@ export function consumeContract(harness: () => Harness): void {
   });
 
   describe('a wrong secret', () => {
-    /** Every state that a ticket can be in, and how it gets there. */
+    /** Every state of a ticket, and how it gets there. */
     const states: Record<string, (store: TicketStore) => Promise<Minted>> = {
       issued: (store) => issued(store),
       expired: async (store) => {
@@ -146,7 +146,7 @@ export function consumeContract(harness: () => Harness): void {
       });
     }
 
-    test('does not learn the answer of an attempt whose id it has guessed', async () => {
+    test('is not told the answer of an attempt whose id was guessed', async () => {
       const store = await harness().createStore();
       const { id, attemptId } = await opened(store);
       const guess = consumeOf({ id, secretSha256: WRONG_SECRET, subject: 'ada' }, { attemptId });
@@ -154,7 +154,7 @@ export function consumeContract(harness: () => Harness): void {
       expect(await store.consume(guess)).toStrictEqual({ code: 'ticket_unknown' });
     });
 
-    test('does not pass for a prefix of the hash, nor for nothing', async () => {
+    test('is not accepted if its hash is a prefix of the right one, or empty', async () => {
       const store = await harness().createStore();
       const ticket = await issued(store);
 
@@ -166,7 +166,7 @@ export function consumeContract(harness: () => Harness): void {
   });
 
   describe('an attempt', () => {
-    /** Every answer that spends a ticket, and a presentation that gets it. */
+    /** Every answer that spends a ticket, and a request that gets it. */
     const spending: Record<string, { issue?: Partial<IssueRequest>; consume?: Partial<ConsumeRequest> }> = {
       admitted: { issue: { claims: '{"a":1}', audience: 'chat' } },
       ticket_expired: { issue: { ttlMs: 1 } },
@@ -232,7 +232,7 @@ export function consumeContract(harness: () => Harness): void {
   });
 
   describe('a replay', () => {
-    test('raises attempts and the last attempt, and changes nothing else', async () => {
+    test('changes only the number of attempts and the last attempt', async () => {
       const store = await harness().createStore();
       const connection = await opened(store, { gatewayId: 'gateway-1', origin: 'https://app.example' });
       const { attempts, lastAttempt, ...first } = (await store.read(connection.id)) ?? {};
@@ -250,7 +250,7 @@ export function consumeContract(harness: () => Harness): void {
       expect(last?.at).toBeGreaterThan(lastAttempt?.at ?? 0);
     });
 
-    test('of a refused ticket leaves it refused, even when it would be admitted now', async () => {
+    test('of a refused ticket leaves it refused, even if it would be admitted now', async () => {
       const store = await harness().createStore();
       const ticket = await issued(store, { path: '/a' });
       await store.consume(consumeOf(ticket, { path: '/b' }));
@@ -263,7 +263,7 @@ export function consumeContract(harness: () => Harness): void {
       });
     });
 
-    test('does not prolong the life of the record', async () => {
+    test('does not keep the record for longer', async () => {
       const store = await harness().createStore({ retentionMs: 300 });
       const ticket = await issued(store, { ttlMs: 300, path: '/a' });
       await store.consume(consumeOf(ticket, { path: '/b' }));
@@ -277,7 +277,7 @@ export function consumeContract(harness: () => Harness): void {
   });
 
   describe('note', () => {
-    test('writes the attempt on the record and leaves the ticket unspent', async () => {
+    test('records the attempt and leaves the ticket unspent', async () => {
       const store = await harness().createStore();
       const ticket = await issued(store);
       const presented = { gatewayId: 'gateway-3', origin: 'https://app.example', address: '192.0.2.1' };
@@ -295,7 +295,7 @@ export function consumeContract(harness: () => Harness): void {
       expect(await store.read(ticket.id)).toMatchObject({ state: 'open', attempts: 2 });
     });
 
-    test('leaves origin and address off the record when the request had none', async () => {
+    test('records no origin and no address if the request had none', async () => {
       const store = await harness().createStore();
       const ticket = await issued(store);
       await store.note(noteOf(ticket, { origin: 'https://app.example', address: '192.0.2.1' }));
@@ -309,7 +309,7 @@ export function consumeContract(harness: () => Harness): void {
       ]);
     });
 
-    test('does not bring back a ticket that has expired', async () => {
+    test('does not renew an expired ticket', async () => {
       const store = await harness().createStore();
       const ticket = await issued(store, { ttlMs: 1 });
       await harness().advance(2);

@@ -11,7 +11,7 @@ import { limitContract } from './limit.ts';
 import { listContract } from './list.ts';
 import { refuseContract } from './refuse.ts';
 
-/** What every store has to do, whatever it keeps its records in. */
+/** The contract of every store, wherever it keeps its records. */
 export function describeStore(name: string, createHarness: () => Promise<Harness>): void {
   describe(name, () => {
     let harness: Harness;

@@ -8,7 +8,7 @@ export function controlContract(harness: () => Harness): void {
   describe('the control channel', () => {
     const close = (): GatewayCommand => ({ command: 'close', ticket_id: mint().id, reason: 'revoked' });
 
-    test('brings every command to its gateway', async () => {
+    test('delivers every command to its gateway', async () => {
       const store = await harness().createStore();
       const heard: GatewayCommand[] = [];
       store.listen('gateway-1', (command) => heard.push(command));
@@ -21,12 +21,12 @@ export function controlContract(harness: () => Harness): void {
       for (const command of sent) await store.command('gateway-1', command);
       await until(() => heard.length >= sent.length);
 
-      // On a Cluster each may go through another node: their order is not promised.
+      // On a Cluster each may go through another node, so their order is not certain.
       expect(heard).toHaveLength(sent.length);
       expect(heard).toStrictEqual(expect.arrayContaining(sent));
     });
 
-    test('brings no command to another gateway', async () => {
+    test('delivers no command to another gateway', async () => {
       const store = await harness().createStore();
       const heard: GatewayCommand[] = [];
       store.listen('gateway-1', (command) => heard.push(command));
@@ -39,13 +39,13 @@ export function controlContract(harness: () => Harness): void {
       expect(heard).toStrictEqual([own]);
     });
 
-    test('loses a command that nobody hears', async () => {
+    test('drops a command if nobody listens', async () => {
       const store = await harness().createStore();
 
       await expect(store.command('gateway-1', close())).resolves.toBeUndefined();
     });
 
-    test('does not care what a gateway is called', async () => {
+    test('accepts any gateway id', async () => {
       const store = await harness().createStore();
       for (const gatewayId of ['error', 'newListener', '__proto__', 'a:b*[c]']) {
         const unheard = close();
@@ -56,12 +56,12 @@ export function controlContract(harness: () => Harness): void {
         const sent = close();
         await store.command(gatewayId, sent);
         await until(() => heard.some(({ ticket_id }) => ticket_id === sent.ticket_id));
-        // On a Cluster the one before may still have been on its way from node to node.
+        // On a Cluster the command before may still be on its way between nodes.
         expect(heard.filter(({ ticket_id }) => ticket_id !== unheard.ticket_id)).toStrictEqual([sent]);
       }
     });
 
-    test('takes the announcement of a gateway, again and again, and its end', async () => {
+    test('accepts repeated announcements of a gateway, and their deletion', async () => {
       const store = await harness().createStore();
       const status = { gatewayId: 'gateway-1', startedAt: 1, version: '1.0.0', connections: 3, draining: false };
 

@@ -8,7 +8,7 @@ export function countContract(harness: () => Harness): void {
     store.count({ kind: 'address', key: '192.0.2.1', windowMs: WINDOW_MS, add, ...request });
 
   describe('count', () => {
-    test('has nothing to tell before anything was counted, and leaves nothing behind', async () => {
+    test('is 0 before anything was counted, and a look stores nothing', async () => {
       const store = await harness().createStore();
 
       expect(await count(store, 0)).toStrictEqual({ count: 0, resetMs: 0 });
@@ -16,7 +16,7 @@ export function countContract(harness: () => Harness): void {
       expect((await count(store, 1)).count).toBe(1);
     });
 
-    test('counts one after the other, and tells when the window ends', async () => {
+    test('counts events, and tells when the window ends', async () => {
       const store = await harness().createStore();
       const first = await count(store, 1);
 
@@ -27,7 +27,7 @@ export function countContract(harness: () => Harness): void {
       expect((await count(store, 1)).count).toBe(3);
     });
 
-    test('looks without counting', async () => {
+    test('reads without counting', async () => {
       const store = await harness().createStore();
       await count(store, 1);
       const looks = [await count(store, 0), await count(store, 0)];
@@ -36,7 +36,7 @@ export function countContract(harness: () => Harness): void {
       for (const { resetMs } of looks) expect(resetMs).toBeGreaterThan(0);
     });
 
-    test('keeps the window where it began, whatever is counted or looked at later', async () => {
+    test('does not move the window, whatever is counted or read later', async () => {
       const store = await harness().createStore();
       const first = await count(store, 1);
       await harness().advance(20);
@@ -47,7 +47,7 @@ export function countContract(harness: () => Harness): void {
       expect(look.resetMs).toBeLessThanOrEqual(second.resetMs);
     });
 
-    test('begins anew when the window has ended', async () => {
+    test('begins a new window after the last has ended', async () => {
       const store = await harness().createStore();
       await count(store, 1, { windowMs: 200 });
       await count(store, 1, { windowMs: 200 });
@@ -68,20 +68,23 @@ export function countContract(harness: () => Harness): void {
       expect((await count(store, 0, { key: '192.0.2.2' })).count).toBe(0);
       expect((await count(store, 1, { kind: 'subject' })).count).toBe(1);
       expect((await count(store, 1, { key: '192.0.2.2' })).count).toBe(1);
-      // A kind and a key are never taken for others that are the same text together.
+      // The same text may be split into kind and key in several ways.
       expect((await count(store, 0, { kind: 'a', key: 'ddress:192.0.2.1' })).count).toBe(0);
       expect((await count(store, 0)).count).toBe(2);
     });
 
-    test.each(['', ' ', 'ä 🎟', '{a}:b', 'a\nb', '__proto__', 'x'.repeat(10_000)])('takes any key: %j', async (key) => {
-      const store = await harness().createStore();
-      await count(store, 1, { key });
+    test.each(['', ' ', 'ä 🎟', '{a}:b', 'a\nb', '__proto__', 'x'.repeat(10_000)])(
+      'accepts any key: %j',
+      async (key) => {
+        const store = await harness().createStore();
+        await count(store, 1, { key });
 
-      expect((await count(store, 1, { key })).count).toBe(2);
-      expect((await count(store, 0, { key: `${key}x` })).count).toBe(0);
-    });
+        expect((await count(store, 1, { key })).count).toBe(2);
+        expect((await count(store, 0, { key: `${key}x` })).count).toBe(0);
+      },
+    );
 
-    test('loses none of a crowd that arrives at once', async () => {
+    test('counts every one of many simultaneous events', async () => {
       const store = await harness().createStore();
       const outcomes = await Promise.all(Array.from({ length: 100 }, () => count(store, 1)));
 

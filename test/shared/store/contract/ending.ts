@@ -5,7 +5,7 @@ import type { Harness } from './harness.ts';
 /** How tickets and connections end, and how long their records are kept after that. */
 export function endingContract(harness: () => Harness): void {
   describe('close', () => {
-    test('ends the connection and says so on the record', async () => {
+    test('records the end of the connection', async () => {
       const store = await harness().createStore();
       const connection = await opened(store);
       const before = await harness().now();
@@ -25,7 +25,7 @@ export function endingContract(harness: () => Harness): void {
       expect(record?.closedAt).toBeLessThanOrEqual(await harness().now());
     });
 
-    test('leaves out a reason that is empty', async () => {
+    test('records no empty reason', async () => {
       const store = await harness().createStore();
       const connection = await opened(store);
       await store.close({ ...closeOf(connection), closeReason: '' });
@@ -33,7 +33,7 @@ export function endingContract(harness: () => Harness): void {
       expect(await store.read(connection.id)).not.toHaveProperty('closeReason');
     });
 
-    test('takes place once: the first close stands', async () => {
+    test('happens once: the first close stands', async () => {
       const store = await harness().createStore();
       const connection = await opened(store);
       await store.close(closeOf(connection));
@@ -44,7 +44,7 @@ export function endingContract(harness: () => Harness): void {
       expect(await harness().snapshot(store, connection.id)).toStrictEqual(before);
     });
 
-    test('is not for an attempt that did not open the connection', async () => {
+    test('does nothing for an attempt that did not open the connection', async () => {
       const store = await harness().createStore();
       const connection = await opened(store);
       const before = await harness().snapshot(store, connection.id);
@@ -53,7 +53,7 @@ export function endingContract(harness: () => Harness): void {
       expect(await harness().snapshot(store, connection.id)).toStrictEqual(before);
     });
 
-    test('is not for an attempt that was refused', async () => {
+    test('does nothing for an attempt that was refused', async () => {
       const store = await harness().createStore();
       const ticket = await issued(store, { path: '/a' });
       const request = consumeOf(ticket, { path: '/b' });
@@ -66,7 +66,7 @@ export function endingContract(harness: () => Harness): void {
       expect(await harness().snapshot(store, ticket.id)).toStrictEqual(before);
     });
 
-    test('is not for a ticket that is unspent or unknown', async () => {
+    test('does nothing for an unspent or unknown ticket', async () => {
       const store = await harness().createStore();
       const ticket = await issued(store);
       const request = { attemptId: 'a', closeCode: 1000, closeReason: '' };
@@ -76,7 +76,7 @@ export function endingContract(harness: () => Harness): void {
       expect(await store.consume(consumeOf(ticket))).toMatchObject({ code: 'admitted' });
     });
 
-    test('of a revoked connection keeps it revoked, with the reason it was revoked for', async () => {
+    test('leaves a revoked connection revoked, with its reason', async () => {
       const store = await harness().createStore();
       const connection = await opened(store);
       await store.revoke({ id: connection.id });
@@ -96,7 +96,7 @@ export function endingContract(harness: () => Harness): void {
   });
 
   describe('revoke', () => {
-    test('withdraws an unspent ticket', async () => {
+    test('revokes an unspent ticket', async () => {
       const store = await harness().createStore();
       const ticket = await issued(store);
 
@@ -123,7 +123,7 @@ export function endingContract(harness: () => Harness): void {
       expect(await store.lease(connection)).toStrictEqual({ code: 'ended', reason: 'revoked' });
     });
 
-    test('names the gateway again while the connection is not closed', async () => {
+    test('names the gateway each time until the connection is closed', async () => {
       const store = await harness().createStore();
       const connection = await opened(store, { gatewayId: 'gateway-9' });
       await store.revoke({ id: connection.id });
@@ -133,7 +133,7 @@ export function endingContract(harness: () => Harness): void {
       expect(await harness().snapshot(store, connection.id)).toStrictEqual(before);
     });
 
-    test('has nothing to do for what has ended', async () => {
+    test('changes nothing that has ended', async () => {
       const store = await harness().createStore();
       const closed = await opened(store);
       await store.close(closeOf(closed));
@@ -169,14 +169,14 @@ export function endingContract(harness: () => Harness): void {
       }
     });
 
-    test('is for the own subject and for an operator without one', async () => {
+    test('accepts the subject of the ticket, or none (an operator)', async () => {
       const store = await harness().createStore();
 
       expect(await store.revoke({ id: (await issued(store)).id, subject: 'ada' })).toStrictEqual({ code: 'revoked' });
       expect(await store.revoke({ id: (await opened(store)).id, subject: 'ada' })).toMatchObject({ code: 'closing' });
     });
 
-    test('and consume at the same moment: one of them comes first', async () => {
+    test('and consume at once: one of the two comes first', async () => {
       const store = await harness().createStore();
       for (let round = 0; round < 20; round += 1) {
         const ticket = await issued(store);
@@ -195,7 +195,7 @@ export function endingContract(harness: () => Harness): void {
   describe('renew', () => {
     const renewOf = (id: string, fields = {}) => ({ id, subject: 'ada', maxSessionMs: 7_200_000, ...fields });
 
-    test('moves the end of the session', async () => {
+    test('sets a new end of the session', async () => {
       const store = await harness().createStore();
       const connection = await opened(store, { gatewayId: 'gateway-4' });
       const before = await harness().now();
@@ -213,7 +213,7 @@ export function endingContract(harness: () => Harness): void {
       });
     });
 
-    test('goes no further than the fresh credentials, even where that is sooner', async () => {
+    test('ends the session with the fresh credentials, even if that is sooner', async () => {
       const store = await harness().createStore();
       const connection = await opened(store);
       const credentialsExpireAt = (await harness().now()) + 1_000;
@@ -224,7 +224,7 @@ export function endingContract(harness: () => Harness): void {
       });
     });
 
-    test('has no connection to renew while the ticket is unspent, and none after its end', async () => {
+    test('does nothing before the connection is open, and after its end', async () => {
       const store = await harness().createStore();
       const unspent = await issued(store);
       const closed = await opened(store);
@@ -251,7 +251,7 @@ export function endingContract(harness: () => Harness): void {
   });
 
   describe('retention', () => {
-    test('keeps an expired record for its time, then no longer', async () => {
+    test('keeps an expired record for its time and no longer', async () => {
       const store = await harness().createStore({ retentionMs: 500 });
       const ticket = await issued(store, { ttlMs: 20 });
       await harness().advance(21);
@@ -277,7 +277,7 @@ export function endingContract(harness: () => Harness): void {
       expect(await store.read(connection.id)).toBeNull();
     });
 
-    test('of a connection that outlived its ticket starts with its close', async () => {
+    test('of a connection that was open longer than its ticket was valid starts with its close', async () => {
       const store = await harness().createStore({ retentionMs: 500, leaseMs: 60_000 });
       const connection = await opened(store, {}, 'ada', { ttlMs: 100 });
       await harness().advance(601);
@@ -289,7 +289,7 @@ export function endingContract(harness: () => Harness): void {
       expect(await store.read(connection.id)).toBeNull();
     });
 
-    test('of 0 forgets a ticket with its expiry', async () => {
+    test('of 0 deletes a ticket when it expires', async () => {
       const store = await harness().createStore({ retentionMs: 0 });
       const ticket = await issued(store, { ttlMs: 20 });
       await harness().advance(22);
@@ -310,7 +310,7 @@ export function endingContract(harness: () => Harness): void {
       expect(await store.consume(consumeOf(revoked))).toMatchObject({ code: 'ticket_revoked' });
     });
 
-    test('of 0 forgets a connection that outlived its ticket with its close', async () => {
+    test('of 0 deletes a connection when it closes, if its ticket would have expired', async () => {
       const store = await harness().createStore({ retentionMs: 0 });
       const connection = await opened(store, {}, 'ada', { ttlMs: 500 });
       await harness().advance(501);
@@ -322,7 +322,7 @@ export function endingContract(harness: () => Harness): void {
       expect(await store.list('ada')).toStrictEqual([]);
     });
 
-    test('of 0 keeps an open connection for as long as it is leased', async () => {
+    test('of 0 keeps an open connection until its lease lapses', async () => {
       const store = await harness().createStore({ retentionMs: 0, leaseMs: 300 });
       const connection = await opened(store, {}, 'ada', { ttlMs: 20 * 60_000 });
       expect((await store.read(connection.id))?.state).toBe('open');

@@ -1,16 +1,16 @@
 import type { StoreOptions, TicketStore } from '../../../../shared/store/store.ts';
 
-/** What the contract suite needs of a kind of store, besides the store itself. */
+/** What the contract suite needs beside the store itself. */
 export interface Harness {
-  /** A store with nothing in it, ended together with the test. Both times are a minute unless said otherwise. */
+  /** An empty store, which is closed at the end of the test. Both times are a minute by default. */
   createStore(options?: Partial<StoreOptions>): Promise<TicketStore>;
-  /** Lets time pass: by the store's own clock it is at least that many ms later afterwards. */
+  /** Lets at least that many ms pass by the store's own clock. */
   advance(ms: number): Promise<void>;
   /** The store's own clock, Unix ms. */
   now(): Promise<number>;
-  /** Everything that is kept about a ticket and its subject: two that are equal have nothing written in between. */
+  /** Everything that is stored of a ticket and its subject: if two are equal, nothing was written in between. */
   snapshot(store: TicketStore, id: string): Promise<unknown>;
-  /** Resolves once what was sent to `listen` is heard. */
+  /** Resolves when the gateway receives commands. */
   listening(store: TicketStore, gatewayId: string): Promise<void>;
 }
 

@@ -4,7 +4,7 @@ import type { Harness } from './harness.ts';
 
 export function issueContract(harness: () => Harness): void {
   describe('issue', () => {
-    test('stores a ticket with the times of its own clock', async () => {
+    test('stores a ticket with times of its own clock', async () => {
       const store = await harness().createStore();
       const ticket = mint();
       const before = await harness().now();
@@ -19,7 +19,7 @@ export function issueContract(harness: () => Harness): void {
       expect(outcome.sessionExpiresAt).toBe(outcome.issuedAt + 3_600_000);
     });
 
-    test('keeps every field that it was given, as it was given', async () => {
+    test('stores every given field unchanged', async () => {
       const store = await harness().createStore();
       const subject = 'Ädä 𝕏 {}:\u00a0"\\';
       const ticket = mint(subject);
@@ -45,7 +45,7 @@ export function issueContract(harness: () => Harness): void {
       });
     });
 
-    test('leaves out every field that it was not given', async () => {
+    test('stores no field that was not given', async () => {
       const store = await harness().createStore();
       const ticket = await issued(store);
       const record = await store.read(ticket.id);
@@ -55,7 +55,7 @@ export function issueContract(harness: () => Harness): void {
       );
     });
 
-    test('takes an empty field for one that it was not given', async () => {
+    test('treats an empty field as absent', async () => {
       const store = await harness().createStore();
       const ticket = await issued(store, { audience: '', path: '', origin: '', address: '', claims: '' });
       const outcome = await store.consume(consumeOf(ticket, { path: '/any', origin: 'https://any.example' }));
@@ -70,7 +70,7 @@ export function issueContract(harness: () => Harness): void {
       expect(await store.read(ticket.id)).not.toHaveProperty('path');
     });
 
-    test('refuses an id that is taken and leaves its record alone', async () => {
+    test('refuses an id that is taken, and does not change its record', async () => {
       const store = await harness().createStore();
       const ticket = await issued(store, { claims: '{"first":true}' });
       const before = await harness().snapshot(store, ticket.id);
@@ -80,7 +80,7 @@ export function issueContract(harness: () => Harness): void {
       expect(await harness().snapshot(store, ticket.id)).toStrictEqual(before);
     });
 
-    test('refuses the id of a ticket that was spent', async () => {
+    test('refuses the id of a spent ticket', async () => {
       const store = await harness().createStore();
       const connection = await opened(store);
       await store.close(closeOf(connection));
@@ -88,7 +88,7 @@ export function issueContract(harness: () => Harness): void {
       expect(await store.issue(issueOf(connection))).toStrictEqual({ code: 'id_taken' });
     });
 
-    test('lets neither ticket nor session outlive the credentials', async () => {
+    test('ends the ticket and the session with the credentials', async () => {
       const store = await harness().createStore();
       const credentialsExpireAt = (await harness().now()) + 10_000;
       const outcome = await store.issue(issueOf(mint(), { ttlMs: 30_000, credentialsExpireAt }));
@@ -100,7 +100,7 @@ export function issueContract(harness: () => Harness): void {
       });
     });
 
-    test('bounds only the session where the credentials outlive the ticket', async () => {
+    test('ends only the session with the credentials, if the ticket expires before', async () => {
       const store = await harness().createStore();
       const credentialsExpireAt = (await harness().now()) + 60_000;
       const ticket = mint();
@@ -114,7 +114,7 @@ export function issueContract(harness: () => Harness): void {
       expect(await store.consume(consumeOf(ticket))).toMatchObject({ sessionExpiresAt: credentialsExpireAt });
     });
 
-    test('bounds the ticket by the longest session', async () => {
+    test('expires the ticket with the longest session', async () => {
       const store = await harness().createStore();
       const outcome = await store.issue(issueOf(mint(), { ttlMs: 30_000, maxSessionMs: 1_000 }));
       if (outcome.code !== 'issued') throw new Error(outcome.code);
@@ -122,7 +122,7 @@ export function issueContract(harness: () => Harness): void {
       expect(outcome.expiresAt).toBe(outcome.issuedAt + 1_000);
     });
 
-    test('makes no usable ticket of credentials that have run out', async () => {
+    test('issues no usable ticket for expired credentials', async () => {
       const store = await harness().createStore();
       const credentialsExpireAt = (await harness().now()) - 1_000;
       const ticket = mint();
@@ -138,7 +138,7 @@ export function issueContract(harness: () => Harness): void {
   });
 
   describe('the limit of unspent tickets', () => {
-    test('refuses one more and says when the first of them expires', async () => {
+    test('refuses one more, and tells when the first of them expires', async () => {
       const store = await harness().createStore();
       await issued(store, { ttlMs: 20_000, maxPending: 2 });
       const ticket = await issued(store, { ttlMs: 10_000, maxPending: 2 });
@@ -205,7 +205,7 @@ export function issueContract(harness: () => Harness): void {
       expect(await store.issue(issueOf(mint(), { maxPending: 1 }))).toMatchObject({ code: 'issued' });
     });
 
-    test('stays full when a ticket is noted or presented with a wrong secret', async () => {
+    test('does not count a noted attempt, or one with a wrong secret, as spending a ticket', async () => {
       const store = await harness().createStore();
       const ticket = await issued(store, { maxPending: 1 });
       await store.note({ ...ticket, gatewayId: 'g', outcome: 'draining' });

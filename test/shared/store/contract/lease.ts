@@ -6,7 +6,7 @@ export function leaseContract(harness: () => Harness): void {
   const refuseAtOne = { maxConnections: 1, limitPolicy: 'refuse' } as const;
 
   describe('a lease', () => {
-    test('is held by the gateway that renews it in time', async () => {
+    test('is held by a gateway that renews it in time', async () => {
       const store = await harness().createStore({ leaseMs: 1_000 });
       const connection = await opened(store);
       await harness().advance(700);
@@ -22,7 +22,7 @@ export function leaseContract(harness: () => Harness): void {
       });
     });
 
-    test('raises no attempts and leaves the record as it is', async () => {
+    test('counts no attempt and does not change the record', async () => {
       const store = await harness().createStore();
       const connection = await opened(store);
       const before = await store.read(connection.id);
@@ -31,7 +31,7 @@ export function leaseContract(harness: () => Harness): void {
       expect(await store.read(connection.id)).toStrictEqual(before);
     });
 
-    test('keeps the record of a long connection, without any retention too', async () => {
+    test('keeps the record of a long connection, even without retention', async () => {
       const store = await harness().createStore({ leaseMs: 500, retentionMs: 0 });
       const connection = await opened(store, {}, 'ada', { ttlMs: 300 });
       for (let round = 0; round < 4; round += 1) {
@@ -49,11 +49,11 @@ export function leaseContract(harness: () => Harness): void {
 
       expect(record).toMatchObject({ state: 'closed', closeCode: 1006, gatewayId: connection.gatewayId, attempts: 1 });
       expect(record).not.toHaveProperty('closeReason');
-      // Nobody saw its end, so nobody says when it was.
+      // Nobody saw when it ended.
       expect(record).not.toHaveProperty('closedAt');
     });
 
-    test('that lapses frees the place', async () => {
+    test('that lapses frees the slot', async () => {
       const store = await harness().createStore({ leaseMs: 50 });
       await opened(store, refuseAtOne);
       await harness().advance(51);
@@ -61,7 +61,7 @@ export function leaseContract(harness: () => Harness): void {
       expect(await store.consume(consumeOf(await issued(store), refuseAtOne))).toMatchObject({ code: 'admitted' });
     });
 
-    test('that lapses frees its own place and no other', async () => {
+    test('that lapses frees its own slot and no other', async () => {
       const store = await harness().createStore({ leaseMs: 500 });
       const dead = await opened(store);
       const alive = await opened(store);
@@ -85,7 +85,7 @@ export function leaseContract(harness: () => Harness): void {
       expect(await store.consume(consumeOf(connection))).toMatchObject({ code: 'ticket_consumed' });
     });
 
-    test('that lapsed is taken up again by the gateway that still holds the connection', async () => {
+    test('that lapsed is renewed by the gateway that still holds the connection', async () => {
       const store = await harness().createStore({ leaseMs: 500 });
       const connection = await opened(store);
       await harness().advance(501);
@@ -108,7 +108,7 @@ export function leaseContract(harness: () => Harness): void {
       expect(await store.read(connection.id)).toMatchObject({ state: 'closed', closeCode: 1000, closeReason: 'bye' });
     });
 
-    test('that lapsed does not hide the gateway from a revocation: it may be alive', async () => {
+    test('that lapsed still names its gateway to revoke: the connection may be open', async () => {
       const store = await harness().createStore({ leaseMs: 50 });
       const connection = await opened(store, { gatewayId: 'gateway-5' });
       await harness().advance(51);
@@ -139,7 +139,7 @@ export function leaseContract(harness: () => Harness): void {
       expect(await harness().snapshot(store, connection.id)).toStrictEqual(before);
     });
 
-    test('that is asked for a revoked connection writes nothing', async () => {
+    test('of a revoked connection writes nothing', async () => {
       const store = await harness().createStore();
       const connection = await opened(store);
       await store.revoke({ id: connection.id });
@@ -182,7 +182,7 @@ export function leaseContract(harness: () => Harness): void {
       });
     });
 
-    test('gives no second connection for the ticket', async () => {
+    test('admits no second connection for the ticket', async () => {
       const { store, connection } = await restored();
 
       expect(await store.consume(consumeOf(connection))).toStrictEqual({ code: 'ticket_unknown' });
@@ -199,7 +199,7 @@ export function leaseContract(harness: () => Harness): void {
       });
     });
 
-    test('lets it be listed, renewed, revoked and closed as any other', async () => {
+    test('can be listed, renewed, revoked and closed like any other', async () => {
       const { store, connection } = await restored();
 
       expect((await store.list('ada')).map(({ id }) => id)).toStrictEqual([connection.id]);
@@ -215,7 +215,7 @@ export function leaseContract(harness: () => Harness): void {
     });
   });
 
-  describe('a lease of a record that fell back to issued', () => {
+  describe('a lease of a record that is issued again', () => {
     async function fallenBack() {
       const store = await harness().createStore();
       const ticket = await issued(store, { audience: 'chat', claims: '{"a":1}' });
@@ -245,7 +245,7 @@ export function leaseContract(harness: () => Harness): void {
       expect(await store.consume(consumeOf(connection))).toStrictEqual({ code: 'ticket_consumed', subject: 'ada' });
     });
 
-    test('gives the attempt that had opened the connection its admission again', async () => {
+    test('lets the attempt that opened the connection get its admission again', async () => {
       const { store, connection } = await fallenBack();
       await store.lease(connection);
 
@@ -256,7 +256,7 @@ export function leaseContract(harness: () => Harness): void {
       });
     });
 
-    test('ends when somebody else has consumed the ticket meanwhile', async () => {
+    test('ends if another attempt has consumed the ticket meanwhile', async () => {
       const { store, connection } = await fallenBack();
       await store.consume(consumeOf(connection, { gatewayId: 'gateway-7' }));
 
@@ -264,14 +264,14 @@ export function leaseContract(harness: () => Harness): void {
       expect(await store.read(connection.id)).toMatchObject({ state: 'open', gatewayId: 'gateway-7' });
     });
 
-    test('ends as revoked when the ticket was revoked meanwhile', async () => {
+    test('ends as revoked if the ticket was revoked meanwhile', async () => {
       const { store, connection } = await fallenBack();
       await store.revoke({ id: connection.id });
 
       expect(await store.lease(connection)).toStrictEqual({ code: 'ended', reason: 'revoked' });
     });
 
-    test('keeps the record at least as long as the ticket would have kept it', async () => {
+    test('keeps the record at least as long as an unspent ticket would be kept', async () => {
       const store = await harness().createStore({ leaseMs: 20, retentionMs: 0 });
       const ticket = await issued(store, { ttlMs: 30_000 });
       const at = await harness().now();

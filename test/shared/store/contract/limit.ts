@@ -7,7 +7,7 @@ export function limitContract(harness: () => Harness): void {
   const refuseAt = (maxConnections: number): Partial<ConsumeRequest> => ({ maxConnections, limitPolicy: 'refuse' });
   const replaceAt = (maxConnections: number): Partial<ConsumeRequest> => ({ maxConnections, limitPolicy: 'replace' });
 
-  /** Connections opened one after the other, each at a later moment than the one before. */
+  /** Connections that were opened one after the other, each at a later ms. */
   async function openedInTurn(store: TicketStore, count: number): Promise<Opened[]> {
     const connections: Opened[] = [];
     for (let index = 1; index <= count; index += 1) {
@@ -18,7 +18,7 @@ export function limitContract(harness: () => Harness): void {
   }
 
   describe('the limit of open connections', () => {
-    test('does not exist at 0', async () => {
+    test('is off at 0', async () => {
       for (const limitPolicy of ['refuse', 'replace'] as const) {
         const store = await harness().createStore();
         await openedInTurn(store, 5);
@@ -28,7 +28,7 @@ export function limitContract(harness: () => Harness): void {
       }
     });
 
-    test('admits up to it and refuses the next', async () => {
+    test('admits that many and refuses the next', async () => {
       const store = await harness().createStore();
       await opened(store, refuseAt(2));
       await opened(store, refuseAt(2));
@@ -65,7 +65,7 @@ export function limitContract(harness: () => Harness): void {
       expect(await store.consume(consumeOf(await issued(store), refuseAt(1)))).toMatchObject({ code: 'admitted' });
     });
 
-    test('is kept by a crowd that arrives at once', async () => {
+    test('holds for many simultaneous requests', async () => {
       const store = await harness().createStore();
       const tickets = await Promise.all(Array.from({ length: 20 }, () => issued(store)));
       const outcomes = await Promise.all(tickets.map((ticket) => store.consume(consumeOf(ticket, refuseAt(3)))));
@@ -74,7 +74,7 @@ export function limitContract(harness: () => Harness): void {
       expect(outcomes.filter(({ code }) => code === 'connection_limit')).toHaveLength(17);
     });
 
-    test('has nothing to say about an attempt that was admitted already', async () => {
+    test('does not refuse an attempt that was admitted before', async () => {
       const store = await harness().createStore();
       const ticket = await issued(store);
       const request = consumeOf(ticket, refuseAt(1));
@@ -96,7 +96,7 @@ export function limitContract(harness: () => Harness): void {
       });
     });
 
-    test('takes the place of the oldest and names its gateway', async () => {
+    test('replaces the oldest and names its gateway', async () => {
       const store = await harness().createStore();
       const [oldest, second] = await openedInTurn(store, 2);
 
@@ -125,7 +125,7 @@ export function limitContract(harness: () => Harness): void {
       });
     });
 
-    test('goes by the time of opening, not by the order in which the store has learnt of them', async () => {
+    test('goes by the time of opening, not by the order in which they were stored', async () => {
       const store = await harness().createStore();
       const known = await opened(store);
       const openedAt = known.openedAt - 5_000;
@@ -143,7 +143,7 @@ export function limitContract(harness: () => Harness): void {
       });
     });
 
-    test('makes several go, the oldest first, when the limit was lowered', async () => {
+    test('replaces several, the oldest first, if the limit was lowered', async () => {
       const store = await harness().createStore();
       const connections = await openedInTurn(store, 5);
 
@@ -155,7 +155,7 @@ export function limitContract(harness: () => Harness): void {
       expect(states).toStrictEqual(['revoked', 'revoked', 'revoked', 'revoked', 'open']);
     });
 
-    test('does not count those that made room', async () => {
+    test('does not count those that were replaced', async () => {
       const store = await harness().createStore();
       await openedInTurn(store, 3);
       await opened(store, replaceAt(1));
@@ -166,7 +166,7 @@ export function limitContract(harness: () => Harness): void {
       });
     });
 
-    test('refuses a ticket that is bound to another before it replaces anybody', async () => {
+    test('replaces none if the ticket is refused for its bindings', async () => {
       const store = await harness().createStore();
       const connection = await opened(store);
       const ticket = await issued(store, { path: '/a' });
@@ -188,7 +188,7 @@ export function limitContract(harness: () => Harness): void {
       });
     });
 
-    test('lets the one that was replaced know at its next lease', async () => {
+    test('tells a replaced connection at its next lease', async () => {
       const store = await harness().createStore();
       const connection = await opened(store);
       await opened(store, replaceAt(1));
@@ -196,7 +196,7 @@ export function limitContract(harness: () => Harness): void {
       expect(await store.lease(connection)).toStrictEqual({ code: 'ended', reason: 'replaced' });
     });
 
-    test('leaves a revoked connection the reason that it was revoked for', async () => {
+    test('does not change the reason of a revoked connection', async () => {
       const store = await harness().createStore();
       const connection = await opened(store, { gatewayId: 'gateway-1' });
       await store.revoke({ id: connection.id });
@@ -208,7 +208,7 @@ export function limitContract(harness: () => Harness): void {
       expect(await store.lease(connection)).toStrictEqual({ code: 'ended', reason: 'revoked' });
     });
 
-    test('admits everybody of a crowd and leaves as many open as may be', async () => {
+    test('admits all of many simultaneous requests, and leaves as many open as the limit', async () => {
       const store = await harness().createStore();
       const tickets = await Promise.all(Array.from({ length: 12 }, () => issued(store)));
       const outcomes = await Promise.all(tickets.map((ticket) => store.consume(consumeOf(ticket, replaceAt(2)))));

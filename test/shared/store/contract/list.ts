@@ -5,7 +5,7 @@ import type { Harness } from './harness.ts';
 
 export function listContract(harness: () => Harness): void {
   describe('read', () => {
-    test('has nothing for an id that was never issued', async () => {
+    test('finds no ticket that was never issued', async () => {
       const store = await harness().createStore();
 
       expect(await store.read(mint().id)).toBeNull();
@@ -23,7 +23,7 @@ export function listContract(harness: () => Harness): void {
   });
 
   describe('list', () => {
-    test('has nothing for a subject without tickets', async () => {
+    test('is empty for a subject without tickets', async () => {
       const store = await harness().createStore();
 
       expect(await store.list('nobody')).toStrictEqual([]);
@@ -33,7 +33,7 @@ export function listContract(harness: () => Harness): void {
       const store = await harness().createStore();
       const ids: string[] = [];
       for (let index = 0; index < 6; index += 1) {
-        // The ticket that lives longest is the oldest: the order is that of issuing, not of expiry.
+        // The oldest ticket expires last: the order is that of issuing, not of expiry.
         const { id } = index % 2 === 0 ? await issued(store, { ttlMs: 30_000 - index * 1_000 }) : await opened(store);
         ids.unshift(id);
         await harness().advance(1);
@@ -80,6 +80,14 @@ export function listContract(harness: () => Harness): void {
       await store.revoke({ id: connection.id });
 
       expect(await store.list('ada')).toMatchObject([{ id: connection.id, state: 'revoked' }]);
+    });
+
+    test('leaves out a revoked connection whose lease has lapsed', async () => {
+      const store = await harness().createStore({ leaseMs: 50 });
+      await store.revoke({ id: (await opened(store)).id });
+      await harness().advance(51);
+
+      expect(await store.list('ada')).toStrictEqual([]);
     });
 
     test('leaves out another subject, even one with the same digest', async () => {

@@ -4,10 +4,10 @@ import type { Harness } from './harness.ts';
 
 const refuseOf = ({ id, attemptId }: Opened) => ({ id, attemptId, outcome: 'upstream_refused', status: 403 }) as const;
 
-/** How an admission is taken back that never became a connection. */
+/** An admission that never became a connection is taken back. */
 export function refuseContract(harness: () => Harness): void {
   describe('refuse', () => {
-    test('takes the admission back: the record tells the refusal, with the status that the client got', async () => {
+    test('takes the admission back, and records the refusal with the status that the client got', async () => {
       const store = await harness().createStore();
       const admitted = await opened(store);
 
@@ -22,7 +22,7 @@ export function refuseContract(harness: () => Harness): void {
       expect(record).not.toHaveProperty('closedAt');
     });
 
-    test('frees the place among the connections of the subject', async () => {
+    test('frees the slot of the subject', async () => {
       const store = await harness().createStore();
       const admitted = await opened(store);
       await store.refuse(refuseOf(admitted));
@@ -39,7 +39,7 @@ export function refuseContract(harness: () => Harness): void {
       expect(await store.consume(consumeOf(admitted))).toMatchObject({ code: 'ticket_consumed' });
     });
 
-    test('takes place once', async () => {
+    test('happens once', async () => {
       const store = await harness().createStore();
       const admitted = await opened(store);
       await store.refuse(refuseOf(admitted));
@@ -49,7 +49,7 @@ export function refuseContract(harness: () => Harness): void {
       expect(await harness().snapshot(store, admitted.id)).toStrictEqual(before);
     });
 
-    test('is not for another attempt, nor for a connection that has ended', async () => {
+    test('does nothing for another attempt, or after the connection has ended', async () => {
       const store = await harness().createStore();
       const admitted = await opened(store);
 
@@ -60,7 +60,7 @@ export function refuseContract(harness: () => Harness): void {
       expect(await store.read(admitted.id)).toMatchObject({ state: 'closed' });
     });
 
-    test('leaves one that was revoked meanwhile revoked', async () => {
+    test('leaves a ticket revoked that was revoked meanwhile', async () => {
       const store = await harness().createStore();
       const admitted = await opened(store);
       await store.revoke({ id: admitted.id });

@@ -11,7 +11,7 @@ test('is always ready', () => {
   expect(new MemoryStore(DEFAULTS).ready).toBe(true);
 });
 
-test("goes by the machine's clock unless told otherwise", async () => {
+test("uses the machine's clock by default", async () => {
   const store = new MemoryStore(DEFAULTS);
   const before = Date.now();
   const record = await store.read((await issued(store)).id);
@@ -20,7 +20,7 @@ test("goes by the machine's clock unless told otherwise", async () => {
   expect(record?.issuedAt).toBeLessThanOrEqual(Date.now());
 });
 
-test('expires a ticket at the very millisecond that it names', async () => {
+test('expires a ticket exactly at its expiry, to the millisecond', async () => {
   let time = 1_000;
   const store = new MemoryStore({ ...DEFAULTS, now: () => time });
   const [early, late] = [await issued(store, { ttlMs: 10 }), await issued(store, { ttlMs: 10 })];
@@ -30,7 +30,7 @@ test('expires a ticket at the very millisecond that it names', async () => {
   expect(await store.consume(consumeOf(late))).toMatchObject({ code: 'ticket_expired' });
 });
 
-test('hears nothing after its end', async () => {
+test('delivers no command after it was closed', async () => {
   const store = new MemoryStore(DEFAULTS);
   const heard: unknown[] = [];
   store.listen('gateway-1', (command) => heard.push(command));

@@ -5,7 +5,7 @@ import { GatheredWrites } from '../../../../shared/store/redis/gathered-writes.t
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** Commands at a steady pace, from a moment on; returned is the moment after the last of them. */
+/** Sends commands at a steady pace. @returns the moment after the last of them */
 function send(writes: GatheredWrites, { from, everyMs, count }: { from: number; everyMs: number; count: number }) {
   for (let sent = 0; sent < count; sent += 1) writes.gather(from + sent * everyMs);
   return from + count * everyMs;
@@ -20,7 +20,7 @@ describe('commands', () => {
     expect(stream.writableCorked).toBe(0);
   });
 
-  test('go at once where a few come together', () => {
+  test('go at once if only a few come together', () => {
     const stream = new Socket();
     const writes = new GatheredWrites(() => [stream]);
     const quiet = send(writes, { from: 0, everyMs: 10, count: 10 });
@@ -29,7 +29,7 @@ describe('commands', () => {
     expect(stream.writableCorked).toBe(0);
   });
 
-  test('wait for each other in busy times, for a millisecond', () => {
+  test('wait a millisecond for each other in busy times', () => {
     const stream = new Socket();
     const writes = new GatheredWrites(() => [stream]);
     const busy = send(writes, { from: 0, everyMs: 0.1, count: 50 });
@@ -54,7 +54,7 @@ describe('commands', () => {
     expect(stream.writableCorked).toBe(0);
   });
 
-  test('are gathered on the streams that there are by then, and let go on those', () => {
+  test('are gathered on the current streams, and sent on the same ones', () => {
     const [before, after] = [new Socket(), new Socket()];
     let stream = before;
     const writes = new GatheredWrites(() => [stream]);

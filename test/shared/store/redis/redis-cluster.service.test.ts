@@ -35,7 +35,7 @@ test('spreads the subjects over all masters', async () => {
   for (const count of counts) expect(count).toBeGreaterThan(0);
 });
 
-test('is reached from any one of its nodes', async () => {
+test('is found from any one of its nodes', async () => {
   for (const { host, port } of cluster.nodes) {
     const single = createRedisHarness({
       address: { kind: 'cluster', nodes: [{ host, port }] },
@@ -47,7 +47,7 @@ test('is reached from any one of its nodes', async () => {
   }
 });
 
-test('refuses in time what a hanging node should answer, and is served by it again when it goes on', async () => {
+test('fails in time while a node hangs, and works again after it continues', async () => {
   const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }));
   const link = new RedisLink({ address: { kind: 'cluster', nodes }, timeoutMs: 250 });
   onTestFinished(() => link.end());

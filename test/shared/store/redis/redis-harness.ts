@@ -11,13 +11,13 @@ import { until } from '../../../support/machine/wait.ts';
 import { DEFAULTS, type Harness } from '../contract/harness.ts';
 import { outcomeOf } from '../lua-header.ts';
 
-/** Long enough that only a store that is gone is ever too slow. */
+/** A time-out that a busy machine does not reach. */
 const PATIENT_MS = 30_000;
 
-/** Outcomes that scripts have returned, by script: `consume` -> `admitted` and so on. */
+/** The outcomes that each script has returned. */
 export type Outcomes = Map<ScriptName, Set<string>>;
 
-/** A link that remembers what each script has returned. */
+/** A link that keeps the outcomes of each script. */
 class ObservedLink extends RedisLink {
   readonly #outcomes: Outcomes;
 
@@ -50,9 +50,9 @@ export interface RedisHarness extends Harness {
 interface Side {
   /** Where the stores connect to. */
   readonly address: RedisAddress;
-  /** A client from the side, on the server that keeps a key. */
+  /** A client of the test's own, on the server that has a key. */
   clientOf(key: string): Promise<Redis>;
-  /** One for each server: a channel is heard on any of them. */
+  /** One for each server: a subscription may be on any of them. */
   clients(): readonly Redis[];
 }
 

@@ -9,11 +9,11 @@ import { startTcpProxy } from '../../../support/proxies/tcp-proxy.ts';
 import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
 import { consumeOf, issued, issueOf, mint, opened } from '../requests.ts';
 
-/** Long enough that only a Redis that does not answer is ever too slow. */
+/** A time-out that a busy machine does not reach. */
 const PATIENT_MS = 30_000;
-/** The time allowed where a test waits for it to be up. */
+/** The time-out in tests that wait for it. */
 const TIMEOUT_MS = 250;
-/** What a client may wait for an answer at the worst, as this process measures it. */
+/** The longest time to an answer, as this process measures it. */
 const BOUND_MS = 500;
 
 /** What an operation says that was given up for its time. */
@@ -22,7 +22,7 @@ const TIMED_OUT = /did not answer within/;
 interface Linked {
   readonly link: RedisLink;
   readonly store: RedisStore;
-  /** What the link has told about the store, the reasons left out. */
+  /** What onChange was called with, without the reasons. */
   readonly changes: boolean[];
   readonly reasons: string[];
 }
@@ -65,7 +65,7 @@ async function failureOf(operation: Promise<unknown>): Promise<{ error: StoreUna
   throw new Error('the operation did not fail');
 }
 
-/** Whether an operation has failed before the event loop has turned once: nothing was sent or waited for. */
+/** Whether an operation fails within one turn of the event loop, so that nothing was sent or waited for. */
 async function failsAtOnce(operation: Promise<unknown>): Promise<boolean> {
   const failure = operation.then(
     () => false,
@@ -82,7 +82,7 @@ describe('a link', () => {
     redis = await startRedis();
   });
 
-  /** How many scripts the server has run since it was asked to forget. */
+  /** How many scripts the server has run since the last reset. */
   async function scriptsRun(): Promise<number> {
     const stats = await redis.client.info('commandstats');
     return [...stats.matchAll(/^cmdstat_eval(?:sha)?:calls=(\d+)/gm)].reduce(
@@ -94,8 +94,8 @@ describe('a link', () => {
     await redis.call('CONFIG', 'RESETSTAT');
   }
 
-  describe('to a Redis that is away', () => {
-    test('refuses at once before it was ever connected, and runs nothing later', async () => {
+  describe('to a Redis that is down', () => {
+    test('fails at once before it was connected, and runs nothing later', async () => {
       await redis.kill();
       const { link, store } = linkTo(redis.url);
 
@@ -113,7 +113,7 @@ describe('a link', () => {
       expect(await redis.client.info('commandstats')).not.toContain('cmdstat_publish');
     });
 
-    test('refuses at once while it is killed, and runs nothing later', async () => {
+    test('fails at once while Redis is killed, and runs nothing later', async () => {
       const { link, store } = await connectedTo(redis.url);
       await issued(store);
       await redis.kill();
@@ -139,7 +139,7 @@ describe('a link', () => {
       expect(changes).toStrictEqual([true, false, true, false, true]);
     });
 
-    test('tells once that it is away and once that it is back, with a reason', async () => {
+    test('reports once that Redis is down and once that it is back, with a reason', async () => {
       const { link, changes, reasons } = await connectedTo(redis.url);
       await redis.kill();
       await until(() => !link.ready);
@@ -153,7 +153,7 @@ describe('a link', () => {
       expect(reasons[2]).toBe('Redis answers');
     });
 
-    test('refuses at once after its end', async () => {
+    test('fails at once after it was closed', async () => {
       const { link, store, changes } = await connectedTo(redis.url);
       link.end();
 
@@ -164,7 +164,7 @@ describe('a link', () => {
   });
 
   describe('to a Redis that hangs', () => {
-    test('refuses once the time is up, then at once', async () => {
+    test('fails after the time-out, and at once after that', async () => {
       const { link, store } = await connectedTo(redis.url, { timeoutMs: TIMEOUT_MS });
       const ticket = await issued(store);
       await redis.pause();
@@ -176,7 +176,7 @@ describe('a link', () => {
       for (let count = 0; count < 20; count += 1) expect(await failsAtOnce(store.read(ticket.id))).toBe(true);
     });
 
-    test('refuses everything that was under way in time', async () => {
+    test('fails everything that is under way in time', async () => {
       const { store } = await connectedTo(redis.url, { timeoutMs: TIMEOUT_MS });
       const tickets = await Promise.all(Array.from({ length: 50 }, () => issued(store, { maxPending: 100 })));
       await redis.pause();
@@ -186,7 +186,7 @@ describe('a link', () => {
       expect(Math.max(...failures.map(({ ms }) => ms))).toBeLessThan(BOUND_MS);
     });
 
-    test('is available again when it goes on, over the same connection', async () => {
+    test('is ready again when Redis continues, on the same connection', async () => {
       const { link, store, changes } = await connectedTo(redis.url, { timeoutMs: TIMEOUT_MS });
       const ticket = await issued(store);
       const connections = async () => /total_connections_received:(\d+)/.exec(await redis.client.info('stats'))?.[1];
@@ -222,9 +222,9 @@ describe('a link', () => {
       });
     });
 
-    test('is not given up when it was this process that was busy', async () => {
+    test('does not time out if this process was busy', async () => {
       const { link } = await connectedTo(redis.url, { timeoutMs: TIMEOUT_MS });
-      // After this the event loop comes to its timers before it looks at the sockets again.
+      // After this the event loop runs its timers before it reads the sockets.
       await new Promise((resolve) => setImmediate(resolve));
       const answer = link.run((client) => client.ping());
       const start = performance.now();
@@ -235,8 +235,8 @@ describe('a link', () => {
     });
   });
 
-  test('that is busy does not give up what waited for others while this process did something else', async () => {
-    // In this process too: an answer takes several turns of the event loop.
+  test('does not time out for a gathered command that a busy process sent late', async () => {
+    // An answer takes several turns of the event loop, also of this process.
     const proxy = await startTcpProxy(redis);
     const { link } = await connectedTo(`redis://127.0.0.1:${proxy.port}`, { timeoutMs: TIMEOUT_MS });
     const ping = () => link.run((client) => client.ping());
@@ -250,7 +250,7 @@ describe('a link', () => {
   });
 
   describe('to a Redis that has become a replica', () => {
-    test('refuses without waiting, and is available again when it is a master again', async () => {
+    test('fails without waiting, and is ready again when Redis is a master again', async () => {
       const { link, store } = await connectedTo(redis.url);
       await issued(store);
       await redis.call('REPLICAOF', '127.0.0.1', 1);
@@ -265,7 +265,7 @@ describe('a link', () => {
     });
   });
 
-  describe('over a network that loses things', () => {
+  describe('over a network that loses data', () => {
     const through = (port: number): string => `redis://127.0.0.1:${port}`;
 
     test('does not send a consume again whose reply was lost', async () => {
@@ -285,7 +285,7 @@ describe('a link', () => {
       expect(await store.read(ticket.id)).toMatchObject({ state: 'open', attempts: 1 });
     });
 
-    test('gives the same attempt its answer when it is asked again', async () => {
+    test('returns the same answer if the same attempt asks again', async () => {
       const proxy = await startTcpProxy(redis);
       const { link, store } = await connectedTo(through(proxy.port));
       const ticket = await issued(store);
@@ -299,7 +299,7 @@ describe('a link', () => {
       expect(await store.read(ticket.id)).toMatchObject({ attempts: 1 });
     });
 
-    test('counts a connection whose undo was lost for one lease and no longer', async () => {
+    test('counts a connection for one lease at most if its undo was lost', async () => {
       const proxy = await startTcpProxy(redis);
       const leaseMs = 1_000;
       const { link, store } = await connectedTo(through(proxy.port), { leaseMs });
@@ -319,7 +319,7 @@ describe('a link', () => {
       expect(await store.read(ticket.id)).toMatchObject({ state: 'closed', closeCode: 1006 });
     });
 
-    test('refuses what was under way at once when the connection is cut', async () => {
+    test('fails what is under way at once if the connection breaks', async () => {
       const proxy = await startTcpProxy(redis);
       const { link, store } = await connectedTo(through(proxy.port));
       await redis.pause();
@@ -331,7 +331,7 @@ describe('a link', () => {
       await until(() => link.ready);
     });
 
-    test('gives up a connection that has been silent for long, be it in its handshake', async () => {
+    test('closes a connection that has been silent for long, also during its handshake', async () => {
       const proxy = await startTcpProxy(redis);
       const connected = await connectedTo(through(proxy.port), { timeoutMs: TIMEOUT_MS });
       proxy.mute();
@@ -341,8 +341,8 @@ describe('a link', () => {
       const connecting = linkTo(through(proxy.port));
       await until(() => proxy.accepted === 2);
       proxy.muteNew = false;
-      await until(() => connected.link.ready, { what: 'the silent connection is given up' });
-      await until(() => connecting.link.ready, { what: 'the silent handshake is given up' });
+      await until(() => connected.link.ready, { what: 'the silent connection is replaced' });
+      await until(() => connecting.link.ready, { what: 'the silent handshake is replaced' });
 
       expect(await connected.store.list('ada')).toStrictEqual([]);
       expect(await connecting.store.list('ada')).toStrictEqual([]);
@@ -351,7 +351,7 @@ describe('a link', () => {
 });
 
 describe('an error of the link', () => {
-  /** All that a logger could find in it. */
+  /** Everything that a logger could print of it. */
   const everythingIn = (error: unknown): string => inspect(error, { depth: 10, showHidden: true, getters: true });
 
   test('repeats no arguments when Redis does not know the command', async () => {
@@ -396,7 +396,7 @@ describe('an error of the link', () => {
     expect(everythingIn(error)).not.toContain(ticket.secretSha256);
   });
 
-  test('issues nothing when Redis is full, and lets go of what was issued', async () => {
+  test('issues nothing while Redis is full, and consumes, closes and revokes all the same', async () => {
     const redis = await startRedis();
     const { store } = await connectedTo(redis.url);
     const ticket = await issued(store);
@@ -417,7 +417,7 @@ describe('an error of the link', () => {
     expect(await store.close(ending)).toEqual({ code: 'closed' });
   });
 
-  test('does not tell the password, neither a right one nor a wrong one', async () => {
+  test('has no password, neither a right one nor a wrong one', async () => {
     const password = 'a-password-nobody-may-read';
     const redis = await startRedis({ args: ['--requirepass', password], password });
     const { reasons, link, store } = linkTo(`redis://:${password}-not@127.0.0.1:${redis.port}`);
@@ -433,7 +433,7 @@ describe('an error of the link', () => {
     expect([...messages, ...reasons].join('\n')).not.toContain(password);
   });
 
-  test('does not tell the password when the server repeats the arguments of a command that it does not know', async () => {
+  test('has no password if the server repeats the arguments of an unknown command', async () => {
     const password = 'a-password-nobody-may-read';
     const redis = await startRedis({ args: ['--requirepass', password, '--rename-command', 'HELLO', ''], password });
     const { reasons, store } = linkTo(`redis://:${password}@127.0.0.1:${redis.port}`);

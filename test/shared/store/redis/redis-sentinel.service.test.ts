@@ -23,7 +23,7 @@ async function storeOn(group: RedisSentinel): Promise<RedisStore> {
   return store;
 }
 
-/** Replication is asynchronous: only what has arrived is there after a failover. */
+/** Replication is asynchronous: what has not arrived is lost with a failover. */
 async function arrived(group: RedisSentinel, id: string, state: string): Promise<void> {
   const [, replica] = group.servers;
   await until(async () => (await replica.client.hget(createKeys(PREFIX).ticket(id), 'state')) === state);
@@ -40,7 +40,7 @@ test('issues and consumes, and does so again after a failover', async () => {
   await arrived(group, unspent.id, 'issued');
 
   await master.kill();
-  await until(() => !store.ready, { what: 'the store is away' });
+  await until(() => !store.ready, { what: 'the store is down' });
   await until(async () => (await group.masterPort()) === replica.port, { ...FAILOVER, what: 'the failover' });
   await until(() => store.ready, { what: 'the store is back' });
 
@@ -50,7 +50,7 @@ test('issues and consumes, and does so again after a failover', async () => {
   expect(await opened(store)).toMatchObject({ subject: 'ada' });
 });
 
-test('follows the master when the old one lives on as a replica, and hears commands there', async () => {
+test('follows the master if the old one becomes a replica, and receives commands there', async () => {
   const group = await startSentinel();
   const [, replica] = group.servers;
   const store = await storeOn(group);
@@ -59,17 +59,17 @@ test('follows the master when the old one lives on as a replica, and hears comma
   const connection = await opened(store, {}, 'ada', { ttlMs: 300_000 });
   await arrived(group, connection.id, 'open');
 
-  // The sentinel may not have seen yet that the replica is fit to take over.
+  // The Sentinel may not know yet that the replica can take over.
   await until(() => group.sentinel.call('SENTINEL', 'FAILOVER', group.name), FAILOVER);
   await until(async () => (await group.masterPort()) === replica.port, { ...FAILOVER, what: 'the failover' });
-  // Until it has found the new one it may be refused, but never told anything else.
+  // Until it has found the new master every operation fails, and none gives a wrong answer.
   await until(async () => (await store.consume(consumeOf(connection))).code === 'ticket_consumed', FAILOVER);
   await until(
     async () => {
       const { id } = await opened(store);
       return (await replica.client.exists(createKeys(PREFIX).ticket(id))) === 1;
     },
-    // The sentinel makes the old master a replica, and cuts its clients off, some 10 s after the failover.
+    // Some 10 s after the failover the Sentinel makes the old master a replica, and disconnects its clients.
     { everyMs: 50, what: 'the new master is written to' },
   );
 

@@ -13,7 +13,7 @@ import { createRedisHarness, type RedisHarness } from './redis-harness.ts';
 
 let redis: RedisServer;
 let harness: RedisHarness;
-/** What scripts touched without having declared it, in the words of MONITOR. */
+/** Commands of scripts on undeclared keys, as MONITOR prints them. */
 const undeclared = new Set<string>();
 let touched = 0;
 let monitor: Redis;
@@ -42,9 +42,9 @@ beforeAll(async () => {
 
 describeStore('the Redis store', async () => harness);
 
-// It has to stay right behind the suite: it looks at what the suite has made the scripts do.
+// It must follow the suite, as it checks what the scripts did in the suite.
 describe('the contract suite', () => {
-  test('makes no script touch a key that it has not declared', () => {
+  test('makes no script touch an undeclared key', () => {
     expect(touched).toBeGreaterThan(1_000);
     expect([...undeclared]).toStrictEqual([]);
   });
@@ -107,7 +107,7 @@ describe('the keys in Redis', () => {
     for (const name of names) expect(await ttl(name), name).toBeGreaterThan(0);
   });
 
-  test('of one subject are all in one slot', async () => {
+  test('of one subject are all in one hash slot', async () => {
     const store = await harness.createStore();
     await issued(store);
     await opened(store);
@@ -120,7 +120,7 @@ describe('the keys in Redis', () => {
 });
 
 describe('the record in Redis', () => {
-  test('has the fields of the table and no empty one', async () => {
+  test('has only fields of the table, and none is empty', async () => {
     const store = await harness.createStore();
     const { id } = await opened(store, { origin: '', address: '' }, 'ada', { origin: '', claims: '' });
     await store.close({ ...closeOf(await opened(store)), closeReason: '' });
@@ -139,7 +139,7 @@ describe('the record in Redis', () => {
     );
   });
 
-  test('has every field of the table when there is something to say', async () => {
+  test('has every field of the table if all have a value', async () => {
     const store = await harness.createStore();
     const bound = { audience: 'chat', path: '/', origin: 'https://app.example', address: '192.0.2.1' };
     const connection = await opened(store, bound, 'ada', { ...bound, claims: '{}' });
@@ -167,7 +167,7 @@ describe('the record in Redis', () => {
 });
 
 describe('a record that Redis has lost', () => {
-  test('is replaced all the same when its connection is still counted', async () => {
+  test('is replaced like any other while its connection is counted', async () => {
     const store = await harness.createStore();
     const lost = await opened(store);
     await harness.advance(1);
@@ -177,6 +177,21 @@ describe('a record that Redis has lost', () => {
 
     expect(outcome).toMatchObject({ code: 'admitted', replaced: [{ id: lost.id, gatewayId: '' }] });
     expect(await redis.client.exists(harness.keysOf(store).ticket(lost.id))).toBe(0);
+  });
+});
+
+describe('a record with a state that no script writes', () => {
+  test('admits nobody, has no connection, and is a fault to read', async () => {
+    const store = await harness.createStore();
+    const ticket = await issued(store);
+    const { id, subject } = ticket;
+    await redis.client.hset(harness.keysOf(store).ticket(id), 'state', 'ajar');
+
+    expect(await store.consume(consumeOf(ticket))).toStrictEqual({ code: 'ticket_consumed', subject });
+    expect(await store.renew({ id, subject, maxSessionMs: 1_000 })).toStrictEqual({ code: 'not_open' });
+    expect(await store.revoke({ id })).toStrictEqual({ code: 'ended' });
+    await expect(store.read(id)).rejects.toMatchObject({ name: 'MalformedRecord' });
+    await expect(store.list(subject)).rejects.toMatchObject({ name: 'MalformedRecord' });
   });
 });
 
@@ -199,7 +214,7 @@ describe('a gateway in Redis', () => {
     expect(await redis.client.pttl(key)).toBeLessThanOrEqual(30_000);
   });
 
-  test('is announced anew for another 30 s', async () => {
+  test('is announced again for another 30 s', async () => {
     const store = await harness.createStore();
     await store.announce({ ...status, draining: false });
     const key = `${harness.prefixOf(store)}gateway:gateway-1`;
@@ -210,7 +225,7 @@ describe('a gateway in Redis', () => {
     expect(await redis.client.pttl(key)).toBeGreaterThan(25_000);
   });
 
-  test('is gone when it is withdrawn', async () => {
+  test('is deleted when it is withdrawn', async () => {
     const store = await harness.createStore();
     await store.announce({ ...status, draining: false });
     await store.withdraw('gateway-1');
@@ -268,7 +283,7 @@ describe('the control channel in Redis', () => {
     });
   });
 
-  test('is heard again after Redis was away', async () => {
+  test('works again after Redis was down', async () => {
     const own = await startRedis();
     const link = new RedisLink({ address: { kind: 'single', url: own.url }, timeoutMs: 250 });
     const store = new RedisStore({ link, keyPrefix: 'oncegate:', retentionMs: 1_000, leaseMs: 1_000 });
@@ -288,7 +303,7 @@ describe('the control channel in Redis', () => {
     expect(heard).toStrictEqual([command]);
   });
 
-  test('ends with the store', async () => {
+  test('is closed with the store', async () => {
     const store = await harness.createStore();
     store.listen('gateway-1', () => {});
     await harness.listening(store, 'gateway-1');

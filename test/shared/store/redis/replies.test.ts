@@ -92,11 +92,11 @@ const operations: readonly Operation[] = [
   },
 ];
 
-/** What no script returns, whichever it is. */
+/** Replies that no script returns. */
 const GARBAGE: readonly Reply[] = [null, '', 'OK', 0, 1, [], [null], [[]], [''], ['no_such_code'], ['constructor']];
 
 describe.each(operations)('an answer to $script', ({ script, ask, replies }) => {
-  test('is taken if the header lists it', async () => {
+  test('is accepted if the header lists it', async () => {
     for (const reply of replies) await expect(ask(storeAnswering(reply).store)).resolves.not.toBeUndefined();
   });
 
@@ -116,7 +116,7 @@ describe('a list', () => {
   });
 });
 
-test('what a fault says repeats nothing of the reply and nothing of the record', async () => {
+test('the message of a fault repeats nothing of the reply or the record', async () => {
   const secret = 'card 4111';
   const replies = [
     ['admitted', 'ada', '', secret, 'soon', 2, []],
@@ -148,7 +148,7 @@ test('a gateway is not announced if one command of the transaction fails', async
 const consuming = (store: TicketStore): Promise<unknown> => store.consume(consumeOf(ticket));
 const reading = (store: TicketStore): Promise<unknown> => store.read(ticket.id);
 
-/** Every reply that differs from one of a script's by one element, and is none of its own. */
+/** Every reply that differs in one element from a valid one, and is not valid itself. */
 function garblings(script: ScriptName, reply: Reply): Reply[] {
   if (!Array.isArray(reply)) throw new Error('scripts return lists');
   const whole =
@@ -172,7 +172,7 @@ function garblings(script: ScriptName, reply: Reply): Reply[] {
   ];
 }
 
-/** What a field of a record never holds. */
+/** Values that a field of a record never has. */
 function recordGarbage(field: string): string[] {
   switch (field) {
     case 'state':
@@ -190,7 +190,7 @@ function recordGarbage(field: string): string[] {
   }
 }
 
-/** A store whose link gives this one answer. */
+/** A store to which every script returns this reply. */
 function storeAnswering(reply: Reply, ids: readonly string[] = []) {
   const sentOff: Array<{ name: ScriptName; values: ReadonlyArray<string | number> }> = [];
   const transaction = { hset: () => transaction, pexpire: () => transaction, exec: async () => WRONG_TYPE };

@@ -10,7 +10,7 @@ const SHORT_MS = 5;
 const LONG_MS = 1_000_000_000;
 const MAX_PENDING = 4;
 const SUBJECTS = ['ada', 'eve'] as const;
-/** Longer leases than this are not waited for. */
+/** Tests do not wait for longer leases, ms. */
 const MAX_LAPSE_MS = 100;
 
 /** How a ticket is presented to consume. */
@@ -27,7 +27,7 @@ interface Presented {
   readonly limitPolicy: 'refuse' | 'replace';
 }
 
-/** Answers of consume that occurred. */
+/** The answers that consume has given. */
 export type Answers = Set<string>;
 
 /** Reads the records of a subject and its list, and compares them with the history. */
@@ -103,7 +103,7 @@ function consume(index: number, presented: Presented, answers: Answers): Command
   });
 }
 
-/** A ticket without bindings, presented at once: the way to many open connections. */
+/** Issues a ticket without bindings and consumes it at once, so that there are many open connections. */
 function connect(subject: string, presented: Presented, answers: Answers): Command {
   const unbound = { audience: presented.audience, path: undefined, origin: undefined, address: presented.address };
   const issued = issue(subject, unbound, LONG_MS);
@@ -198,7 +198,7 @@ function lease(index: number, attemptId: string): Command {
   });
 }
 
-/** Lets time pass: a ms, until short tickets have expired, or until all leases have lapsed. */
+/** Lets time pass: 1 ms, until short tickets have expired, or until all leases have lapsed. */
 function pass(kind: 'a ms' | 'a short ticket' | 'a lease'): Command {
   return {
     check: () => true,
@@ -214,7 +214,7 @@ function pass(kind: 'a ms' | 'a short ticket' | 'a lease'): Command {
 const index = fc.oneof(fc.constant(0), fc.nat(2), fc.nat(40));
 const attemptId = fc.constantFrom('attempt-1', 'attempt-2');
 const subject = fc.constantFrom(...SUBJECTS);
-/** Mostly what fits: a ticket that is refused early reaches nothing else. */
+/** Mostly the value that fits, as a ticket that is refused early tests nothing else. */
 const mostly = <T>(fits: T, ...others: T[]): fc.Arbitrary<T> =>
   fc.oneof({ weight: 8, arbitrary: fc.constant(fits) }, { weight: 1, arbitrary: fc.constantFrom(...others) });
 
@@ -239,9 +239,9 @@ const presented: fc.Arbitrary<Presented> = fc.record({
 });
 
 /**
- * Any sequence of commands; those that open connections are the more likely ones.
+ * Any sequence of commands. Those that open connections are more likely.
  *
- * @param answers every answer of consume is put into it
+ * @param answers collects every answer of consume
  */
 export function commands(maxCommands: number, answers: Answers): fc.Arbitrary<Iterable<Command>> {
   const issues = fc.tuple(subject, bindings, fc.constantFrom(LONG_MS, SHORT_MS)).map((args) => issue(...args));

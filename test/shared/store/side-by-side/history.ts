@@ -9,23 +9,23 @@ export interface Bindings {
   readonly address: string | undefined;
 }
 
-/** A ticket, and what the answers so far have said about it. */
+/** A ticket, and what follows from the answers so far. */
 export interface Known extends Minted, Bindings {
-  /** As it was last read. */
+  /** Its record when it was last read. */
   record: TicketRecord;
-  /** The attempt that the ticket was admitted for, or that a lease has restored. There is never another. */
+  /** The attempt that was admitted, or that a lease restored. There is never another. */
   holder?: string;
-  /** The attempt that spent the ticket, and the answer that this attempt gets each time. */
+  /** The attempt that spent the ticket, and the answer that it gets each time. */
   decided?: { readonly attemptId: string; readonly answer: string };
-  /** Until when the connection takes a place, Unix ms; 0 if it takes none. */
+  /** Until when the connection takes a slot, Unix ms; 0 if it takes none. */
   heldUntil: number;
   /** Whether the connection was closed, or its admission taken back. */
   ended: boolean;
 }
 
 /**
- * What has happened to the tickets of one run, and what has to be true of it whatever the commands were. Two
- * stores that agree can be wrong together: these rules do not ask either of them.
+ * The tickets of one run, and the rules that hold for them after any commands. Two stores that agree can both be
+ * wrong, so the rules do not depend on either.
  */
 export class History {
   readonly tickets: Known[] = [];
@@ -38,14 +38,14 @@ export class History {
     return this.of(subject).filter((ticket) => isUnspent(ticket, at));
   }
 
-  /** The connections that take a place of the subject, the oldest first. */
-  places(subject: string, at: number): Known[] {
+  /** The connections that take a slot of the subject, the oldest first. */
+  slots(subject: string, at: number): Known[] {
     return this.of(subject)
       .filter(({ heldUntil }) => heldUntil > at)
       .sort((a, b) => (a.record.openedAt ?? 0) - (b.record.openedAt ?? 0) || (a.id < b.id ? -1 : 1));
   }
 
-  /** What consume has answered. Call it before the records are read again. */
+  /** Checks an answer of consume. Must be called before the records are read again. */
   consumed(ticket: Known, request: ConsumeRequest, outcome: ConsumeOutcome, at: number, leaseMs: number): void {
     const { code } = outcome;
     if (request.secretSha256 !== ticket.secretSha256)
@@ -59,27 +59,27 @@ export class History {
       return;
     }
 
-    const places = this.places(ticket.subject, at);
+    const slots = this.slots(ticket.subject, at);
     const { maxConnections } = request;
-    const excess = maxConnections === 0 ? 0 : Math.max(0, places.length - maxConnections + 1);
-    expect(code, 'the first objection in the order of the contract').toBe(
-      objectionTo(ticket, request, excess, at) ?? 'admitted',
+    const excess = maxConnections === 0 ? 0 : Math.max(0, slots.length - maxConnections + 1);
+    expect(code, 'the first refusal in the order of the contract').toBe(
+      refusalOf(ticket, request, excess, at) ?? 'admitted',
     );
     if (isStoredUnspent(ticket)) ticket.decided = { attemptId: request.attemptId, answer: code };
     if (outcome.code !== 'admitted') return;
 
     expect(ticket.holder, 'a ticket is admitted once').toBeUndefined();
-    const oldest = places.slice(0, excess);
+    const oldest = slots.slice(0, excess);
     expect(outcome.replaced).toStrictEqual(oldest.map(({ id, record }) => ({ id, gatewayId: record.gatewayId })));
     for (const replaced of oldest) replaced.heldUntil = 0;
     ticket.holder = request.attemptId;
     ticket.heldUntil = at + leaseMs;
     if (maxConnections > 0) {
-      expect(this.places(ticket.subject, at).length, 'no more than the limit').toBeLessThanOrEqual(maxConnections);
+      expect(this.slots(ticket.subject, at).length, 'no more than the limit').toBeLessThanOrEqual(maxConnections);
     }
   }
 
-  /** Compares the records of a subject with what they were, and its list with them. */
+  /** Compares the records of a subject with those before, and its list with the records. */
   seen(subject: string, records: ReadonlyArray<TicketRecord | null>, list: readonly TicketRecord[]): void {
     const broken: string[] = [];
     const listed = new Set(list.map(({ id }) => id));
@@ -96,7 +96,7 @@ export class History {
   }
 }
 
-/** Neither spent nor revoked, whatever the clock says. */
+/** Neither spent nor revoked; it may have expired. */
 function isStoredUnspent({ decided, record }: Known): boolean {
   return decided === undefined && record.state !== 'revoked';
 }
@@ -105,10 +105,10 @@ export function isUnspent(ticket: Known, at: number): boolean {
   return isStoredUnspent(ticket) && at < ticket.record.expiresAt;
 }
 
-/** The refusals of consume in the order of the contract: the first that applies is the answer. */
-function objectionTo(ticket: Known, request: ConsumeRequest, excess: number, at: number): string | undefined {
+/** The first refusal that applies, in the order of the contract. */
+function refusalOf(ticket: Known, request: ConsumeRequest, excess: number, at: number): string | undefined {
   const { decided, record } = ticket;
-  const objections: ReadonlyArray<readonly [code: string, applies: boolean]> = [
+  const refusals: ReadonlyArray<readonly [code: string, applies: boolean]> = [
     ['ticket_revoked', record.state === 'revoked'],
     ['ticket_consumed', decided !== undefined && decided.answer !== 'ticket_expired'],
     ['ticket_expired', decided !== undefined || at >= record.expiresAt],
@@ -118,10 +118,10 @@ function objectionTo(ticket: Known, request: ConsumeRequest, excess: number, at:
     ['address_refused', request.bindAddress && (ticket.address === undefined || request.address !== ticket.address)],
     ['connection_limit', excess > 0 && request.limitPolicy === 'refuse'],
   ];
-  return objections.find(([, applies]) => applies)?.[0];
+  return refusals.find(([, applies]) => applies)?.[0];
 }
 
-/** The rules that a record breaks, given what it was. */
+/** The rules that the new record of a ticket breaks. */
 function brokenBy({ record: before, holder, ended }: Known, after: TicketRecord, listed: boolean): string[] {
   const { state } = after;
   const final = before.state === 'revoked' || before.state === 'refused' || before.closedAt !== undefined;
@@ -143,7 +143,7 @@ function brokenBy({ record: before, holder, ended }: Known, after: TicketRecord,
 const FIXED = ['subject', 'audience', 'path', 'origin', 'address', 'issuedAt', 'expiresAt'] as const;
 const ENDED: readonly TicketRecord['state'][] = ['closed', 'refused', 'expired'];
 
-/** All of a record that an operation writes, and that the clock alone does not change. */
+/** The part of a record that only operations change, and not the clock. */
 export function writtenOf(record: TicketRecord): Partial<TicketRecord> {
   const { state: _state, closeCode: _closeCode, ...written } = record;
   return written;

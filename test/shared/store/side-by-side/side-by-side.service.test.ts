@@ -12,13 +12,13 @@ import { commands } from './commands.ts';
 import { History } from './history.ts';
 import { pairStage } from './stage.ts';
 
-/** Long enough that only a store that is gone is ever too slow. */
+/** A time-out that a busy machine does not reach. */
 const PATIENT_MS = 60_000;
 
-/** Nothing is forgotten: Redis drops a key by a clock of its own, which no script sees. */
+/** No record is deleted, as Redis expires keys by a clock that scripts cannot read. */
 const RETENTION_MS = 1_000_000_000_000;
 
-/** A link whose scripts tell at which moment they ran. */
+/** A link that records when each script ran. */
 class TimedLink extends RedisLink {
   readonly times: number[] = [];
   readonly #sources = new Map<ScriptName, string>();
@@ -39,7 +39,7 @@ class TimedLink extends RedisLink {
   }
 }
 
-/** The script as it is, its reply together with the time that it went by. */
+/** The same script, with a reply that also has the time that it used. */
 function timed(name: ScriptName): string {
   const script = readFileSync(new URL(`../../../../shared/store/scripts/${name}.lua`, import.meta.url), 'utf8');
   const source = scriptSource(name);

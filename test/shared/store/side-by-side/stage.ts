@@ -4,17 +4,17 @@ import { MemoryStore } from '../../../../shared/store/memory/memory-store.ts';
 import type { StoreOptions, TicketStore } from '../../../../shared/store/store.ts';
 import { until } from '../../../support/machine/wait.ts';
 
-/** Asks a store something. It asks every store the same, whenever it is called. */
+/** Calls a store. It makes the same calls each time, whatever the store. */
 type Question<T> = (store: TicketStore) => Promise<T>;
 
-/** What random commands are played on. */
+/** What random commands run on. */
 export interface Stage {
-  /** Put behind each subject, so that runs do not meet. */
+  /** Appended to each subject, so that runs do not share one. */
   readonly run: string;
   readonly leaseMs: number;
-  /** One operation. @returns the answer, and when it was decided by the clock of the store, Unix ms */
+  /** Runs one operation. @returns the answer, and when it was decided (Unix ms by the clock of the store) */
   ask<T>(question: Question<T>): Promise<{ readonly answer: T; readonly at: number }>;
-  /** Any number of operations that write nothing. */
+  /** Runs any number of operations that write nothing. */
   look<T>(question: Question<T>): Promise<T>;
   /** Lets time pass. */
   pass(ms: number): Promise<void>;
@@ -35,17 +35,17 @@ export function memoryStage(options: StoreOptions): Stage {
   };
 }
 
-/** A store on Redis that tells when its scripts ran. */
+/** A store on Redis, and when its scripts ran. */
 export interface TimedStore {
   readonly store: TicketStore;
-  /** When each script ran by the clock of Redis, Unix ms. Whoever has read them empties the list. */
+  /** When each script ran, Unix ms by the clock of Redis. The reader empties the list. */
   readonly times: number[];
   now(): Promise<number>;
 }
 
 /**
- * Two stores side by side: each question goes to Redis, and then to a store in memory whose clock shows the
- * moment at which the script ran. So the two have to give the same answer, whatever the machine is doing.
+ * Two stores side by side. Each question goes to Redis, and then to a store in memory whose clock shows the
+ * moment when the script ran. So their answers must be the same, however busy the machine is.
  */
 export function pairStage(redis: TimedStore, run: string, options: StoreOptions): Stage {
   let clock = 0;
@@ -60,7 +60,7 @@ export function pairStage(redis: TimedStore, run: string, options: StoreOptions)
     async ask(question) {
       redis.times.length = 0;
       const answer = await question(redis.store);
-      // Only the last script decides: one that asks for more records has written nothing.
+      // Only the last script decides. One that asks for more records has written nothing.
       const at = redis.times.at(-1);
       if (at === undefined) throw new Error('no script ran');
       expect(answer).toStrictEqual(await inMemory(question, at));
@@ -72,7 +72,7 @@ export function pairStage(redis: TimedStore, run: string, options: StoreOptions)
         const answer = await question(redis.store);
         const early = await inMemory(question, from);
         const late = await inMemory(question, await redis.now());
-        // A deadline that passed meanwhile may be seen by a part of the answer: then the question is asked again.
+        // If a deadline passed meanwhile, only a part of the answer may show it. Then the question is asked again.
         if (!isDeepStrictEqual(early, late)) continue;
         expect(answer).toStrictEqual(early);
         return answer;
