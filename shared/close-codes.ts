@@ -40,7 +40,7 @@ export const closeCodes = {
 
 export type CloseReason = keyof typeof closeCodes;
 
-/** The reasons for which a gateway closes because the store says so: by a command, or in the answer to a lease. */
+/** The reasons that reach a gateway through the store: with a command, or in the answer to a lease. */
 export const storeCloseReasons = ['revoked', 'replaced'] as const satisfies readonly CloseReason[];
 
 export type StoreCloseReason = (typeof storeCloseReasons)[number];
@@ -49,8 +49,8 @@ export type StoreCloseReason = (typeof storeCloseReasons)[number];
 export const closeReasons = Object.keys(closeCodes) as CloseReason[]; // the keys of a literal are its type's keys
 
 /**
- * Close codes that a client comes back from, with `backoff`, although no gateway gave a reason: the network, a proxy
- * or the back end ended the connection, and that may pass. From any other code without a reason it does not come back.
+ * Close codes after which a client connects again, with `backoff`, if the gateway gave no reason. The network, a proxy
+ * or the back end ended the connection, and the cause may pass. After any other code without a reason the client stops.
  */
 export const temporaryCloseCodes = {
   1001: 'the far side goes away',

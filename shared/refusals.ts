@@ -19,8 +19,8 @@ interface Row {
   /** Seconds to wait if nothing better is known. A refusal of such a row has `Retry-After`. */
   readonly retryAfterSeconds?: number;
   /**
-   * Whether an upgrade that is refused so counts as a failed handshake of its address
-   * (`MAX_FAILED_HANDSHAKES_PER_MINUTE`). It does unless the row says no: then it tells nothing about the client.
+   * Whether such a refusal counts as a failed handshake of the client's address (`MAX_FAILED_HANDSHAKES_PER_MINUTE`).
+   * By default it does. `false`: the refusal tells nothing about the client.
    */
   readonly countsAgainstClient?: false;
 }

@@ -17,19 +17,19 @@ export interface GatewayOptions {
   readonly log: Logger;
 }
 
-/** A gateway without its ports: what decides, what is open, and its place in the fleet. */
+/** A gateway without its ports: admission, open connections, and its announcement in the fleet. */
 export interface GatewayCore {
   readonly admitter: Admitter;
   readonly load: Load;
   readonly metrics: Metrics;
   readonly log: Logger;
-  /** Takes its place in the fleet: hears commands, and is announced. */
+  /** Joins the fleet: from now on it receives commands and is announced in the store. */
   join(): void;
-  /** Stops admitting, and closes what is open in a spread. */
+  /** Refuses every new upgrade and closes the open connections, spread over `DRAIN_SECONDS`. */
   drain(): Promise<void>;
-  /** Leaves the fleet, once everything has been recorded. */
+  /** Leaves the fleet once every end of a connection is recorded. */
   leave(): Promise<void>;
-  /** Tells every client that is left that the process ends. */
+  /** Closes every connection that is left with `going_away`. */
   abandon(): void;
 }
 

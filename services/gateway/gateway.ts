@@ -8,7 +8,7 @@ import { createPlainRequestHandler, createUpgradeHandler } from './fronts/upgrad
 import { createUpgradeServer } from './fronts/upgrade-server.ts';
 import { readSigningKey } from './identity/signing-key.ts';
 
-/** Starts a gateway: its public port, its admin port, its place in the fleet. */
+/** Starts a gateway: it listens on its public port and its admin port, and joins the fleet. */
 export async function startGateway(options: GatewayOptions): Promise<RunningService> {
   const { settings, store } = options;
   const { trustProxy, maxMessageBytes, tlsCertFile, tlsKeyFile } = settings;
@@ -22,7 +22,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningServ
     keySet: signing?.keySet,
     onUpgrade: createUpgradeHandler({ admitter, trustProxy, maxMessageBytes, signing, metrics }),
     onPlainRequest: createPlainRequestHandler({ admitter, trustProxy }),
-    onRefused: (refusal) => admitter.see(refusal),
+    onRefused: (refusal) => admitter.logRefusal(refusal),
     onFault,
   });
   const forwardAuth = createForwardAuth({ admitter, trustProxy, signing });

@@ -2,5 +2,5 @@ import type { Rule } from '../../shared/settings/load.ts';
 import { routesRule } from './admission/routes.ts';
 import { signingKeyRule } from './identity/signing-key.ts';
 
-/** What the settings of a gateway must fulfil beside their own bounds. */
+/** Rules for the settings of a gateway that concern more than the bounds of one setting. */
 export const gatewayRules: readonly Rule[] = [routesRule, signingKeyRule];

@@ -1,16 +1,15 @@
 /**
- * THE table of carriers: where a ticket may be presented to a gateway (`TICKET_CARRIERS`). How a ticket is written
- * there, found there and taken out again derives from a row.
- *
- * The query and the headers are read as lists of pieces. A piece carries a ticket or is the application's own.
+ * THE table of carriers: where a ticket may be presented to a gateway (`TICKET_CARRIERS`). A row says how a ticket is
+ * written there, found there and taken out. Each carrier is a list of pieces: parameters, subprotocols or one header
+ * value. A piece carries a ticket, or it is the application's own.
  */
 
 interface Row {
   /** Where a ticket is, in words for a person. */
-  readonly place: string;
+  readonly label: string;
   /** The header that holds the pieces, in lower case; absent for the query. */
   readonly header?: string;
-  /** What separates the pieces of one header; absent if its value is one piece. */
+  /** What separates the pieces in one header; absent if the value is one piece. */
   readonly separator?: string;
   /** The piece that carries a ticket value. */
   readonly write: (value: string) => string;
@@ -34,13 +33,13 @@ const CREDENTIALS = new RegExp(`^${TICKET_SCHEME} +(\\S+) *$`, 'i');
 
 export const carriers = {
   query: {
-    place: 'the query',
+    label: 'the query',
     write: (value) => `${PARAMETER}=${value}`,
     carries: isTicketParameter,
     read: (parameter) => parameter.slice(parameter.indexOf('=') + 1),
   },
   subprotocol: {
-    place: 'the subprotocol',
+    label: 'the subprotocol',
     header: 'sec-websocket-protocol',
     separator: ',',
     write: (value) => PROTOCOL_PREFIX + value,
@@ -48,7 +47,7 @@ export const carriers = {
     read: (protocol) => protocol.slice(PROTOCOL_PREFIX.length),
   },
   authorization: {
-    place: 'the Authorization header',
+    label: 'the Authorization header',
     header: 'authorization',
     write: (value) => `${TICKET_SCHEME} ${value}`,
     carries: (header) => SCHEME.test(header),

@@ -3,11 +3,11 @@ import { type Admitted, StoreUnavailable, type TicketStore } from '../../../shar
 import type { Carrier } from '../../../shared/ticket/carriers.ts';
 import { hashSecret, mintAttemptId, type Ticket } from '../../../shared/ticket/ticket.ts';
 import { type Handshake, parseHandshake, readRefused, type UpgradeRequest } from './handshake.ts';
-import type { Load, Place } from './load.ts';
+import type { Load, Slot } from './load.ts';
 import { originAllowed } from './origin-rule.ts';
 import type { FindRoute, Route } from './routes.ts';
 
-/** What a gateway admits by. */
+/** The rules by which a gateway admits. */
 export interface AdmissionRules {
   readonly gatewayId: string;
   readonly carriers: readonly Carrier[];
@@ -16,16 +16,16 @@ export interface AdmissionRules {
   readonly limitPolicy: 'refuse' | 'replace';
 }
 
-/** An upgrade request, with what is known of the client from outside it. */
+/** An upgrade request with the client's address and host, which a proxy in front may tell. */
 export interface Visitor extends UpgradeRequest {
-  /** The client's address, by `TRUST_PROXY`. */
+  /** The client's address. A proxy in `TRUST_PROXY` is believed about it. */
   readonly address: string;
-  /** The host that the client asked for, by `TRUST_PROXY`; without it the request's own. */
+  /** The host that the client asked for, if a proxy in `TRUST_PROXY` tells it. Default: that of the request. */
   readonly forwardedHost?: string | undefined;
 }
 
-/** What there is of any request, be it no upgrade at all. */
-export type Presented = Pick<Visitor, 'target' | 'headers' | 'address'>;
+/** A request that is refused, whether it is an upgrade or not. */
+export type RefusedRequest = Pick<Visitor, 'target' | 'headers' | 'address'>;
 
 export type Admission = Refused | AdmittedUpgrade;
 
@@ -36,14 +36,14 @@ export interface AdmittedUpgrade {
   readonly admitted: Admitted;
   readonly handshake: Handshake;
   readonly route: Route;
-  /** Gives its place among the connections of the route back. */
-  readonly leaveRoute: () => void;
+  /** Frees its slot among the connections of the route. */
+  readonly freeRouteSlot: () => void;
 }
 
 export interface Refused {
   readonly kind: 'refused';
   readonly refusal: Refusal;
-  /** Known only where the ticket was presented with the right secret. */
+  /** Known only if the ticket was presented with the right secret. */
   readonly subject?: string | undefined;
 }
 
@@ -54,15 +54,15 @@ export interface AdmissionContext {
 }
 
 /**
- * What the gateway decides about an upgrade, the cheapest reason first and the store last:
- * syntax, drain and load, route, origin, ticket syntax, consume. Nothing is written to the client here.
+ * Decides about an upgrade. The cheapest checks come first, the store last: syntax, drain and load, route, origin,
+ * ticket syntax, consume. Nothing is written to the client here.
  *
- * @param place the upgrade's, among those that are being decided
+ * @param slot the upgrade's slot among those that are being decided
  */
-export async function admit(visitor: Visitor, context: AdmissionContext, place: Place): Promise<Admission> {
-  // Its place is free first: while they are noted, strangers' refusals would else keep places from good tickets.
+export async function admit(visitor: Visitor, context: AdmissionContext, slot: Slot): Promise<Admission> {
+  // The slot is freed before the note: otherwise refusals of strangers would keep slots from good tickets.
   const refuse = (refusal: Refusal): Promise<Refused> => {
-    context.load.free(place);
+    context.load.free(slot);
     return refuseEarly(refusal, visitor, context);
   };
   const parsed = parseHandshake(visitor, context.rules.carriers);
@@ -82,10 +82,15 @@ export async function admit(visitor: Visitor, context: AdmissionContext, place: 
 }
 
 /**
- * Puts a refusal that was decided before consume on the record of the ticket that came with it, if one
- * did, and says whose ticket it is. Where there are several it goes onto the record of each.
+ * Notes a refusal that was decided before consume on the record of each ticket in the request.
+ *
+ * @returns the refusal, with the id and the subject of a ticket if there is one
  */
-export async function refuseEarly(refusal: Refusal, visitor: Presented, context: AdmissionContext): Promise<Refused> {
+export async function refuseEarly(
+  refusal: Refusal,
+  visitor: RefusedRequest,
+  context: AdmissionContext,
+): Promise<Refused> {
   const { tickets, origin } = readRefused(visitor);
   const [first] = tickets;
   if (first === undefined) return { kind: 'refused', refusal };
@@ -121,8 +126,8 @@ async function consume(
 ): Promise<Admission> {
   const { rules, load, store } = context;
   const attemptId = mintAttemptId();
-  // At once: whoever comes while the store is asked sees the place taken.
-  const leaveRoute = load.hold(route);
+  // Before the store is asked: an upgrade that arrives meanwhile finds the slot taken.
+  const freeRouteSlot = load.hold(route);
   let admitted = false;
   try {
     const outcome = await store.consume({
@@ -140,18 +145,18 @@ async function consume(
     });
     if (outcome.code === 'admitted') {
       admitted = true;
-      return { kind: 'admitted', ticketId: ticket.id, attemptId, admitted: outcome, handshake, route, leaveRoute };
+      return { kind: 'admitted', ticketId: ticket.id, attemptId, admitted: outcome, handshake, route, freeRouteSlot };
     }
     return { kind: 'refused', refusal: { code: outcome.code, ticketId: ticket.id }, subject: outcome.subject };
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error;
     return { kind: 'refused', refusal: { code: 'store_unavailable', ticketId: ticket.id } };
   } finally {
-    if (!admitted) leaveRoute();
+    if (!admitted) freeRouteSlot();
   }
 }
 
-/** The subject of the ticket, where the refusal is on its record now. */
+/** Notes a refusal on a ticket's record. Resolves with the ticket's subject if that was done. */
 async function note(
   outcome: RefusalCode,
   address: string,
@@ -168,7 +173,7 @@ async function note(
     return noted.code === 'noted' ? noted.subject : undefined;
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error;
-    return undefined; // the refusal stands, noted or not
+    return undefined; // the refusal stands, whether it was noted or not
   } finally {
     done();
   }

@@ -8,7 +8,7 @@ import {
   type AdmissionContext,
   type AdmittedUpgrade,
   admit,
-  type Presented,
+  type RefusedRequest,
   refuseEarly,
   type Visitor,
 } from './admit.ts';
@@ -31,11 +31,11 @@ export type Decision =
   | { readonly kind: 'admitted'; readonly entry: Entry }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
-/** Decides for every front of a gateway, and keeps the record, the log, the metrics and the load in step with it. */
+/** Decides about upgrades for every front of a gateway, and does the bookkeeping: record, log, metrics and load. */
 export class Admitter {
   readonly #context: AdmitterContext;
   readonly #admission: AdmissionContext;
-  readonly #entries: EntryContext;
+  readonly #entryContext: EntryContext;
 
   constructor(context: AdmitterContext) {
     const { settings, gatewayId, findRoute, load, store, metrics, connections } = context;
@@ -50,47 +50,46 @@ export class Admitter {
     this.#admission = { rules, load, store };
     const onRefused: EntryContext['onRefused'] = (address, refusal, subject) =>
       this.#refused(address, refusal, subject);
-    this.#entries = { store, metrics, connections, onRefused };
+    this.#entryContext = { store, metrics, connections, onRefused };
   }
 
   /**
-   * Decides about an upgrade and has it answered. It counts as being decided until then, so a drain waits for
-   * the answer.
+   * Decides about an upgrade and has it answered. Until then it counts as being decided, and a drain waits for it.
    *
-   * @param answer answers the client; of an admitted upgrade it ends the entry
+   * @param answer answers the client, and ends the entry of an admitted upgrade
    * @returns what `answer` returned
    */
   async decide<T>(visitor: Visitor, answer: (decision: Decision) => T | Promise<T>): Promise<T> {
     const { load } = this.#context;
     const { address } = visitor;
-    const place = load.enter();
+    const slot = load.enter();
     try {
-      const admission = await admit(visitor, this.#admission, place);
+      const admission = await admit(visitor, this.#admission, slot);
       if (admission.kind === 'refused') {
         const answered = await answer(admission);
         await this.#refused(address, admission.refusal, admission.subject);
         return answered;
       }
       this.#tellReplaced(admission);
-      return await Entry.during(admission, address, this.#entries, (entry) => answer({ kind: 'admitted', entry }));
+      return await Entry.during(admission, address, this.#entryContext, (entry) => answer({ kind: 'admitted', entry }));
     } finally {
-      load.leave(place);
+      load.leave(slot);
     }
   }
 
   /**
-   * Refuses a request that is no upgrade. The record of the ticket that came with it says so.
+   * Refuses a request that is no upgrade, and notes that on the record of its ticket.
    *
    * @returns the refusal to answer with
    */
-  async refuse(presented: Presented, refusal: Refusal): Promise<Refusal> {
-    const refused = await refuseEarly(refusal, presented, this.#admission);
-    this.see(refused.refusal, refused.subject);
+  async refuse(request: RefusedRequest, refusal: Refusal): Promise<Refusal> {
+    const refused = await refuseEarly(refusal, request, this.#admission);
+    this.logRefusal(refused.refusal, refused.subject);
     return refused.refusal;
   }
 
-  /** One log line and one count for each refusal; a replay is named as such. */
-  see({ code, ticketId }: Refusal, subject?: string): void {
+  /** Logs and counts a refusal, and a replay as such. */
+  logRefusal({ code, ticketId }: Refusal, subject?: string): void {
     const { log, metrics } = this.#context;
     metrics.count('oncegate_handshakes_total', code);
     if (code === 'ticket_consumed') {
@@ -102,17 +101,17 @@ export class Admitter {
   }
 
   async #refused(address: string, refusal: Refusal, subject: string | undefined): Promise<void> {
-    this.see(refusal, subject);
+    this.logRefusal(refusal, subject);
     await this.#context.load.failed(address, refusal.code);
   }
 
-  /** Tells the gateways that hold the connections that had to make room to close them. */
+  /** Commands the gateways that hold replaced connections to close them. */
   #tellReplaced({ admitted }: AdmittedUpgrade): void {
     const { store, log } = this.#context;
     for (const { id, gatewayId } of admitted.replaced) {
       log.info({ event: 'replace', ticket_id: id, subject: admitted.subject, holder: gatewayId });
       const command = { command: 'close', ticket_id: id, reason: 'replaced' } as const;
-      // If the command is lost, that gateway learns it with the next lease.
+      // If the command is lost, that gateway learns of it when it renews the lease.
       store.command(gatewayId, command).catch(() => {});
     }
   }

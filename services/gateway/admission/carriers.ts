@@ -2,13 +2,13 @@ import { trimBlanks } from '../../../shared/http/white-space.ts';
 import { CARRIERS, type Carrier, carrierRow } from '../../../shared/ticket/carriers.ts';
 import { parseTicket, type Ticket } from '../../../shared/ticket/ticket.ts';
 
-/** What was presented: no ticket, something that is not one, or a ticket (which may be worth nothing). */
+/** What was presented: no ticket, a malformed one, or one in the right form, which may be unknown all the same. */
 export type PresentedTicket =
   | { readonly kind: 'missing' }
   | { readonly kind: 'malformed' }
   | { readonly kind: 'ticket'; readonly ticket: Ticket };
 
-/** The carriers that a browser can fill. */
+/** The carriers that a browser can use. */
 interface BrowserCarriers {
   /** The query, without its question mark. */
   readonly query: string;
@@ -21,7 +21,7 @@ interface Carriers extends BrowserCarriers {
 
 interface TakenTicket {
   readonly presented: PresentedTicket;
-  /** What is left once the ticket is taken out: nothing behind the gateway ever sees it. */
+  /** The query without the ticket. Nothing behind the gateway ever sees the ticket. */
   readonly query: string;
   readonly protocols: readonly string[];
 }
@@ -30,8 +30,10 @@ interface TakenTicket {
 type Pieces = Readonly<Record<Carrier, readonly string[]>>;
 
 /**
- * Takes the ticket out of its carrier, or returns null where there is more than one.
- * A carrier that is not accepted is emptied all the same, and what was in it does not count.
+ * Takes the ticket out of its carrier. A ticket in a carrier that is not accepted is taken out too, but counts as
+ * missing.
+ *
+ * @returns null if there is more than one ticket
  */
 export function takeTicket(
   { query, protocols, authorization }: Carriers,
@@ -60,14 +62,14 @@ export function takeTicket(
   };
 }
 
-/** As many tickets as there are carriers: whoever presents more of them explains nothing by it. */
+/** At most one ticket for each carrier is noted: a client that sends more gets no further explanation. */
 const MAX_TICKETS = CARRIERS.length;
 
 /**
- * The tickets in a request that is refused whatever it carries, in any carrier, each once however often it
- * is there. Their holder has proved each one's secret, or has not: the store knows.
+ * The tickets in a request that is refused in any case, from all carriers, without duplicates. Only the store knows
+ * whether their secrets are right.
  *
- * @param authorizations every `Authorization` header that there is, although there may be but one
+ * @param authorizations every `Authorization` header, although only one is allowed
  */
 export function ticketsIn({ query, protocols }: BrowserCarriers, authorizations: readonly string[]): Ticket[] {
   const pieces: Pieces = {
@@ -82,11 +84,11 @@ export function ticketsIn({ query, protocols }: BrowserCarriers, authorizations:
   return [...new Set(values)].flatMap((value) => parseTicket(value) ?? []).slice(0, MAX_TICKETS);
 }
 
-/** The headers that carry tickets, in lower case. */
+/** The names of the headers that can carry a ticket, in lower case. */
 export const TICKET_HEADERS = CARRIERS.flatMap((carrier) => carrierRow(carrier).header ?? []);
 
 /**
- * The headers of a request, each a name and a value, without the ticket.
+ * The headers of a request as pairs of name and value, without the ticket.
  *
  * @param rawHeaders names and values in turn, as they were sent
  */
@@ -101,7 +103,7 @@ export function headersWithoutTicket(rawHeaders: readonly string[]): Array<[name
   return kept;
 }
 
-/** What of a header is the application's own; undefined if nothing is. */
+/** The value of a header without the ticket; undefined if nothing is left. */
 function ownValue(name: string, value: string): string | undefined {
   let own: string | undefined = value;
   for (const carrier of CARRIERS) {
@@ -124,7 +126,7 @@ function parametersOf(query: string): string[] {
   return query === '' ? [] : query.split('&');
 }
 
-/** Scheme and first word of each credentials in a header that was made of several, as RFC 9110 §5.3 joins lists. */
+/** The scheme and the first word of each credentials in a header. Proxies join several into a list (RFC 9110 §5.3). */
 function credentialsIn(header: string): string[] {
   return Array.from(header.matchAll(/(?:^|,) *([^\s,]+ +[^\s,]+)/g), ([, credentials = '']) => credentials);
 }

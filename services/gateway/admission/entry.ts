@@ -8,18 +8,18 @@ import type { Connections } from '../connections/connections.ts';
 import type { Wire, WireListener } from '../wires/wire.ts';
 import type { AdmittedUpgrade } from './admit.ts';
 
-/** What an entry needs of its gateway. */
+/** What an entry needs from its gateway. */
 export interface EntryContext {
   readonly store: TicketStore;
   readonly metrics: Metrics;
   readonly connections: Connections;
-  /** Logs and counts a refusal, also against the client's address. */
+  /** Logs a refusal and counts it, also against the client's address. */
   readonly onRefused: (address: string, refusal: Refusal, subject: string | undefined) => Promise<void>;
 }
 
 /**
- * An admitted upgrade that is not open yet. It ends once, in one of four ways: `open`, `takeBack`, `gone`
- * or `handOver`. A second end throws, because it is a fault. {@link Entry.during} ends an entry that nobody ended.
+ * An admitted upgrade that is not open yet. It ends exactly once: by `open`, `takeBack`, `gone` or `handOver`. A second
+ * end is a fault and throws. {@link Entry.during} ends an entry that has no end when the upgrade has been answered.
  */
 export class Entry {
   readonly admission: AdmittedUpgrade;
@@ -35,10 +35,10 @@ export class Entry {
   }
 
   /**
-   * Makes the entry of an admitted upgrade and has the upgrade answered. An entry without an end afterwards
-   * ends as `client_gone`, or as `gateway_fault` if the answer threw.
+   * Makes the entry of an admitted upgrade and has the upgrade answered. If the entry has no end afterwards, it ends
+   * as `client_gone`, or as `gateway_fault` if `answer` threw.
    *
-   * @param address the client's
+   * @param address of the client
    * @param answer answers the client, and ends the entry
    * @returns what `answer` returned
    */
@@ -60,28 +60,28 @@ export class Entry {
       throw error;
     } finally {
       connections.expectNoMore(admission.ticketId);
-      if (!entry.#isOpen) admission.leaveRoute();
+      if (!entry.#isOpen) admission.freeRouteSlot();
     }
   }
 
   /**
-   * The connection is open on this wire. Before, the client has been sent nothing but the 101.
+   * The connection is open on this wire. The client has been sent nothing but the 101.
    *
-   * @returns what the wire tells of the connection from now on
+   * @returns the listener that the wire reports to
    */
   open(wire: Wire): WireListener {
     this.#end();
     this.#isOpen = true;
     const { metrics, connections } = this.#context;
-    const { ticketId: id, attemptId, admitted, leaveRoute } = this.admission;
+    const { ticketId: id, attemptId, admitted, freeRouteSlot } = this.admission;
     const { subject, openedAt, sessionExpiresAt } = admitted;
     metrics.count('oncegate_handshakes_total', 'admitted');
     const connection = connections.open({ id, attemptId, subject, openedAt, sessionExpiresAt, wire });
-    return new OpenConnection(connection, connections, leaveRoute);
+    return new OpenConnection(connection, connections, freeRouteSlot);
   }
 
   /**
-   * What is behind the gateway refused. The record says so before the client is answered.
+   * The upstream or the application refused the connection. The record tells so before the client is answered.
    *
    * @returns the refusal to answer with
    */
@@ -99,7 +99,7 @@ export class Entry {
     this.#endAs('client_gone', ABNORMAL_CLOSURE);
   }
 
-  /** A proxy holds the connection from now on (forward-auth): no gateway sees it any more. */
+  /** A proxy holds the connection from now on (forward-auth). No gateway sees it any more. */
   handOver(): void {
     this.#endAs('handed_over', NO_STATUS);
     this.#context.metrics.count('oncegate_handshakes_total', 'admitted');
@@ -123,23 +123,23 @@ export class Entry {
     try {
       await store.refuse({ id, attemptId, outcome, status });
     } catch (error) {
-      // It is recorded later, as the connection that it never became.
+      // The end is recorded later, as that of a connection.
       connections.recordEnd({ id, attemptId, subject: admitted.subject }, ABNORMAL_CLOSURE, outcome);
       if (!(error instanceof StoreUnavailable)) throw error;
     }
   }
 }
 
-/** What an open connection keeps of its admission. It must not hold the entry: that keeps the whole handshake. */
+/** The listener of an open connection. It does not hold the entry, which would keep the whole handshake in memory. */
 class OpenConnection implements WireListener {
   readonly #connection: Connection;
   readonly #connections: Connections;
-  readonly #leaveRoute: () => void;
+  readonly #freeRouteSlot: () => void;
 
-  constructor(connection: Connection, connections: Connections, leaveRoute: () => void) {
+  constructor(connection: Connection, connections: Connections, freeRouteSlot: () => void) {
     this.#connection = connection;
     this.#connections = connections;
-    this.#leaveRoute = leaveRoute;
+    this.#freeRouteSlot = freeRouteSlot;
   }
 
   heard(): void {
@@ -151,7 +151,7 @@ class OpenConnection implements WireListener {
   }
 
   ended(code: number, reason: string): void {
-    this.#leaveRoute();
+    this.#freeRouteSlot();
     this.#connections.ended(this.#connection, code, reason);
   }
 }

@@ -5,18 +5,18 @@ import { type PresentedTicket, takeTicket, ticketsIn } from './carriers.ts';
 import { countHeaders, type HeaderGroups, onlyOne } from './headers.ts';
 import { parseSubprotocols } from './subprotocols.ts';
 
-/** An upgrade request as it arrived, before anything is believed. */
+/** An upgrade request as it arrived, unchecked. */
 export interface UpgradeRequest {
   readonly method: string;
   /** The request target (RFC 9112 §3.2). */
   readonly target: string;
   readonly httpVersion: string;
   readonly headers: HeaderGroups;
-  /** Bytes that came behind the request. */
+  /** How many bytes followed the request. */
   readonly earlyBytes: number;
-  /** Whether an earlier request came on the same socket, whose answer may still be on its way. */
+  /** Whether an earlier request came on the same socket. Its answer may not be written yet. */
   readonly pipelined: boolean;
-  /** A proxy asks on behalf of the client: what belongs to one hop, `Upgrade` among it, may have been taken off. */
+  /** A proxy asks about the client's request, and may have removed headers of one hop, such as `Upgrade`. */
   readonly upgradeTakenOff?: true;
 }
 
@@ -24,7 +24,7 @@ export interface UpgradeRequest {
 export interface Handshake {
   /** Without the `/~<ticket id>` segment. */
   readonly path: string;
-  /** Without the ticket; empty where there is none. */
+  /** Without the ticket; empty if there is no query. */
   readonly query: string;
   readonly host: string;
   readonly origin: string | undefined;
@@ -41,24 +41,24 @@ export type ParsedHandshake =
   | { readonly ok: true; readonly handshake: Handshake }
   | { readonly ok: false; readonly refusal: Refusal };
 
-/** More than any browser or proxy sends. Node drops what is past its own, far higher limit without a word. */
+/** More than any browser or proxy sends. Node silently drops headers beyond a far higher limit. */
 const MAX_HEADERS = 100;
 
-/** `/~<ticket id>`: a path of its own for each attempt, taken off before anything looks at the path. */
+/** `/~<ticket id>`: gives each attempt its own path, and is removed before the path is used. */
 export const ID_SEGMENT = new RegExp(`^${idSegment(TICKET_ID)}(?=/|$)`);
 
-/** Node's own limit for a whole head. Headers may be longer, for a page may have many cookies; a target goes into logs. */
+/** Node's default limit for a whole head. Headers may be longer, since a page may have many cookies. */
 const MAX_TARGET_LENGTH = 16_384;
 
-/** Origin-form only; a second slash or a backslash would be read as a host by careless parsers. */
+/** Origin-form only. Careless parsers read a second slash or a backslash as the beginning of a host. */
 const PATH = /^\/(?!\/)[!-~]*$/;
-/** Visible ASCII without `#` and `\\`: the rest has to come percent-encoded (RFC 3986 §2). */
+/** Visible ASCII without `#` and `\\`. Other characters must be percent-encoded (RFC 3986 §2). */
 const TARGET = /^[!-"$-[\]-~]+$/;
-/** A `.` or `..` segment, percent-encoded or not: whoever resolves it would be led around a route or a ticket's path. */
+/** A `.` or `..` segment, percent-encoded or not. A server that resolves it would bypass a route or a ticket's path. */
 export const DOT_SEGMENT = /(?:\/|%2f|%5c)(?:\.|%2e){1,2}(?=\/|%2f|%5c|$)/i;
 /**
- * A ticket belongs into its carrier. In a path it would stay, in logs and behind the gateway; and a proxy that takes
- * its text out of the target would be led to another path than the one that was judged.
+ * The text of a ticket in a path, which is no carrier. There it would reach logs and the back end. A proxy that
+ * removes it from the target would connect to another path than the one that was judged.
  */
 const TICKET_TEXT = new RegExp(`${TICKET_PREFIX}${TICKET_ID}\\.`);
 const BASE64_OF_16_BYTES = /^[+/0-9A-Za-z]{22}==$/;
@@ -70,7 +70,7 @@ const TICKET_IN_PATH: ParsedHandshake = {
 };
 const UPGRADE_REQUIRED: ParsedHandshake = { ok: false, refusal: { code: 'upgrade_required' } };
 
-/** Reads an upgrade request, cheapest check first. Pure: nothing is asked and nothing is written. */
+/** Checks and reads an upgrade request, the cheapest check first. */
 export function parseHandshake(request: UpgradeRequest, carriers: readonly Carrier[]): ParsedHandshake {
   if (request.httpVersion !== '1.1' || request.earlyBytes > 0 || request.pipelined) return MALFORMED;
   if (request.method !== 'GET') return { ok: false, refusal: { code: 'method_not_allowed', allow: ['GET'] } };
@@ -108,13 +108,13 @@ export function parseHandshake(request: UpgradeRequest, carriers: readonly Carri
   if (taken === null) return MALFORMED;
 
   const rest = path.replace(ID_SEGMENT, '');
-  // What follows the segment has to be a path in its own right.
+  // What follows the segment must be a path by itself.
   if (rest !== '' && !PATH.test(rest)) return MALFORMED;
   const extensions = headers.get('sec-websocket-extensions')?.join(', ');
   return { ok: true, handshake: { ...taken, path: rest || '/', host, origin: only('origin'), key, extensions } };
 }
 
-/** What can be read of a request that is refused whatever it is: enough to put the refusal on its tickets' records. */
+/** What is needed of a refused request to note the refusal on the records of its tickets. */
 export function readRefused({ target, headers }: Pick<UpgradeRequest, 'target' | 'headers'>): {
   readonly tickets: readonly Ticket[];
   readonly origin: string | undefined;
@@ -126,7 +126,7 @@ export function readRefused({ target, headers }: Pick<UpgradeRequest, 'target' |
   return { tickets, origin: onlyOne(headers, 'origin') };
 }
 
-/** Every percent-encoded octet as a character: enough to find ASCII, and nothing is malformed. */
+/** Decodes each percent-encoded octet by itself: enough to find ASCII, and no input is malformed. */
 function unescaped(path: string): string {
   return path.replaceAll(/%([0-9a-f]{2})/gi, (_, octet: string) => String.fromCharCode(Number.parseInt(octet, 16)));
 }

@@ -1,4 +1,4 @@
-/** The headers of a request by their lower-case names, each with its values in the order in which they came. */
+/** The headers of a request by name in lower case, each with its values in their order. */
 export type HeaderGroups = ReadonlyMap<string, readonly string[]>;
 
 /** @param rawHeaders names and values in turn, as they were sent */
@@ -14,14 +14,14 @@ export function groupHeaders(rawHeaders: readonly string[]): HeaderGroups {
   return groups;
 }
 
-/** How many headers there are, repeated ones included. */
+/** The number of headers, repeated ones included. */
 export function countHeaders(headers: HeaderGroups): number {
   let count = 0;
   for (const values of headers.values()) count += values.length;
   return count;
 }
 
-/** The value of a header that came once; undefined if it came never or more often. */
+/** The value of a header; undefined if there is none, or more than one. */
 export function onlyOne(headers: HeaderGroups, name: string): string | undefined {
   const values = headers.get(name);
   return values?.length === 1 ? values[0] : undefined;

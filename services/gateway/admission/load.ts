@@ -12,20 +12,20 @@ export interface LoadLimits {
   readonly maxFailedHandshakesPerMinute: number;
 }
 
-/** The most refusals that are being noted at once while the gateway, or one address, is too busy. */
+/** The most refusals that are noted at the same time while the gateway, or one address, is over its limit. */
 const MAX_NOTES_UNDER_LOAD = 50;
 
-/** The most of them that are begun in a second. */
+/** The most such notes that begin within a second. */
 const MAX_NOTES_PER_SECOND_UNDER_LOAD = 50;
 
-/** What an upgrade counts for while it is being decided. */
-export interface Place {
+/** The slot of an upgrade among those that are being decided. */
+export interface Slot {
   deciding: 0 | 1;
-  /** 1 for one that came before the drain. */
+  /** 1 if the upgrade arrived before the drain, so that it may be admitted. */
   readonly admissible: 0 | 1;
 }
 
-/** How busy a gateway is, and whether it takes one more. */
+/** How busy a gateway is, and whether it accepts one more upgrade. */
 export class Load {
   readonly #limits: LoadLimits;
   readonly #connections: () => number;
@@ -33,9 +33,9 @@ export class Load {
   readonly #held = new Map<string, number>();
   #deciding = 0;
   #admissible = 0;
-  /** Notes that are under way. */
+  /** Notes that are being written. */
   #notes = 0;
-  /** Those that were begun under load, since this moment. */
+  /** Notes under load that began since `#notedSince`. */
   #notedUnderLoad = 0;
   #notedSince = Number.NEGATIVE_INFINITY;
   #draining = false;
@@ -58,7 +58,7 @@ export class Load {
     return this.#draining;
   }
 
-  /** How many upgrades are being decided that came before the drain, so that they may still be admitted. */
+  /** How many upgrades are being decided that arrived before the drain and may still be admitted. */
   get admissible(): number {
     return this.#admissible;
   }
@@ -68,34 +68,34 @@ export class Load {
     this.#draining = true;
   }
 
-  /** Counts an upgrade as being decided, until {@link Load.leave} is called for it. */
-  enter(): Place {
-    const place: Place = { deciding: 1, admissible: this.#draining ? 0 : 1 };
-    this.#deciding += place.deciding;
-    this.#admissible += place.admissible;
-    return place;
+  /** Gives an upgrade a slot. It counts as being decided until {@link Load.leave} is called. */
+  enter(): Slot {
+    const slot: Slot = { deciding: 1, admissible: this.#draining ? 0 : 1 };
+    this.#deciding += slot.deciding;
+    this.#admissible += slot.admissible;
+    return slot;
   }
 
-  /** An upgrade has been refused: others may be decided in its place, although it has not been answered yet. */
-  free(place: Place): void {
-    this.#deciding -= place.deciding;
-    place.deciding = 0;
+  /** Frees the slot of a refused upgrade, which may not be answered yet, for another one. */
+  free(slot: Slot): void {
+    this.#deciding -= slot.deciding;
+    slot.deciding = 0;
   }
 
-  /** An upgrade has been answered. Called once for each. */
-  leave(place: Place): void {
-    this.free(place);
-    this.#admissible -= place.admissible;
+  /** An upgrade has been answered. Called once for each upgrade. */
+  leave(slot: Slot): void {
+    this.free(slot);
+    this.#admissible -= slot.admissible;
   }
 
-  /** Why one more upgrade from this address is not taken, if so. The upgrade itself has entered. */
+  /** The refusal of an upgrade from this address, if the load demands one. The upgrade has a slot already. */
   async refusal(address: string): Promise<Refusal | undefined> {
     if (this.#draining) return { code: 'draining' };
     const limited = await this.#rateLimit(address);
     if (limited !== undefined) return limited;
     const { maxPendingUpgrades, maxConnections } = this.#limits;
     if (this.#deciding > maxPendingUpgrades) return { code: 'overloaded' };
-    // Those that are being decided may all be admitted: each has its place reserved.
+    // All that are being decided may be admitted, so each counts as a connection.
     if (maxConnections > 0 && this.#connections() + this.#deciding > maxConnections)
       return { code: 'connection_limit' };
     return undefined;
@@ -106,7 +106,11 @@ export class Load {
     return maxConnections > 0 && (this.#held.get(prefix) ?? 0) >= maxConnections;
   }
 
-  /** Counts an upgrade, and the connection that it may become, against its route until the returned function is called. */
+  /**
+   * Takes a slot among the connections of a route, for an upgrade and the connection that it may become.
+   *
+   * @returns a function that frees the slot
+   */
   hold({ prefix }: Pick<Route, 'prefix'>): () => void {
     this.#held.set(prefix, (this.#held.get(prefix) ?? 0) + 1);
     let held = true;
@@ -116,19 +120,20 @@ export class Load {
     };
   }
 
-  /** Counts a failed handshake against its address, if the refusal is one that counts. */
+  /** Counts a failed handshake against its address, if its refusal counts against the client. */
   async failed(address: string, code: RefusalCode): Promise<void> {
     if (rowOf(code).countsAgainstClient !== false) await this.#failures?.penalty(address);
   }
 
   /**
-   * Whether a refusal, of whatever kind, may be noted now: a function to call when that is done, or
-   * undefined. Explaining never adds to an overload: then it is the first thing to be dropped. The
-   * refused upgrade has left.
+   * Whether a refusal may be noted now. Notes must not add to an overload, so they are the first thing to be
+   * dropped. The slot of the refused upgrade is free by now.
+   *
+   * @returns a function to call when the note is written; undefined if it may not be written
    */
   async mayNote(address: string): Promise<(() => void) | undefined> {
     const limited = await this.#rateLimit(address);
-    // A note is work for the store as much as a decision is.
+    // A note is as much work for the store as a decision.
     const busy = this.#deciding + this.#notes >= this.#limits.maxPendingUpgrades;
     if ((busy || limited !== undefined) && !this.#mayNoteUnderLoad()) return undefined;
     this.#notes += 1;

@@ -3,9 +3,9 @@ import { hostNameOfHost, hostNameOfOrigin } from '../../../shared/ticket/origin.
 /**
  * Whether a page of this origin may connect (ASVS 4.4.2: cross-site WebSocket hijacking).
  *
- * @param origin the `Origin` of the request; none means that it is not a browser's, and passes
+ * @param origin the `Origin` of the request. A request without one is not from a browser, and passes.
  * @param host the host that the client asked for
- * @param allowed `ALLOWED_ORIGINS`; without it the origin's host name must be that of `host`
+ * @param allowed `ALLOWED_ORIGINS`. Without it the host name of the origin must be that of `host`.
  */
 export function originAllowed(
   origin: string | undefined,

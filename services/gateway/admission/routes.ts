@@ -11,22 +11,22 @@ import { isOrigin } from '../../../shared/ticket/origin.ts';
 import type { Upstream } from '../upstream/dial.ts';
 import { DOT_SEGMENT, ID_SEGMENT } from './handshake.ts';
 
-/** What is behind a path of the gateway, and by what rules it is reached. */
+/** What serves a path of the gateway, and the rules for connecting to it. */
 export interface Route {
-  /** A path that begins with this one is of this route: `/chat` for `/chat` and `/chat/7`, not for `/chats`. */
+  /** The route has every path below this one: `/chat` has `/chat` and `/chat/7`, but not `/chats`. */
   readonly prefix: string;
-  /** Without one the built-in echo answers. */
+  /** Without an upstream the built-in echo answers. */
   readonly upstream: Upstream | undefined;
   readonly audience: string | undefined;
   readonly allowedOrigins: readonly string[] | undefined;
   readonly maxMessageBytes: number;
-  /** The subject's cap over all of its connections; 0 for none. */
+  /** The most open connections of one subject, over all routes; 0 for no limit. */
   readonly maxConnectionsPerSubject: number;
   /** The most open connections of this route on this gateway; 0 for no limit. */
   readonly maxConnections: number;
   /**
-   * After how much silence of both sides an upstream counts as lost, seconds; 0 for never. A client that answers
-   * the gateway's pings is not silent.
+   * After how many seconds without a byte from either side an upstream counts as lost; 0 for never. Answers to
+   * pings are bytes.
    */
   readonly idleSeconds: number;
 }
@@ -88,7 +88,7 @@ const routeSchema = z.strictObject({
     .describe('Absent: UPSTREAM_IDLE_SECONDS. It has an effect below HEARTBEAT_SECONDS only.'),
 });
 
-/** The schema of a routes file, as it is published in docs/routes.schema.json. */
+/** The schema of a routes file, which docs/routes.schema.json publishes. */
 export const routesSchema = z.strictObject({
   $schema: z.string().optional(),
   routes: z
@@ -104,7 +104,7 @@ function parseRoutes(content: string): ParsedFile<RoutesFile> {
   return parseJsonFile(routesSchema, content);
 }
 
-/** Every fault of the routes file, with its path in the file; and two answers to one question are none. */
+/** Finds every fault of the routes file, and that no upstream is set beside it. */
 export const routesRule: Rule = ({ routesFile }, written) => {
   const parsed = routesFile && parseRoutes(routesFile.content);
   return [
@@ -115,7 +115,7 @@ export const routesRule: Rule = ({ routesFile }, written) => {
   ];
 };
 
-/** The routes in force: those of ROUTES_FILE, read again on SIGHUP, or one for every path. */
+/** The current routes: those of ROUTES_FILE, which SIGHUP reloads, or one route for every path. */
 export function watchRoutes(settings: Settings, log: Logger): { readonly find: FindRoute; end(): void } {
   const { routesFile } = settings;
   if (routesFile === undefined) {
@@ -130,7 +130,7 @@ export function watchRoutes(settings: Settings, log: Logger): { readonly find: F
   return { find: (path) => file.current().find(({ prefix }) => isUnder(prefix, path)), end: () => file.end() };
 }
 
-/** What the settings say of every route, and of the only one where there is no routes file. */
+/** The defaults of every route by the settings. Without a routes file it is the only route. */
 function defaultRoute(settings: Settings): Route {
   const { upstreamUrl: address } = settings;
   return {
@@ -154,7 +154,7 @@ function upstreamAt(address: string, settings: Settings, timeouts: Partial<Upstr
   };
 }
 
-/** The longest prefix comes first. */
+/** The routes of a file, the longest prefix first. */
 function routesOf({ routes }: RoutesFile, settings: Settings): Route[] {
   const common = defaultRoute(settings);
   return routes

@@ -5,8 +5,9 @@ import { ONCEGATE_PROTOCOL } from '../../../shared/ticket/carriers.ts';
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /**
- * The subprotocols of a `Sec-WebSocket-Protocol` header (RFC 6455 §4.1: tokens, none of them twice),
- * an empty list where there is none, or null where it is malformed.
+ * Reads a `Sec-WebSocket-Protocol` header (RFC 6455 §4.1: tokens, none of them twice).
+ *
+ * @returns the subprotocols, none if there is no header; null if it is malformed
  */
 export function parseSubprotocols(header: string | undefined): string[] | null {
   if (header === undefined) return [];
@@ -16,8 +17,9 @@ export function parseSubprotocols(header: string | undefined): string[] | null {
 }
 
 /**
- * The subprotocol that the gateway answers with: the first that the application offered, else
- * `oncegate.v1` where it was offered. Never the ticket: it is not among these.
+ * The subprotocol that the gateway answers with: the application's first, else `oncegate.v1` if it was offered.
+ *
+ * @param protocols as offered, without the ticket
  */
 export function chooseSubprotocol(protocols: readonly string[]): string | undefined {
   return protocols.find((protocol) => protocol !== ONCEGATE_PROTOCOL) ?? protocols[0];

@@ -22,20 +22,20 @@ const CLOSE_TIMEOUT_MS = 2_000;
 /** A ping that has not been answered. */
 interface Ping {
   isWritten: boolean;
-  /** From when its answer is waited for. */
+  /** Since when its answer is waited for. */
   writtenAt: number | undefined;
-  /** When the client last took something of what is before it. */
+  /** When the client last took bytes that are before the ping. */
   progressAt: number;
   taken: number;
 }
 
-/** How long before the end of a session its record is looked at once more: the message of a renewal may have been lost. */
+/** How long before its end a session's lease is renewed once more: the command of a renewal may have been lost. */
 const LAST_LOOK_MS = 2_000;
 
 /**
- * An open connection that a ticket bought: what it knows of itself and what is due when. It has no
- * timer of its own; whoever holds it calls {@link Connection.tick}. Moments are kept as distances
- * from its opening, so that the store's clock and this machine's never have to agree.
+ * An open connection that a ticket bought: its state, and what is due when. It has no timer: its owner calls
+ * {@link Connection.tick}. Times are kept relative to its opening, so that the clocks of the store and of this
+ * machine need not agree.
  */
 export class Connection {
   readonly id: string;
@@ -68,22 +68,22 @@ export class Connection {
     return this.#sessionExpiresAt;
   }
 
-  /** Why the gateway closes it, once it does. */
+  /** Why the gateway closes it; undefined while it does not. */
   get closing(): CloseReason | undefined {
     return this.#closing?.reason;
   }
 
-  /** Why it ends, where the gateway was the first to close. */
+  /** Why the gateway closes it, if the gateway closed before the client or the upstream did. */
   get cause(): CloseReason | undefined {
     return this.#closing?.isLate === false ? this.#closing.reason : undefined;
   }
 
-  /** The session ends at another moment from now on. */
+  /** Changes the end of the session. */
   renew(sessionExpiresAt: number): void {
     this.#sessionExpiresAt = sessionExpiresAt;
   }
 
-  /** The client gave a sign of life. */
+  /** The client has sent something, so it is alive. */
   heard(now: number): void {
     this.#heardAt = now;
     this.#ping = undefined;
@@ -100,7 +100,7 @@ export class Connection {
     this.#leasedAt = now;
   }
 
-  /** Closes it for a reason of the table; the first reason stands. */
+  /** Closes it for a reason of the table. Only the first call has an effect. */
   close(reason: CloseReason, now: number, detail = ''): void {
     if (this.#closing !== undefined) return;
     this.#closing = { reason, terminateAt: now + CLOSE_TIMEOUT_MS, isLate: this.#wire.closed === true };
@@ -116,7 +116,7 @@ export class Connection {
     return this.#start + this.#sessionExpiresAt - this.openedAt;
   }
 
-  /** Does what is due: a ping, the end of the session, the end of patience. */
+  /** Does what is due: sends a ping, ends the session, closes after a ping time-out. */
   tick(now: number, heartbeatMs: number): void {
     if (this.#closing !== undefined) {
       if (now >= this.#closing.terminateAt) this.#wire.terminate();
@@ -143,8 +143,8 @@ export class Connection {
   }
 
   /**
-   * The end of patience with a ping. Its answer is waited for from when it was written. Until then it is
-   * behind other bytes, and as long as the client takes some of those, it lives.
+   * Closes after a ping time-out. The time runs from when the ping was written. Until then other bytes are before
+   * it, and the client counts as alive while it takes them.
    */
   #await(ping: Ping, now: number, heartbeatMs: number): void {
     if (ping.isWritten) {
@@ -157,7 +157,7 @@ export class Connection {
       ping.taken = taken;
       ping.progressAt = now;
     } else if (now - ping.progressAt >= heartbeatMs) {
-      // Where nothing is left to take, the rest of a frame has not come from what is behind the gateway.
+      // If the client has taken everything, the upstream has not sent the rest of a frame.
       this.close(left > 0 ? 'slow_consumer' : 'upstream_lost', now);
     }
   }

@@ -14,18 +14,18 @@ export interface ConnectionsOptions {
   readonly leaseMs: number;
 }
 
-/** How many operations on the store are under way at once when many connections want one. */
+/** The most store operations at the same time when many connections need one. */
 const STORE_WORKERS = 64;
 
-/** The most endings that are remembered while the store is away; later ones lapse with their lease. */
+/** The most ends that are remembered while the store is down. Connections beyond that end with their lease. */
 const MAX_UNRECORDED = 100_000;
 
 const TICK_MAX_MS = 1_000;
 const TICK_MIN_MS = 50;
 
 /**
- * The open connections of one gateway, and their records: leases are renewed while they are open, and
- * each ending is written down, later if the store is away.
+ * The open connections of one gateway and their records. Leases are renewed while connections are open. Each end
+ * is recorded, later if the store is down.
  */
 export class Connections {
   readonly #options: ConnectionsOptions;
@@ -34,7 +34,7 @@ export class Connections {
   readonly #unrecorded = new Map<string, CloseRequest>();
   readonly #leaseEveryMs: number;
   readonly #timer: NodeJS.Timeout;
-  /** Endings that are being written down. */
+  /** Ends that are being recorded. */
   readonly #recording = new Set<Promise<void>>();
   #renewing = false;
   #recordingLate = false;
@@ -51,17 +51,17 @@ export class Connections {
     return this.#open.size;
   }
 
-  /** Those that are not being closed yet. */
+  /** The connections that the gateway is not closing. */
   get staying(): Connection[] {
     return [...this.#open.values()].filter((connection) => connection.closing === undefined);
   }
 
-  /** A connection is about to open. What is to close it until then closes it as soon as it is open. */
+  /** A connection is about to open. A close that is asked for until then takes effect as soon as it is open. */
   expect(id: string): void {
     this.#expected.set(id, undefined);
   }
 
-  /** The connection is open, or never will be. */
+  /** The expected connection is open, or will not open. */
   expectNoMore(id: string): void {
     this.#expected.delete(id);
   }
@@ -83,12 +83,12 @@ export class Connections {
     this.#open.get(id)?.close(reason, performance.now(), detail);
   }
 
-  /** Moves the end of a connection's session (Unix ms by the store's clock). */
+  /** Changes the end of a connection's session (Unix ms by the store's clock). */
   renew(id: string, sessionExpiresAt: number): void {
     this.#open.get(id)?.renew(sessionExpiresAt);
   }
 
-  /** The socket of a connection has ended, with this code and reason from the client or the network. */
+  /** The socket of a connection has ended, with this code and reason from the client, the upstream or the network. */
   ended(connection: Connection, code: number, reason: string): void {
     if (!this.#open.delete(connection.id)) return;
     this.#options.metrics.set('oncegate_connections_open', this.#open.size);
@@ -97,7 +97,7 @@ export class Connections {
     else this.recordEnd(connection, closeCodes[cause].code, cause);
   }
 
-  /** Writes the end of a connection down: record, log, metric. */
+  /** Records the end of a connection: in the store, the log and the metrics. */
   recordEnd(of: Pick<Connection, 'id' | 'attemptId' | 'subject'>, closeCode: number, closeReason: string): void {
     const { log, metrics } = this.#options;
     log.info({ event: 'close', ticket_id: of.id, subject: of.subject, code: closeCode, reason: closeReason });
@@ -108,12 +108,12 @@ export class Connections {
     void recorded.then(() => this.#recording.delete(recorded));
   }
 
-  /** Resolves when every ending so far has been written, or could not be. */
+  /** Resolves once every end so far has been recorded, or the store has failed. */
   async recorded(): Promise<void> {
     await Promise.all(this.#recording);
   }
 
-  /** Ends every socket that is left, telling the client that the process ends. */
+  /** Closes every connection that is left with `going_away`. */
   abandon(): void {
     for (const connection of this.#open.values()) connection.close('going_away', performance.now());
   }
@@ -153,12 +153,12 @@ export class Connections {
       const now = performance.now();
       connection.leased(now);
       if (outcome.code === 'held') {
-        // What came over the control channel while the store was asked is newer than its answer.
+        // A command that came while the store was asked is newer than the store's answer.
         if (connection.sessionExpiresAt === sessionExpiresAt) connection.renew(outcome.sessionExpiresAt);
       } else if (outcome.code === 'ended') connection.close(outcome.reason, now);
       else log.warn({ event: 'record_restored', ticket_id: id, subject });
     } catch (error) {
-      // It stays due, and is tried again with the next tick. A fault concerns this connection alone.
+      // The lease stays due, and the next tick tries again. A fault concerns this connection alone.
       if (!(error instanceof StoreUnavailable)) logFault(log, error);
     }
   }
@@ -178,7 +178,7 @@ export class Connections {
   }
 }
 
-/** Works through the items, a bounded number of them at once. */
+/** Does the work for each item, for a bounded number of them at the same time. */
 async function inTurn<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
   const queue = items[Symbol.iterator]();
   const worker = async (): Promise<void> => {

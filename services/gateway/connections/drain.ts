@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Connections } from './connections.ts';
 
-/** What is still being decided about. */
+/** The upgrades that are being decided. */
 interface Deciding {
   /** How many upgrades may still be admitted. */
   readonly admissible: number;
@@ -10,11 +10,11 @@ interface Deciding {
 const STEP_MS = 100;
 
 /**
- * Closes what is open with 1012, evenly over a spread, so that the clients do not all come back at
- * once. Each is told the spread, to wait for a random part of it.
+ * Closes the open connections with 1012, evenly over a spread, so that the clients do not come back all at once.
+ * The reason names the spread, and each client waits for a random part of it.
  *
- * @param deciding admits nothing new any more: what it was deciding about may yet open
- * @returns when no connection is left, and none can come
+ * @param deciding refuses every new upgrade; those that it was deciding may still open
+ * @returns once no connection is left and none can open
  */
 export async function drainConnections(
   connections: Connections,
@@ -27,7 +27,7 @@ export async function drainConnections(
   while (connections.size > 0 || deciding.admissible > 0) {
     const { staying } = connections;
     const left = spreadMs === 0 ? 0 : Math.max(0, (end - performance.now()) / spreadMs);
-    // Of those that opened while it began, none is kept longer than the others.
+    // Connections that opened after the drain began are closed with the first ones.
     for (const connection of staying.slice(Math.floor(atStart * left))) {
       connections.close(connection.id, 'draining', `;spread_seconds=${drainSeconds}`);
     }

@@ -1,7 +1,7 @@
 /**
- * The same string with memory of its own. What was cut out of a string keeps all of that, a header for the
- * sake of an id, and what was put together of pieces keeps the pieces: V8 copies neither.
- * An idle connection of 3.8 KiB has 3.4 with it.
+ * The same string, in memory that it shares with no other. V8 does not copy substrings and concatenations: an id
+ * would keep the whole header that it was cut from.
+ * measured: an idle connection takes 3.4 KiB instead of 3.8.
  */
 export function flatString(latin1: string): string {
   return Buffer.from(latin1, 'latin1').toString('latin1');

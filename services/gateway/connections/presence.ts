@@ -9,7 +9,7 @@ export interface PresenceOptions {
 const REFRESH_MS = 10_000;
 const TICK_MS = 500;
 
-/** Keeps a gateway announced in the store while it runs, so that an operator can see the fleet. */
+/** Keeps a gateway announced in the store while it runs, so that operators can list the fleet. */
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #startedAt = Date.now();
@@ -23,13 +23,13 @@ export class Presence {
     this.#tick();
   }
 
-  /** Announces it anew, as it is now. */
+  /** Announces the current status at once. */
   refresh(): void {
     this.#dueAt = 0;
     this.#tick();
   }
 
-  /** Takes the announcement back. */
+  /** Withdraws the announcement. */
   async end(): Promise<void> {
     clearInterval(this.#timer);
     await this.#try(this.#options.store.withdraw(this.#options.status().gatewayId));
@@ -37,7 +37,7 @@ export class Presence {
 
   #tick(): void {
     const { store, status } = this.#options;
-    // While the store is away nobody can look; it is announced as soon as it is back.
+    // While the store is down nobody can read it. The gateway is announced as soon as the store is back.
     if (performance.now() < this.#dueAt || !store.ready) return;
     this.#dueAt = performance.now() + REFRESH_MS;
     void this.#try(store.announce({ ...status(), startedAt: this.#startedAt, version: VERSION }));

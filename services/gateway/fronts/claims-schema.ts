@@ -1,4 +1,4 @@
-/** A schema that checks and types claims, by the Standard Schema interface (version 1), which zod, valibot and arktype have. */
+/** A schema that checks and types claims: the Standard Schema interface, version 1, of zod, valibot and arktype. */
 export interface ClaimsSchema<Claims> {
   readonly '~standard': {
     readonly version: 1;
@@ -13,15 +13,17 @@ type Checked<Claims> =
   | { readonly issues: ReadonlyArray<unknown> };
 
 /**
- * The claims of a ticket as a schema makes them; without one as they were issued. A schema that throws
- * accepts nothing: that is a fault of the application's, and told beside.
+ * Checks the claims of a ticket by a schema.
+ *
+ * @returns the schema's output, or the claims as they were issued if there is no schema. A schema that throws
+ *   accepts nothing; `fault` is what it threw.
  */
 export async function checkClaims<Claims>(
   schema: ClaimsSchema<Claims> | undefined,
   json = '{}',
 ): Promise<{ readonly ok: true; readonly value: Claims } | { readonly ok: false; readonly fault?: unknown }> {
   const claims: unknown = JSON.parse(json);
-  if (schema === undefined) return { ok: true, value: claims as Claims }; // by default an object, which claims are
+  if (schema === undefined) return { ok: true, value: claims as Claims }; // the default type is any object
   try {
     const checked = await schema['~standard'].validate(claims);
     return checked.issues === undefined ? { ok: true, value: checked.value } : { ok: false };

@@ -16,25 +16,25 @@ import { refuseUpgrade } from './refuse.ts';
 import { TOO_EARLY, visitorOf } from './visitor.ts';
 import { withoutTicket } from './without-ticket.ts';
 
-/** Who a connection acts for: on the request as `oncegate`. */
+/** The subject that a connection acts for, with its claims. The request has it as `oncegate`. */
 export interface Admittance<Claims = Readonly<Record<string, unknown>>> {
-  /** The ticket's id, which is the connection's. */
+  /** The id of the ticket, which is also the id of the connection. */
   readonly ticketId: string;
   readonly subject: string;
-  /** Undefined where the ticket was issued for none. */
+  /** Undefined if the ticket was issued without an audience. */
   readonly audience: string | undefined;
   readonly claims: Claims;
 }
 
 declare module 'node:http' {
   interface IncomingMessage {
-    /** Who an admitted upgrade acts for. */
+    /** The subject of an admitted upgrade, with its claims. */
     oncegate?: Admittance;
   }
 }
 
 export interface AdmitUpgradeOptions<Claims> {
-  /** A schema that a ticket's claims have to fit (Standard Schema: zod, valibot, arktype, ...); others are refused with 403. */
+  /** A Standard Schema (zod, valibot, arktype) for a ticket's claims. Claims that do not fit are refused with 403. */
   readonly claims?: ClaimsSchema<Claims>;
   /** Settings by the names of their environment variables. Default: the environment and `.env`. */
   readonly settings?: Environment;
@@ -44,26 +44,26 @@ export interface AdmitUpgradeOptions<Claims> {
 
 export interface UpgradeGate<Claims> {
   /**
-   * Decides about an upgrade. One that is refused has been answered: there is nothing left to do. It
-   * never rejects.
+   * Decides about an upgrade. A refused upgrade has been answered: the caller has nothing left to do.
+   * The promise never rejects.
    *
-   * @returns who the connection acts for, which is `request.oncegate` too; null where it was refused
+   * @returns the subject of the connection and its claims, also as `request.oncegate`; null if it was refused
    */
   (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Admittance<Claims> | null>;
-  /** Whether the store would answer now: while it does not, every upgrade with a ticket is refused with 503. */
+  /** Whether the store would answer now. While it would not, every upgrade with a ticket is refused with 503. */
   ready(): boolean;
   /** The Prometheus metrics of the gateway. */
   readonly metrics: Registry;
-  /** Refuses what comes, closes what is open in a spread (`DRAIN_SECONDS`), and lets go of the store. */
+  /** Refuses every new upgrade, closes the open connections spread over `DRAIN_SECONDS`, and closes the store. */
   close(): Promise<void>;
 }
 
 /**
- * A gateway inside of a Node server that has WebSockets of its own:
+ * A gateway inside a Node server that opens its own WebSockets:
  * `if (await admit(request, socket, head)) wss.handleUpgrade(request, socket, head, opened)`.
- * The ticket is taken off the request before the application sees it.
+ * The ticket is removed from the request before the application sees it.
  *
- * @throws TypeError naming every fault of the settings
+ * @throws TypeError that names every fault of the settings
  */
 export function admitUpgrade<Claims = Readonly<Record<string, unknown>>>(
   options: AdmitUpgradeOptions<Claims> = {},
@@ -100,9 +100,9 @@ export function admitUpgrade<Claims = Readonly<Record<string, unknown>>>(
     withoutTicket(request, handshake);
     const { subject, audience } = admitted;
     const admittance = { ticketId, subject, audience, claims: claims.value };
-    // Whoever has the return value knows the claims by their schema; the request knows only that they are an object.
+    // The return value has the claims by the type of their schema. The request knows only that they are an object.
     request.oncegate = admittance as Admittance;
-    new RawWire(socket as Socket, (wire) => entry.open(wire)); // node:http hands on sockets of node:net
+    new RawWire(socket as Socket, (wire) => entry.open(wire)); // node:http passes on sockets of node:net
     return admittance;
   }
 
@@ -111,7 +111,7 @@ export function admitUpgrade<Claims = Readonly<Record<string, unknown>>>(
     try {
       const visitor = visitorOf(request, head.length, isBusy(socket), settings.trustProxy);
       const admittance = await core.admitter.decide(visitor, (decision) => answer(decision, request, socket));
-      // It may have been revoked, or have gone away, as soon as it was open.
+      // The ticket may have been revoked, or the client gone, as soon as the connection was open.
       return socket.destroyed ? null : admittance;
     } catch (error) {
       socket.destroy();
@@ -134,7 +134,7 @@ const CLAIMS_REFUSED: Refusal = {
   passedOn: { status: 403, headers: [], body: new Uint8Array() },
 };
 
-/** Whether an earlier request on the same socket is still being answered: the 101 would overtake that answer. */
+/** Whether an earlier request on the same socket is still being answered. The 101 would overtake that answer. */
 function isBusy(socket: Duplex): boolean {
   return '_httpMessage' in socket && socket._httpMessage !== null && socket._httpMessage !== undefined;
 }

@@ -4,22 +4,23 @@ import type { Refusal } from '../../../shared/refusals.ts';
 import { ID_LENGTH } from '../../../shared/ticket/ticket.ts';
 
 const HEAD_END = '\r\n\r\n';
-/** Stands for a ticket id where a response is prepared: as long as one, and nothing that JSON or a text would change. */
+/** Stands for the ticket id in a prepared response: as long as an id, in characters that JSON does not escape. */
 const ID_MARK = '~'.repeat(ID_LENGTH);
-/** Stands for the date; no header has it. */
+/** Stands for the date in a prepared response. No header contains it. */
 const DATE_MARK = '{date}';
 
 type Parts = readonly [beforeDate: string, beforeId: string, afterId: string];
 
-/** Whole responses but for what differs, by their code and whether they name a ticket. */
+/** Responses without the date and the ticket id, by code and by whether they name a ticket. */
 const prepared = new Map<string, Parts>();
 
 /**
- * A complete HTTP/1.1 response that refuses, exact to the byte. One that says no more than its code and a
- * ticket id is made once and only filled in: 9 % of the CPU of a refusal before the store.
+ * A complete HTTP/1.1 response for a refusal, with an exact `Content-Length`. A refusal with only a code and a
+ * ticket id is prepared once per code; later only the date and the id are filled in.
+ * measured: that saves 9 % of the CPU of a refusal before the store.
  *
- * @param method of the request, where it could be read: the answer to HEAD has no body (RFC 9110 §9.3.2)
- * @returns bytes as a `latin1` string, which is what a socket takes with the least ado
+ * @param method of the request, if it could be read: the answer to HEAD has no body (RFC 9110 §9.3.2)
+ * @returns the bytes as a `latin1` string, which a socket writes without another copy
  */
 export function refusalBytes(refusal: Refusal, method?: string): string {
   const { code, ticketId, ...more } = refusal;
@@ -56,7 +57,7 @@ function rendered(refusal: Refusal, date: string): string {
 let second = 0;
 let dateOfSecond = '';
 
-/** Now, as HTTP writes it (RFC 9110 §5.6.7): the same text for a second. */
+/** The current date as HTTP writes it (RFC 9110 §5.6.7), made once a second. */
 function httpDate(): string {
   const now = Math.floor(Date.now() / 1000);
   if (now !== second) {

@@ -2,16 +2,15 @@ import type { Duplex } from 'node:stream';
 import type { Refusal } from '../../../shared/refusals.ts';
 import { refusalBytes } from './refusal-bytes.ts';
 
-/** How long a refused client may take to close its side. */
+/** How long a refused client may take to close its side before the socket is destroyed. */
 const LINGER_MS = 1_000;
 
 /**
- * Writes a refusal on a raw socket. The only function that does: a complete HTTP/1.1 response, exact
- * to the byte, flushed before the socket is given up. What the client still sends is read and
- * dropped, because unread bytes would turn the close into a reset that overtakes the response
- * (RFC 9112 §9.6).
+ * Writes a refusal on a raw socket; no other function does. The response is complete and is flushed before the
+ * socket is destroyed. Bytes that the client still sends are read and dropped: unread bytes would turn the close
+ * into a reset, which can overtake the response (RFC 9112 §9.6).
  *
- * @param method of the request, where it could be read: the answer to HEAD has no body (RFC 9110 §9.3.2)
+ * @param method of the request, if it could be read: the answer to HEAD has no body (RFC 9110 §9.3.2)
  */
 export function refuseUpgrade(socket: Duplex, refusal: Refusal, method?: string): void {
   if (!socket.writable) {

@@ -9,12 +9,12 @@ import { refuseUpgrade } from './refuse.ts';
 
 export interface UpgradeServerOptions {
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
-  /** Public keys of signed identities: the one thing that is answered to a plain request. */
+  /** Public keys of signed identities. Nothing else is served to a plain request. */
   readonly keySet: object | undefined;
   /**
-   * Called for every upgrade request; its socket has an `'error'` listener already.
+   * Called for every upgrade request. Its socket already has an `'error'` listener.
    *
-   * @param earlyBytes how many bytes came behind the request
+   * @param earlyBytes how many bytes followed the request
    * @param pipelined whether an earlier request came on the same socket
    */
   readonly onUpgrade: (
@@ -23,15 +23,15 @@ export interface UpgradeServerOptions {
     earlyBytes: number,
     pipelined: boolean,
   ) => Promise<void>;
-  /** Called for every request that is no upgrade, before it is refused: resolves with the refusal as it is to be written. */
+  /** Called for every request that is no upgrade, before it is refused. Resolves with the refusal to write. */
   readonly onPlainRequest: (request: IncomingMessage, refusal: Refusal) => Promise<Refusal>;
-  /** Told of every other refusal that is written here, of what could not be read. */
+  /** Called for every refusal of a request that could not be read. */
   readonly onRefused: (refusal: Refusal) => void;
-  /** Told of a fault of ours; the socket concerned has been destroyed. */
+  /** Called for every fault of the gateway, after the socket has been destroyed. */
   readonly onFault: (error: unknown) => void;
 }
 
-/** Slowloris: a request head must be complete by then. */
+/** A request head must be complete within this time, against clients that send it slowly (Slowloris). */
 const HEADERS_TIMEOUT_MS = 10_000;
 
 const SERVER_OPTIONS: ServerOptions = {
@@ -40,30 +40,28 @@ const SERVER_OPTIONS: ServerOptions = {
   requestTimeout: HEADERS_TIMEOUT_MS,
   connectionsCheckingInterval: 1_000,
   keepAliveTimeout: 5_000,
-  // A missing Host is refused like every other fault of a handshake, not by Node's bare 400.
+  // A missing Host is refused like every other malformed handshake, not with Node's bare 400.
   requireHostHeader: false,
 };
 
 const TOO_LONG: Refusal = {
   code: 'handshake_malformed',
-  detail: `The request line and the headers may have ${MAX_HEAD_BYTES / 1024} KiB together: the cookies of the page may be too many.`,
+  detail: `The request line and the headers may have ${MAX_HEAD_BYTES / 1024} KiB together. The page may have too many cookies.`,
 };
 
 /**
- * The gateway's HTTP server. It hands on upgrades and refuses the rest; whatever arrives, each socket
- * has an `'error'` listener from the first line on, because Node takes its own away on an upgrade and a
- * reset without one would end the process.
+ * The gateway's HTTP server. It passes on upgrades and refuses all other requests. Each socket gets an `'error'`
+ * listener at once: Node removes its own on an upgrade, and a reset without a listener would end the process.
  */
 export function createUpgradeServer(options: UpgradeServerOptions): Server {
   const { tls, keySet, onUpgrade, onPlainRequest, onRefused, onFault } = options;
-  /** Sockets on which a request was refused, each with the moment at which that was written. */
+  /** Sockets on which a request was answered, each with a promise that resolves once the answer is written. */
   const answered = new WeakMap<Duplex, Promise<void>>();
   const handshakeTimeout = HEADERS_TIMEOUT_MS;
   const server =
     tls === undefined ? createServer(SERVER_OPTIONS) : createTlsServer({ ...SERVER_OPTIONS, ...tls, handshakeTimeout });
 
-  // Node's own switch, of which its documentation says nothing: a client that has closed its side still gets its
-  // answer when that has taken a moment.
+  // An undocumented switch of Node: a client that has closed its side still gets an answer that takes a while.
   Object.assign(server, { httpAllowHalfOpen: true });
 
   function refuseRaw(socket: Duplex, refusal: Refusal): void {
@@ -104,7 +102,7 @@ export function createUpgradeServer(options: UpgradeServerOptions): Server {
   }
 
   server.on('request', refusePlainRequest);
-  // Without these two Node answers an Expect header by itself: 100, or a bare 417 that keeps the socket.
+  // Without these two listeners Node answers an Expect header itself: with 100, or with a bare 417.
   server.on('checkContinue', refusePlainRequest);
   server.on('checkExpectation', refusePlainRequest);
 
@@ -112,7 +110,7 @@ export function createUpgradeServer(options: UpgradeServerOptions): Server {
     destroyOnError(socket);
     const earlier = answered.get(socket);
     const pipelined = earlier !== undefined;
-    // What was asked first is answered first.
+    // Pipelined requests are answered in their order.
     const upgraded = pipelined
       ? earlier.then(() => onUpgrade(request, socket, head.length, pipelined))
       : onUpgrade(request, socket, head.length, pipelined);
@@ -130,8 +128,8 @@ export function createUpgradeServer(options: UpgradeServerOptions): Server {
   });
 
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    // A broken request that comes in parts is reported with each of them. Its answer is on the way, and
-    // to destroy the socket now would turn the close into a reset that overtakes it.
+    // Node reports a malformed request again with each part that arrives. Its answer is being written: if the socket
+    // were destroyed now, a reset would overtake it.
     if (answered.has(socket) && error.code !== 'ECONNRESET') return;
     destroyOnError(socket);
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();

@@ -18,9 +18,9 @@ import { TOO_EARLY, visitorOf } from './visitor.ts';
 export interface UpgradeContext {
   readonly admitter: Admitter;
   readonly trustProxy: Trust;
-  /** The longest message that the echo takes. */
+  /** The longest message that the echo accepts. */
   readonly maxMessageBytes: number;
-  /** The key that identities are signed with for upstreams. */
+  /** The key that signs identities for upstreams. */
   readonly signing: SigningKey | undefined;
   readonly metrics: Metrics;
 }
@@ -32,7 +32,7 @@ interface Visit {
   readonly visitor: Visitor;
 }
 
-/** What happens to one upgrade: admitted and opened, or refused. */
+/** Makes the handler of upgrades: each is admitted and opened, or refused. */
 export function createUpgradeHandler(context: UpgradeContext) {
   const { admitter, trustProxy } = context;
   const echo = new Echo(context.maxMessageBytes);
@@ -48,7 +48,7 @@ export function createUpgradeHandler(context: UpgradeContext) {
   };
 }
 
-/** What happens to a request that is no upgrade, as a proxy makes them of upgrades: its ticket's record says so. */
+/** Makes the handler of requests that are no upgrade. A proxy may have removed `Upgrade`: the ticket's record tells so. */
 export function createPlainRequestHandler({ admitter, trustProxy }: Pick<UpgradeContext, 'admitter' | 'trustProxy'>) {
   return (request: IncomingMessage, refusal: Refusal): Promise<Refusal> => {
     const { url: target = '', rawHeaders } = request;
@@ -57,7 +57,11 @@ export function createPlainRequestHandler({ admitter, trustProxy }: Pick<Upgrade
   };
 }
 
-/** Opens an admitted connection: to the upstream of its route, or to the echo. Returned is why not. */
+/**
+ * Opens an admitted connection: to the upstream of its route, or to the echo.
+ *
+ * @returns the refusal if it could not be opened and the client is still there
+ */
 async function open(
   entry: Entry,
   { request, socket, visitor }: Visit,

@@ -4,7 +4,7 @@ import type { Refusal } from '../../../shared/refusals.ts';
 import type { Visitor } from '../admission/admit.ts';
 import { groupHeaders } from '../admission/headers.ts';
 
-/** What is known of an upgrade request before anything is decided. */
+/** Describes an upgrade request for the admission. */
 export function visitorOf(
   request: IncomingMessage,
   earlyBytes: number,
@@ -23,5 +23,5 @@ export function visitorOf(
   };
 }
 
-/** Why an admitted upgrade is refused if bytes came behind it: a client sends none before it has the 101 (RFC 6455 §4.1). */
+/** The refusal of an upgrade that was followed by bytes: a client sends none before it has the 101 (RFC 6455 §4.1). */
 export const TOO_EARLY: Refusal = { code: 'handshake_malformed' };

@@ -6,11 +6,11 @@ import type { Handshake } from '../admission/handshake.ts';
 const PROTOCOLS = 'sec-websocket-protocol';
 
 /**
- * Takes the ticket off a request, wherever it was, before an application sees it or logs it.
- * `oncegate.v1` becomes the last of the subprotocols: most libraries choose the first one.
+ * Removes the ticket from a request, in whichever carrier it is, before the application sees or logs the request.
+ * `oncegate.v1` becomes the last subprotocol, because most libraries choose the first.
  */
 export function withoutTicket(request: IncomingMessage, { path, query, protocols }: Handshake): void {
-  // Node makes both out of rawHeaders when they are first asked for, and counts on its length then.
+  // Node makes both from rawHeaders when they are first read, so they are read before rawHeaders is replaced.
   const { headers, headersDistinct, rawHeaders } = request;
   const kept = headersWithoutTicket(rawHeaders).filter(([name]) => name.toLowerCase() !== PROTOCOLS);
   if (protocols.length > 0) {

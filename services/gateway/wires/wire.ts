@@ -17,7 +17,7 @@ export interface Wire {
   readonly stalled: boolean;
   /** Whether the client or the back end has sent a Close frame, if the wire sees that. */
   readonly closed?: boolean;
-  /** How far the client has come with what it is sent. */
+  /** How much of what it is sent the client has taken. */
   readonly sent: Sent;
   /** Bytes from the client so far, if the wire does not call `heard` for them: more bytes are a sign of life. */
   readonly bytesRead?: number;
@@ -40,9 +40,9 @@ export function sentOn(socket: Duplex): Sent {
 
 /** What a wire reports about its connection. */
 export interface WireListener {
-  /** The client gave a sign of life. */
+  /** The client has sent something, so it is alive. */
   heard(): void;
-  /** The gateway has to close for this reason. */
+  /** The gateway must close the connection for this reason. */
   failed(reason: Extract<CloseReason, 'message_too_big' | 'upstream_lost'>): void;
   /** The socket has ended, with this code and reason from the client, the upstream or the network. */
   ended(code: number, reason: string): void;

@@ -14,7 +14,7 @@ const value = formatTicket(ticket);
 const NOT_ANNOUNCED: readonly Carrier[] = ['authorization'];
 
 describe.each(CARRIERS)('the carrier %s', (carrier) => {
-  const { place, header, separator, write, carries, read } = carrierRow(carrier);
+  const { label, header, separator, write, carries, read } = carrierRow(carrier);
 
   test('reads the ticket that it has written', () => {
     expect(carries(write(value))).toBe(true);
@@ -39,7 +39,7 @@ describe.each(CARRIERS)('the carrier %s', (carrier) => {
   });
 
   test('is named where no ticket was presented', () => {
-    expect(refusals.ticket_missing.detail).toContain(place);
+    expect(refusals.ticket_missing.detail).toContain(label);
   });
 
   test.skipIf(NOT_ANNOUNCED.includes(carrier))('is written out for whoever gets a ticket', () => {

@@ -99,10 +99,10 @@ describe('while refusals of strangers are being noted', () => {
   test('an upgrade that was refused gives its place back once', async () => {
     const { core, stranger, outcomeAmong } = await amongStrangers({});
     await outcomeAmong(1, [core.admitter.decide(stranger, () => {})]);
-    const place = core.load.enter();
+    const slot = core.load.enter();
 
     expect(core.load.admissible).toBe(1);
-    core.load.leave(place);
+    core.load.leave(slot);
     expect(core.load.admissible).toBe(0);
   });
 });

@@ -31,11 +31,11 @@ describe('a gateway', () => {
 
   test('knows which of those that it decides about may still be admitted in a drain', () => {
     const load = loadOf();
-    const place = load.enter();
+    const slot = load.enter();
     load.drain();
     const later = load.enter();
     expect(load.admissible).toBe(1);
-    load.leave(place);
+    load.leave(slot);
     expect(load.admissible).toBe(0);
     load.leave(later);
     expect(load.admissible).toBe(0);
@@ -59,11 +59,11 @@ describe('a gateway', () => {
   test('decides about so many at once and no more', async () => {
     const load = loadOf({ maxPendingUpgrades: 2 });
     load.enter();
-    const place = load.enter();
+    const slot = load.enter();
     expect(await codeOf(load)).toBeUndefined();
     load.enter();
     expect(await codeOf(load)).toBe('overloaded');
-    load.leave(place);
+    load.leave(slot);
     expect(await codeOf(load)).toBeUndefined();
   });
 
@@ -71,11 +71,11 @@ describe('a gateway', () => {
     const load = loadOf({ maxConnections: 5 }, 3);
     load.enter();
     expect(await codeOf(load)).toBeUndefined();
-    const place = load.enter();
+    const slot = load.enter();
     expect(await codeOf(load)).toBeUndefined();
     load.enter();
     expect(await codeOf(load)).toBe('connection_limit');
-    load.leave(place);
+    load.leave(slot);
     expect(await codeOf(load)).toBeUndefined();
   });
 
