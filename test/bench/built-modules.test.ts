@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 const ROOT = join(import.meta.dirname, '..', '..');
 const BENCH = join(ROOT, 'bench');
 
-/** Paths below dist/ that the bench imports: by `built('…')`, or by an import from `…/dist/…`. */
+/** Paths of built modules that the bench imports, from the folder of the build. */
 function builtModules(): string[] {
   const files = readdirSync(BENCH, { recursive: true, encoding: 'utf8' }).filter(
     (path) => path.endsWith('.mjs') && !path.includes('node_modules'),
