@@ -19,8 +19,8 @@ const SECRET_LENGTH = 32;
  * @typedef {{ id: string, value: string, subject: string }} Ticket
  */
 export async function ticketIssuer(redisUrl) {
-  const { RedisStore } = await built('shared/store/redis-store.js');
-  const { RedisLink } = await built('shared/store/redis-link.js');
+  const { RedisStore } = await built('shared/store/redis/redis-store.js');
+  const { RedisLink } = await built('shared/store/redis/redis-link.js');
   const { mintTicket, mintAttemptId, formatTicket, hashSecret } = await built('shared/ticket/ticket.js');
   const link = new RedisLink({ address: { kind: 'single', url: redisUrl }, timeoutMs: 10_000 });
   const store = new RedisStore({ link, keyPrefix: 'oncegate:', retentionMs: 600_000, leaseMs: 90_000 });
