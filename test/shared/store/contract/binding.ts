@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ConsumeRequest, IssueRequest, TicketStore } from '../../../../shared/store/store.ts';
 import { closeOf, consumeOf, issued, type Minted, opened, WRONG_SECRET } from '../requests.ts';
-import type { Harness } from './harness.ts';
+import { type Harness, inTime } from './harness.ts';
 
 /** The refusals of an unspent ticket, in the order of the contract, each with a request that provokes it. */
 const objections = [
@@ -112,23 +112,25 @@ export function bindingContract(harness: () => Harness): void {
     };
 
     for (const [code, reach] of Object.entries(spent)) {
-      test(`puts ${code} before expiry and every binding`, async () => {
-        const store = await harness().createStore();
-        await opened(store);
-        const ticket = await reach(store);
-        await harness().advance(201);
+      test(`puts ${code} before expiry and every binding`, () =>
+        inTime(harness, async (harness) => {
+          const store = await harness().createStore();
+          await opened(store);
+          const ticket = await reach(store);
+          await harness().advance(201);
 
-        expect(await store.consume(consumeOf(ticket, everything))).toStrictEqual({ code, subject: 'ada' });
-      });
+          expect(await store.consume(consumeOf(ticket, everything))).toStrictEqual({ code, subject: 'ada' });
+        }));
 
-      test(`puts a wrong secret before ${code}`, async () => {
-        const store = await harness().createStore();
-        const ticket = await reach(store);
-        await harness().advance(201);
-        const presented = { ...everything, secretSha256: WRONG_SECRET };
+      test(`puts a wrong secret before ${code}`, () =>
+        inTime(harness, async (harness) => {
+          const store = await harness().createStore();
+          const ticket = await reach(store);
+          await harness().advance(201);
+          const presented = { ...everything, secretSha256: WRONG_SECRET };
 
-        expect(await store.consume(consumeOf(ticket, presented))).toStrictEqual({ code: 'ticket_unknown' });
-      });
+          expect(await store.consume(consumeOf(ticket, presented))).toStrictEqual({ code: 'ticket_unknown' });
+        }));
     }
 
     test('puts ticket_revoked before ticket_consumed when an open connection was revoked', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { closeOf, consumeOf, issued, issueOf, mint, noteOf, opened } from '../requests.ts';
-import type { Harness } from './harness.ts';
+import { type Harness, inTime } from './harness.ts';
 
 /** How tickets and connections end, and how long their records are kept after that. */
 export function endingContract(harness: () => Harness): void {
@@ -251,43 +251,46 @@ export function endingContract(harness: () => Harness): void {
   });
 
   describe('retention', () => {
-    test('keeps an expired record for its time and no longer', async () => {
-      const store = await harness().createStore({ retentionMs: 500 });
-      const ticket = await issued(store, { ttlMs: 20 });
-      await harness().advance(21);
-      expect((await store.read(ticket.id))?.state).toBe('expired');
-      await harness().advance(501);
+    test('keeps an expired record for its time and no longer', () =>
+      inTime(harness, async (harness) => {
+        const store = await harness().createStore({ retentionMs: 500 });
+        const ticket = await issued(store, { ttlMs: 20 });
+        await harness().advance(21);
+        expect((await store.read(ticket.id))?.state).toBe('expired');
+        await harness().advance(501);
 
-      expect(await store.read(ticket.id)).toBeNull();
-      expect(await store.consume(consumeOf(ticket))).toStrictEqual({ code: 'ticket_unknown' });
-      expect(await store.note(noteOf(ticket))).toStrictEqual({ code: 'ticket_unknown' });
-      expect(await store.revoke({ id: ticket.id })).toStrictEqual({ code: 'unknown' });
-      expect(await store.list('ada')).toStrictEqual([]);
-      expect(await store.issue(issueOf(ticket))).toMatchObject({ code: 'issued' });
-    });
+        expect(await store.read(ticket.id)).toBeNull();
+        expect(await store.consume(consumeOf(ticket))).toStrictEqual({ code: 'ticket_unknown' });
+        expect(await store.note(noteOf(ticket))).toStrictEqual({ code: 'ticket_unknown' });
+        expect(await store.revoke({ id: ticket.id })).toStrictEqual({ code: 'unknown' });
+        expect(await store.list('ada')).toStrictEqual([]);
+        expect(await store.issue(issueOf(ticket))).toMatchObject({ code: 'issued' });
+      }));
 
-    test('of a closed connection starts when the ticket would have expired', async () => {
-      const store = await harness().createStore({ retentionMs: 500, leaseMs: 60_000 });
-      const connection = await opened(store, {}, 'ada', { ttlMs: 500 });
-      await store.close(closeOf(connection));
-      await harness().advance(510);
-      expect((await store.read(connection.id))?.state).toBe('closed');
-      await harness().advance(500);
+    test('of a closed connection starts when the ticket would have expired', () =>
+      inTime(harness, async (harness) => {
+        const store = await harness().createStore({ retentionMs: 500, leaseMs: 60_000 });
+        const connection = await opened(store, {}, 'ada', { ttlMs: 500 });
+        await store.close(closeOf(connection));
+        await harness().advance(510);
+        expect((await store.read(connection.id))?.state).toBe('closed');
+        await harness().advance(500);
 
-      expect(await store.read(connection.id)).toBeNull();
-    });
+        expect(await store.read(connection.id)).toBeNull();
+      }));
 
-    test('of a connection that was open longer than its ticket was valid starts with its close', async () => {
-      const store = await harness().createStore({ retentionMs: 500, leaseMs: 60_000 });
-      const connection = await opened(store, {}, 'ada', { ttlMs: 100 });
-      await harness().advance(601);
-      expect((await store.read(connection.id))?.state).toBe('open');
-      await store.close(closeOf(connection));
-      expect((await store.read(connection.id))?.state).toBe('closed');
-      await harness().advance(502);
+    test('of a connection that was open longer than its ticket was valid starts with its close', () =>
+      inTime(harness, async (harness) => {
+        const store = await harness().createStore({ retentionMs: 500, leaseMs: 60_000 });
+        const connection = await opened(store, {}, 'ada', { ttlMs: 100 });
+        await harness().advance(601);
+        expect((await store.read(connection.id))?.state).toBe('open');
+        await store.close(closeOf(connection));
+        expect((await store.read(connection.id))?.state).toBe('closed');
+        await harness().advance(502);
 
-      expect(await store.read(connection.id)).toBeNull();
-    });
+        expect(await store.read(connection.id)).toBeNull();
+      }));
 
     test('of 0 deletes a ticket when it expires', async () => {
       const store = await harness().createStore({ retentionMs: 0 });
@@ -310,23 +313,25 @@ export function endingContract(harness: () => Harness): void {
       expect(await store.consume(consumeOf(revoked))).toMatchObject({ code: 'ticket_revoked' });
     });
 
-    test('of 0 deletes a connection when it closes, if its ticket would have expired', async () => {
-      const store = await harness().createStore({ retentionMs: 0 });
-      const connection = await opened(store, {}, 'ada', { ttlMs: 500 });
-      await harness().advance(501);
-      expect((await store.read(connection.id))?.state).toBe('open');
-      await store.close(closeOf(connection));
-      await harness().advance(1);
+    test('of 0 deletes a connection when it closes, if its ticket would have expired', () =>
+      inTime(harness, async (harness) => {
+        const store = await harness().createStore({ retentionMs: 0 });
+        const connection = await opened(store, {}, 'ada', { ttlMs: 500 });
+        await harness().advance(501);
+        expect((await store.read(connection.id))?.state).toBe('open');
+        await store.close(closeOf(connection));
+        await harness().advance(1);
 
-      expect(await store.read(connection.id)).toBeNull();
-      expect(await store.list('ada')).toStrictEqual([]);
-    });
+        expect(await store.read(connection.id)).toBeNull();
+        expect(await store.list('ada')).toStrictEqual([]);
+      }));
 
-    test('of 0 keeps an open connection until its lease lapses', async () => {
-      const store = await harness().createStore({ retentionMs: 0, leaseMs: 300 });
-      const connection = await opened(store, {}, 'ada', { ttlMs: 20 * 60_000 });
-      expect((await store.read(connection.id))?.state).toBe('open');
-      expect(await store.lease(connection)).toMatchObject({ code: 'held' });
-    });
+    test('of 0 keeps an open connection until its lease lapses', () =>
+      inTime(harness, async (harness) => {
+        const store = await harness().createStore({ retentionMs: 0, leaseMs: 300 });
+        const connection = await opened(store, {}, 'ada', { ttlMs: 20 * 60_000 });
+        expect((await store.read(connection.id))?.state).toBe('open');
+        expect(await store.lease(connection)).toMatchObject({ code: 'held' });
+      }));
   });
 }

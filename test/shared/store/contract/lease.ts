@@ -1,26 +1,27 @@
 import { describe, expect, test } from 'vitest';
 import { closeOf, consumeOf, issued, mint, opened } from '../requests.ts';
-import type { Harness } from './harness.ts';
+import { type Harness, inTime } from './harness.ts';
 
 export function leaseContract(harness: () => Harness): void {
   const refuseAtOne = { maxConnections: 1, limitPolicy: 'refuse' } as const;
 
   describe('a lease', () => {
-    test('is held by a gateway that renews it in time', async () => {
-      const store = await harness().createStore({ leaseMs: 1_000 });
-      const connection = await opened(store);
-      await harness().advance(700);
-      expect(await store.lease(connection)).toStrictEqual({
-        code: 'held',
-        sessionExpiresAt: connection.sessionExpiresAt,
-      });
-      await harness().advance(700);
+    test('is held by a gateway that renews it in time', () =>
+      inTime(harness, async (harness) => {
+        const store = await harness().createStore({ leaseMs: 1_000 });
+        const connection = await opened(store);
+        await harness().advance(700);
+        expect(await store.lease(connection)).toStrictEqual({
+          code: 'held',
+          sessionExpiresAt: connection.sessionExpiresAt,
+        });
+        await harness().advance(700);
 
-      expect((await store.read(connection.id))?.state).toBe('open');
-      expect(await store.consume(consumeOf(await issued(store), refuseAtOne))).toMatchObject({
-        code: 'connection_limit',
-      });
-    });
+        expect((await store.read(connection.id))?.state).toBe('open');
+        expect(await store.consume(consumeOf(await issued(store), refuseAtOne))).toMatchObject({
+          code: 'connection_limit',
+        });
+      }));
 
     test('counts no attempt and does not change the record', async () => {
       const store = await harness().createStore();
@@ -31,15 +32,16 @@ export function leaseContract(harness: () => Harness): void {
       expect(await store.read(connection.id)).toStrictEqual(before);
     });
 
-    test('keeps the record of a long connection, even without retention', async () => {
-      const store = await harness().createStore({ leaseMs: 500, retentionMs: 0 });
-      const connection = await opened(store, {}, 'ada', { ttlMs: 300 });
-      for (let round = 0; round < 4; round += 1) {
-        await harness().advance(200);
-        expect(await store.lease(connection)).toMatchObject({ code: 'held' });
-      }
-      expect((await store.read(connection.id))?.state).toBe('open');
-    });
+    test('keeps the record of a long connection, even without retention', () =>
+      inTime(harness, async (harness) => {
+        const store = await harness().createStore({ leaseMs: 500, retentionMs: 0 });
+        const connection = await opened(store, {}, 'ada', { ttlMs: 300 });
+        for (let round = 0; round < 4; round += 1) {
+          await harness().advance(200);
+          expect(await store.lease(connection)).toMatchObject({ code: 'held' });
+        }
+        expect((await store.read(connection.id))?.state).toBe('open');
+      }));
 
     test('that lapses closes the record with 1006 and without a reason', async () => {
       const store = await harness().createStore({ leaseMs: 50 });
@@ -61,21 +63,22 @@ export function leaseContract(harness: () => Harness): void {
       expect(await store.consume(consumeOf(await issued(store), refuseAtOne))).toMatchObject({ code: 'admitted' });
     });
 
-    test('that lapses frees its own slot and no other', async () => {
-      const store = await harness().createStore({ leaseMs: 500 });
-      const dead = await opened(store);
-      const alive = await opened(store);
-      await harness().advance(300);
-      expect(await store.lease(alive)).toMatchObject({ code: 'held' });
-      await harness().advance(250);
-      const refuseAtTwo = { maxConnections: 2, limitPolicy: 'refuse' } as const;
+    test('that lapses frees its own slot and no other', () =>
+      inTime(harness, async (harness) => {
+        const store = await harness().createStore({ leaseMs: 500 });
+        const dead = await opened(store);
+        const alive = await opened(store);
+        await harness().advance(300);
+        expect(await store.lease(alive)).toMatchObject({ code: 'held' });
+        await harness().advance(250);
+        const refuseAtTwo = { maxConnections: 2, limitPolicy: 'refuse' } as const;
 
-      expect((await store.read(dead.id))?.state).toBe('closed');
-      expect(await store.consume(consumeOf(await issued(store), refuseAtTwo))).toMatchObject({ code: 'admitted' });
-      expect(await store.consume(consumeOf(await issued(store), refuseAtTwo))).toMatchObject({
-        code: 'connection_limit',
-      });
-    });
+        expect((await store.read(dead.id))?.state).toBe('closed');
+        expect(await store.consume(consumeOf(await issued(store), refuseAtTwo))).toMatchObject({ code: 'admitted' });
+        expect(await store.consume(consumeOf(await issued(store), refuseAtTwo))).toMatchObject({
+          code: 'connection_limit',
+        });
+      }));
 
     test('that lapses leaves the ticket spent', async () => {
       const store = await harness().createStore({ leaseMs: 50 });
@@ -85,19 +88,20 @@ export function leaseContract(harness: () => Harness): void {
       expect(await store.consume(consumeOf(connection))).toMatchObject({ code: 'ticket_consumed' });
     });
 
-    test('that lapsed is renewed by the gateway that still holds the connection', async () => {
-      const store = await harness().createStore({ leaseMs: 500 });
-      const connection = await opened(store);
-      await harness().advance(501);
-      expect((await store.read(connection.id))?.state).toBe('closed');
+    test('that lapsed is renewed by the gateway that still holds the connection', () =>
+      inTime(harness, async (harness) => {
+        const store = await harness().createStore({ leaseMs: 500 });
+        const connection = await opened(store);
+        await harness().advance(501);
+        expect((await store.read(connection.id))?.state).toBe('closed');
 
-      expect(await store.lease(connection)).toMatchObject({ code: 'held' });
-      expect(await store.read(connection.id)).toMatchObject({ state: 'open' });
-      expect(await store.read(connection.id)).not.toHaveProperty('closedAt');
-      expect(await store.consume(consumeOf(await issued(store), refuseAtOne))).toMatchObject({
-        code: 'connection_limit',
-      });
-    });
+        expect(await store.lease(connection)).toMatchObject({ code: 'held' });
+        expect(await store.read(connection.id)).toMatchObject({ state: 'open' });
+        expect(await store.read(connection.id)).not.toHaveProperty('closedAt');
+        expect(await store.consume(consumeOf(await issued(store), refuseAtOne))).toMatchObject({
+          code: 'connection_limit',
+        });
+      }));
 
     test('that lapsed does not keep its gateway from closing', async () => {
       const store = await harness().createStore({ leaseMs: 50 });
