@@ -48,6 +48,7 @@ async function open(browser: Browser, address: string, options: BrowserContextOp
   const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
   atEnd(() => context.close());
   const page = await context.newPage();
+  page.setDefaultTimeout(100_000); // a busy machine takes long
   const complaints: Complaints = [];
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('console', (message) => {

@@ -2,6 +2,7 @@ import type { StateChange } from '../../../client/socket/events.ts';
 import { OncegateSocket } from '../../../client/socket/socket.ts';
 import { bearer } from '../../support/logins/bearer.ts';
 import { atEnd } from '../../support/machine/teardown.ts';
+import { until } from '../../support/machine/wait.ts';
 import type { Fleet } from '../../support/services/services.ts';
 import { NodeSocket } from './node-socket.ts';
 
@@ -16,20 +17,37 @@ export interface Member {
   readonly endings: readonly string[];
 }
 
-/** Opens a socket for each of `size` users. All are closed when the test ends. */
-export async function openCrowd({ ticket }: Fleet, size: number): Promise<Member[]> {
-  return Promise.all(
-    Array.from({ length: size }, async (_, index) => {
-      const authorization = await bearer(`user-${index}`);
-      const socket = new OncegateSocket({
-        tickets: `http://127.0.0.1:${ticket.port}/tickets`,
-        headers: async () => ({ Authorization: authorization }),
-        WebSocket: NodeSocket,
-      });
-      atEnd(async () => socket.close());
-      return watched(socket);
-    }),
-  );
+/** How many sockets are opened at once: the ticket service drops requests that a busy machine reads too late. */
+const BATCH = 25;
+
+/** Opens a socket for each of `size` users. Resolves when all are open. They are closed when the test ends. */
+export async function openCrowd(fleet: Fleet, size: number): Promise<Member[]> {
+  const crowd: Member[] = [];
+  while (crowd.length < size) {
+    const users = Array.from({ length: Math.min(BATCH, size - crowd.length) }, (_, index) => crowd.length + index);
+    crowd.push(...(await Promise.all(users.map((user) => openMember(fleet, `user-${user}`)))));
+    await allOpen(crowd);
+  }
+  return crowd;
+}
+
+export function allOpen(crowd: readonly Member[]): Promise<boolean> {
+  return until(() => crowd.every(({ socket }) => socket.state === 'open'), {
+    everyMs: 20,
+    what: 'all are open',
+  });
+}
+
+async function openMember({ ticket }: Fleet, user: string): Promise<Member> {
+  const authorization = await bearer(user);
+  const socket = new OncegateSocket({
+    tickets: `http://127.0.0.1:${ticket.port}/tickets`,
+    headers: async () => ({ Authorization: authorization }),
+    WebSocket: NodeSocket,
+    timeoutMs: 60_000,
+  });
+  atEnd(async () => socket.close());
+  return watched(socket);
 }
 
 function watched(socket: OncegateSocket): Member {

@@ -8,7 +8,7 @@ import { drawn, histogram } from '../../support/numbers/histogram.ts';
 import { startRedis } from '../../support/redis/redis.ts';
 import { faultsOfService, recordInRedis } from '../../support/services/fleet.ts';
 import { type Fleet, metric, type ServiceProcess, startFleet, startService } from '../../support/services/services.ts';
-import { type Member, openCrowd } from './crowd.ts';
+import { allOpen, type Member, openCrowd } from './crowd.ts';
 
 const CLIENTS = 500;
 const DRAIN_SECONDS = 2;
@@ -46,7 +46,6 @@ describe.skipIf(isMissing('redis'))(`a gateway with ${CLIENTS} clients that is r
     const fleet = await startFleet({ redisUrl: redis.url, env });
     const first = gatewayOf(fleet);
     const crowd = await openCrowd(fleet, CLIENTS);
-    await allOpen(crowd);
     expect(crowd.map(({ tickets }) => tickets.length)).toEqual(crowd.map(() => 1));
 
     first.signal(restart.signal);
@@ -94,10 +93,6 @@ function gatewayOf({ gateways: [gateway] }: Fleet): ServiceProcess {
   return gateway;
 }
 
-function allOpen(crowd: readonly Member[]): Promise<boolean> {
-  return until(() => crowd.every(({ socket }) => socket.state === 'open'), { what: 'all are open' });
-}
-
 const waitsOf = ({ changes }: Member) => changes.filter(({ change }) => change.state === 'waiting');
 
 /** The longest random part of a wait, in milliseconds. */
@@ -133,10 +128,9 @@ function expectWaits(member: Member, { ended }: Restart): void {
       expect(waitMs).toBeLessThan(jitterMs);
     } else {
       if (!(reason instanceof ConnectRefused)) throw reason;
-      // On a busy machine the ticket service may answer late as well.
-      expect(['draining', 'not_seen', 'connection_lost', 'store_unavailable', 'service_unreachable']).toContain(
-        reason.code,
-      );
+      // On a busy machine the ticket service may answer late as well, or not at all: 'unexplained'.
+      const lost = ['not_seen', 'connection_lost', 'unexplained', 'service_unreachable'];
+      expect(['draining', 'store_unavailable', ...lost]).toContain(reason.code);
       const leastMs = (reason.retryAfter ?? 0) * 1000;
       expect(waitMs).toBeGreaterThanOrEqual(leastMs);
       expect(waitMs).toBeLessThan(leastMs + jitterMs);

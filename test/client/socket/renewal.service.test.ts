@@ -10,9 +10,8 @@ import { recordInRedis } from '../../support/services/fleet.ts';
 import { type InProcess, runGateway, runTicketService } from '../../support/services/in-process.ts';
 import { NodeSocket } from './node-socket.ts';
 
-/** The first session lasts 3 to 4 s, because the times in a JWT are whole seconds. */
-const RENEW_BEFORE_SECONDS = 2;
-const FIRST_TOKEN = '4s';
+/** The shortest session. It may last a second less: the times in a JWT are whole seconds. */
+const MIN_SESSION_SECONDS = 4;
 
 let redis: RedisServer;
 
@@ -23,23 +22,37 @@ beforeAll(async () => {
 interface Stage {
   readonly service: InProcess;
   readonly gateway: InProcess;
-  /** Options of a client that renews, with these headers. */
+  /** How long the first session lasts: much longer than it takes this machine to open a connection now. */
+  readonly sessionSeconds: number;
+  /** Options of a client with these headers, which renews at half of the first session. */
   options(authorization: () => string): OncegateSocketOptions;
 }
 
 async function setStage(): Promise<Stage> {
   const gateway = await runGateway({ REDIS_URL: redis.url });
   const service = await runTicketService({ REDIS_URL: redis.url, GATEWAY_URL: `ws://127.0.0.1:${gateway.port}` });
+  const tickets = `http://127.0.0.1:${service.port}/tickets`;
+  const sessionSeconds = MIN_SESSION_SECONDS + Math.ceil((20 * (await openingMs(tickets))) / 1000);
   return {
     service,
     gateway,
+    sessionSeconds,
     options: (authorization) => ({
-      tickets: `http://127.0.0.1:${service.port}/tickets`,
+      tickets,
       headers: async () => ({ Authorization: authorization() }),
-      renewBefore: RENEW_BEFORE_SECONDS,
+      renewBefore: sessionSeconds / 2,
       WebSocket: NodeSocket,
     }),
   };
+}
+
+/** How long it takes to open a connection now, in milliseconds. */
+async function openingMs(tickets: string): Promise<number> {
+  const headers = { Authorization: await bearer('ada') };
+  const startedAt = performance.now();
+  const socket = await connect({ tickets, headers, WebSocket: NodeSocket, timeoutMs: 60_000 });
+  socket.close();
+  return performance.now() - startedAt;
 }
 
 /** Credentials for one request after another: to issue, to read the record, to renew. The last ones are repeated. */
@@ -93,7 +106,7 @@ const eventsOf = ({ log }: InProcess, id: string | undefined, event: string) =>
 describe.skipIf(isMissing('redis'))('a session whose access token expires', () => {
   test('is renewed with a fresh token, and the socket is never closed', async () => {
     const stage = await setStage();
-    const first = await bearer('ada', FIRST_TOKEN);
+    const first = await bearer('ada', `${stage.sessionSeconds}s`);
     const fresh = await bearer('ada', '10m');
     const ended = sessionEnd(stage, first);
     const { socket, states, closes, errors, echo } = await open(stage.options(inTurn(first, first, fresh)));
@@ -116,7 +129,7 @@ describe.skipIf(isMissing('redis'))('a session whose access token expires', () =
 
   test('ends with 3000 for good if the renewal is refused, after one call of onUnauthenticated', async () => {
     const stage = await setStage();
-    const first = await bearer('ada', FIRST_TOKEN);
+    const first = await bearer('ada', `${stage.sessionSeconds}s`);
     const asked: string[] = [];
     const { socket, states, closes, errors } = await open({
       ...stage.options(inTurn(first, first, 'Bearer signed.out')),
@@ -143,7 +156,7 @@ describe.skipIf(isMissing('redis'))('a session whose access token expires', () =
 
   test('goes on if the renewal is refused and the user then signs in', async () => {
     const stage = await setStage();
-    const first = await bearer('ada', FIRST_TOKEN);
+    const first = await bearer('ada', `${stage.sessionSeconds}s`);
     const fresh = await bearer('ada', '10m');
     const ended = sessionEnd(stage, first);
     const asked: string[] = [];
