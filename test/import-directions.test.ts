@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { dirname, join, normalize, relative, resolve, sep } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 const root = resolve(import.meta.dirname, '..');
@@ -175,9 +175,9 @@ describe('the checks of a graph', () => {
   });
 });
 
-/** Each room of a service, and each file beside the rooms, with what it may import of the others. */
+/** Each room of a house, and each file beside the rooms, with what it may import of the others. */
 const houses: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
-  gateway: {
+  'services/gateway': {
     main: ['gateway', 'rules'],
     gateway: ['core', 'fronts', 'identity'],
     fronts: ['core', 'rules', 'admission', 'upstream', 'wires', 'identity'],
@@ -189,7 +189,7 @@ const houses: Readonly<Record<string, Readonly<Record<string, readonly string[]>
     wires: [],
     identity: [],
   },
-  ticket: {
+  'services/ticket': {
     main: ['ticket-service', 'authenticators', 'issuing'],
     'check-config': ['authenticators', 'issuing'],
     'ticket-service': ['fronts', 'authenticators', 'issuing', 'pages'],
@@ -202,12 +202,21 @@ const houses: Readonly<Record<string, Readonly<Record<string, readonly string[]>
     limits: [],
     answers: [],
   },
+  client: {
+    index: ['options', 'connect', 'socket', 'errors', 'waiting'],
+    socket: ['options', 'connect', 'tickets', 'errors', 'waiting'],
+    connect: ['options', 'tickets', 'errors', 'waiting'],
+    tickets: ['options', 'errors', 'waiting'],
+    options: ['errors', 'waiting'],
+    errors: [],
+    waiting: [],
+  },
 };
 
-describe.each(Object.entries(houses))('the rooms of services/%s', (service, table) => {
-  const house = join('services', service);
+describe.each(Object.entries(houses))('the rooms of %s', (path, table) => {
+  const house = normalize(path);
   const graph = graphOf([house]);
-  const rooms = new Set([...graph.keys()].map((path) => roomOf(path, house)));
+  const rooms = new Set([...graph.keys()].map((file) => roomOf(file, house)));
 
   test('import one way only, as the table says', () => {
     expect(straysFrom(graph, house, table)).toStrictEqual([]);
