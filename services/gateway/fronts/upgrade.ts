@@ -48,7 +48,7 @@ export function createUpgradeHandler(context: UpgradeContext) {
   };
 }
 
-/** Makes the handler of requests that are no upgrade. A proxy may have removed `Upgrade`: the ticket's record tells so. */
+/** Makes the handler of requests that are no upgrade. The record of the ticket tells so: a proxy removed `Upgrade`. */
 export function createPlainRequestHandler({ admitter, trustProxy }: Pick<UpgradeContext, 'admitter' | 'trustProxy'>) {
   return (request: IncomingMessage, refusal: Refusal): Promise<Refusal> => {
     const { url: target = '', rawHeaders } = request;
