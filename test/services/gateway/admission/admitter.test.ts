@@ -75,28 +75,28 @@ describe('while refusals of strangers are being noted', () => {
     return { core, stranger, outcomeAmong };
   }
 
-  test('they take no place from a good ticket among the connections', async () => {
+  test('they take no connection from a good ticket', async () => {
     const { core, stranger, outcomeAmong } = await amongStrangers({ MAX_CONNECTIONS: '1' });
     const refused = [core.admitter.decide(stranger, () => {})];
 
     expect(await outcomeAmong(1, refused)).toBe('admitted');
   });
 
-  test('they take no place from a good ticket among the upgrades that are being decided', async () => {
+  test('they take no slot from a good ticket among the upgrades that are being decided', async () => {
     const { core, stranger, outcomeAmong } = await amongStrangers({ MAX_PENDING_UPGRADES: '5' });
     const refused = Array.from({ length: 5 }, () => core.admitter.decide(stranger, () => {}));
 
     expect(await outcomeAmong(5, refused)).toBe('admitted');
   });
 
-  test('what is no upgrade takes no place at all', async () => {
+  test('a request that is no upgrade takes no slot', async () => {
     const { core, stranger, outcomeAmong } = await amongStrangers({ MAX_CONNECTIONS: '1', MAX_PENDING_UPGRADES: '1' });
     const refused = [core.admitter.refuse(stranger, { code: 'upgrade_required' })];
 
     expect(await outcomeAmong(1, refused)).toBe('admitted');
   });
 
-  test('an upgrade that was refused gives its place back once', async () => {
+  test('an upgrade that was refused frees its slot once', async () => {
     const { core, stranger, outcomeAmong } = await amongStrangers({});
     await outcomeAmong(1, [core.admitter.decide(stranger, () => {})]);
     const slot = core.load.enter();

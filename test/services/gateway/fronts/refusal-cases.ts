@@ -480,11 +480,12 @@ const early: RefusalCase[] = [
   {
     name: 'a store that hangs: what it does later opens nothing',
     code: 'store_unavailable',
-    env: { REDIS_TIMEOUT_MS: '50' },
+    // Long, because a command that hangs already would make the store unavailable before the upgrade is sent.
+    env: { REDIS_TIMEOUT_MS: '3000' },
     before: ({ redis }) => redis.pause(),
     bytes: (ticket) => good(ticket),
     meanwhile: async ({ gateway, redis }) => {
-      await until(() => gateway.log.some(({ event }) => event === 'refusal'));
+      await until(() => gateway.log.some(({ event }) => event === 'refusal'), { timeoutMs: 60_000 });
       redis.resume();
     },
     record: { state: 'closed', attempts: '1', close_code: '1006', close_reason: 'store_unavailable' },
