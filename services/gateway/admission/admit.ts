@@ -71,6 +71,7 @@ export async function admit(visitor: Visitor, context: AdmissionContext, slot: S
   const { presented } = handshake;
 
   const route = context.rules.findRoute(handshake.path);
+  if (route === 'unclear') return refuse(UNCLEAR_ROUTE);
   const early =
     (await context.load.refusal(visitor.address)) ??
     routeRefusal(route, context.load) ??
@@ -106,6 +107,11 @@ export async function refuseEarly(
 }
 
 const NO_ROUTE: Refusal = { code: 'not_found', detail: 'No route of this gateway leads there: check the path.' };
+
+const UNCLEAR_ROUTE: Refusal = {
+  code: 'handshake_malformed',
+  detail: 'A server that decodes this path takes it for one of another route: write it as the route has it.',
+};
 
 function routeRefusal(route: Route | undefined, load: Load): Refusal | undefined {
   if (route === undefined) return NO_ROUTE;

@@ -1,5 +1,6 @@
 import type { Refusal } from '../../../shared/refusals.ts';
 import { type Carrier, idSegment } from '../../../shared/ticket/carriers.ts';
+import { pathFault } from '../../../shared/ticket/path.ts';
 import { TICKET_ID, TICKET_PREFIX, type Ticket } from '../../../shared/ticket/ticket.ts';
 import { type PresentedTicket, takeTicket, ticketsIn } from './carriers.ts';
 import { countHeaders, type HeaderGroups, onlyOne } from './headers.ts';
@@ -50,12 +51,8 @@ export const ID_SEGMENT = new RegExp(`^${idSegment(TICKET_ID)}(?=/|$)`);
 /** Node's default limit for a whole head. Headers may be longer, since a page may have many cookies. */
 const MAX_TARGET_LENGTH = 16_384;
 
-/** Origin-form only. Careless parsers read a second slash or a backslash as the beginning of a host. */
-const PATH = /^\/(?!\/)[!-~]*$/;
 /** Visible ASCII without `#` and `\\`. Other characters must be percent-encoded (RFC 3986 §2). */
 const TARGET = /^[!-"$-[\]-~]+$/;
-/** A `.` or `..` segment, percent-encoded or not. A server that resolves it would bypass a route or a ticket's path. */
-export const DOT_SEGMENT = /(?:\/|%2f|%5c)(?:\.|%2e){1,2}(?=\/|%2f|%5c|$)/i;
 /**
  * The text of a ticket in a path, which is no carrier. There it would reach logs and the back end. A proxy that
  * removes it from the target would connect to another path than the one that was judged.
@@ -98,7 +95,8 @@ export function parseHandshake(request: UpgradeRequest, carriers: readonly Carri
 
   if (request.target.length > MAX_TARGET_LENGTH) return MALFORMED;
   const [path = '', ...queries] = request.target.split('?');
-  if (!PATH.test(path) || !TARGET.test(request.target) || DOT_SEGMENT.test(path)) return MALFORMED;
+  // Origin-form only, and one that every server behind the gateway reads alike.
+  if (!TARGET.test(request.target) || pathFault(path) !== undefined) return MALFORMED;
   if (TICKET_TEXT.test(unescaped(path))) return TICKET_IN_PATH;
 
   const protocols = parseSubprotocols(headers.get('sec-websocket-protocol')?.join(','));
@@ -108,8 +106,6 @@ export function parseHandshake(request: UpgradeRequest, carriers: readonly Carri
   if (taken === null) return MALFORMED;
 
   const rest = path.replace(ID_SEGMENT, '');
-  // What follows the segment must be a path by itself.
-  if (rest !== '' && !PATH.test(rest)) return MALFORMED;
   const extensions = headers.get('sec-websocket-extensions')?.join(', ');
   return { ok: true, handshake: { ...taken, path: rest || '/', host, origin: only('origin'), key, extensions } };
 }

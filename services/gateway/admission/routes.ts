@@ -8,13 +8,16 @@ import type { Settings } from '../../../shared/settings/table.ts';
 import { url } from '../../../shared/settings/values.ts';
 import { AUDIENCE, AUDIENCE_FORM } from '../../../shared/ticket/audience.ts';
 import { isOrigin } from '../../../shared/ticket/origin.ts';
+import { decodedPath, PATH_CHARACTERS, PATH_FORM, pathFault } from '../../../shared/ticket/path.ts';
 import type { Upstream } from '../upstream/dial.ts';
-import { DOT_SEGMENT, ID_SEGMENT } from './handshake.ts';
+import { ID_SEGMENT } from './handshake.ts';
 
 /** What serves a path of the gateway, and the rules for connecting to it. */
 export interface Route {
   /** The route has every path below this one: `/chat` has `/chat` and `/chat/7`, but not `/chats`. */
   readonly prefix: string;
+  /** The prefix as {@link decodedPath} has it. */
+  readonly decodedPrefix: string;
   /** Without an upstream the built-in echo answers. */
   readonly upstream: Upstream | undefined;
   readonly audience: string | undefined;
@@ -31,8 +34,11 @@ export interface Route {
   readonly idleSeconds: number;
 }
 
-/** Finds the route of a path. */
-export type FindRoute = (path: string) => Route | undefined;
+/**
+ * Finds the route of a path; undefined where there is none. `'unclear'`: a server that decodes the path, or cuts path
+ * parameters off its segments, takes it for one of another route.
+ */
+export type FindRoute = (path: string) => Route | 'unclear' | undefined;
 
 const upstreamUrl = url('ws', 'wss');
 const milliseconds = z.int().min(10).max(60_000);
@@ -40,11 +46,8 @@ const milliseconds = z.int().min(10).max(60_000);
 const routeSchema = z.strictObject({
   path: z
     .string()
-    .regex(
-      /^\/(?!\/)[!"$->@-[\]-~]*$/,
-      'must be a path of visible ASCII without ?, # and \\ that begins with one slash: no other is admitted',
-    )
-    .refine((path) => !DOT_SEGMENT.test(path), 'must not have a . or .. segment, percent-encoded or not')
+    .regex(PATH_CHARACTERS, PATH_FORM)
+    .superRefine(checkPath)
     .refine((path) => !ID_SEGMENT.test(path), 'must not begin with /~ and a ticket id, which is taken off a path')
     .refine((path) => path === '/' || !path.endsWith('/'), 'must not end with a slash')
     .max(1_024)
@@ -100,6 +103,12 @@ export const routesSchema = z.strictObject({
 
 type RoutesFile = z.infer<typeof routesSchema>;
 
+/** A path that no upgrade may have would be a route that nobody reaches. */
+function checkPath(path: string, context: z.RefinementCtx): void {
+  const fault = pathFault(path);
+  if (fault !== undefined && fault !== PATH_FORM) context.addIssue({ code: 'custom', message: fault });
+}
+
 function parseRoutes(content: string): ParsedFile<RoutesFile> {
   return parseJsonFile(routesSchema, content);
 }
@@ -127,7 +136,14 @@ export function watchRoutes(settings: Settings, log: Logger): { readonly find: F
     return parsed.ok ? { ok: true, value: routesOf(parsed.value, settings) } : parsed;
   };
   const file: ReloadedFile<Route[]> = reloadedFile({ setting: 'ROUTES_FILE', file: routesFile, parse, log });
-  return { find: (path) => file.current().find(({ prefix }) => isUnder(prefix, path)), end: () => file.end() };
+  return { find: (path) => findRoute(file.current(), path), end: () => file.end() };
+}
+
+function findRoute(routes: readonly Route[], path: string): ReturnType<FindRoute> {
+  const route = routes.find(({ prefix }) => isUnder(prefix, path));
+  const decoded = decodedPath(path);
+  if (decoded === path && routes.every(({ decodedPrefix, prefix }) => decodedPrefix === prefix)) return route;
+  return routes.find(({ decodedPrefix }) => isUnder(decodedPrefix, decoded)) === route ? route : 'unclear';
 }
 
 /** The defaults of every route by the settings. Without a routes file it is the only route. */
@@ -135,6 +151,7 @@ function defaultRoute(settings: Settings): Route {
   const { upstreamUrl: address } = settings;
   return {
     prefix: '/',
+    decodedPrefix: '/',
     upstream: address === undefined ? undefined : upstreamAt(address, settings),
     audience: settings.gatewayAudience,
     allowedOrigins: settings.allowedOrigins,
@@ -160,6 +177,7 @@ function routesOf({ routes }: RoutesFile, settings: Settings): Route[] {
   return routes
     .map((row) => ({
       prefix: row.path,
+      decodedPrefix: decodedPath(row.path),
       upstream: upstreamAt(row.upstream, settings, {
         ...(row.connect_timeout_ms !== undefined && { connectTimeoutMs: row.connect_timeout_ms }),
         ...(row.handshake_timeout_ms !== undefined && { handshakeTimeoutMs: row.handshake_timeout_ms }),

@@ -4,13 +4,18 @@ import type { ParsedFile } from '../../../shared/files/watched-file.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import { AUDIENCE } from '../../../shared/ticket/audience.ts';
 import { claimsFault } from '../../../shared/ticket/claims.ts';
+import { decodedPath, PATH_CHARACTERS, PATH_FORM, pathFault } from '../../../shared/ticket/path.ts';
 import { fitsPattern } from '../../../shared/ticket/pattern.ts';
 import type { TicketRequest } from './ticket-request.ts';
 
 const subjectPattern = z.string().min(1).max(256).describe('A subject, in which * stands for any run of characters.');
 const pathPattern = z
   .string()
-  .regex(/^\/[!-~]*$/)
+  .regex(PATH_CHARACTERS, PATH_FORM)
+  .superRefine((pattern, context) => {
+    const fault = pathFault(pattern);
+    if (fault !== undefined && fault !== PATH_FORM) context.addIssue({ code: 'custom', message: fault });
+  })
   .max(1_024)
   .describe('A path, in which * stands for any run of characters.');
 const claims = z.preprocess(
@@ -77,7 +82,7 @@ export function applyPolicy(policy: Policy | undefined, subject: string, asked: 
     };
   }
   const { path } = asked;
-  if (rule.paths !== undefined && (path === undefined || !rule.paths.some((pattern) => fitsPattern(path, pattern)))) {
+  if (rule.paths !== undefined && (path === undefined || !rule.paths.some((pattern) => fitsPath(path, pattern)))) {
     return {
       ok: false,
       refusal: {
@@ -92,6 +97,11 @@ export function applyPolicy(policy: Policy | undefined, subject: string, asked: 
     ok: true,
     granted: { ...asked, audience, ttlSeconds, claims: withClaims(asked.claims, rule) },
   };
+}
+
+/** A back end may decode the path, or cut path parameters off: it has to fit as that back end reads it, too. */
+function fitsPath(path: string, pattern: string): boolean {
+  return fitsPattern(path, pattern) && fitsPattern(decodedPath(path), decodedPath(pattern));
 }
 
 function withClaims(

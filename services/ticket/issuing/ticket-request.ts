@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { FieldError } from '../../../shared/refusals.ts';
 import { AUDIENCE, AUDIENCE_FORM } from '../../../shared/ticket/audience.ts';
 import { claimsFault } from '../../../shared/ticket/claims.ts';
+import { pathFault } from '../../../shared/ticket/path.ts';
 import { isSubject } from '../../../shared/ticket/ticket.ts';
 
 /** What a caller may ask for. Every field is optional. */
@@ -43,7 +44,11 @@ function ticketRequestSchema(maxTtlSeconds: number) {
   return z.strictObject(
     {
       audience: z.string({ error: audience }).regex(AUDIENCE, { error: audience }).optional(),
-      path: z.string({ error: PATH_ERROR }).refine(isPath, { error: PATH_ERROR }).optional(),
+      path: z
+        .string({ error: PATH_ERROR })
+        .max(MAX_PATH_LENGTH, { error: PATH_ERROR })
+        .superRefine(checkPath)
+        .optional(),
       claims: z.unknown().optional().transform(checkedClaims),
       ttl_seconds: z.int({ error: ttl }).min(1, { error: ttl }).max(maxTtlSeconds, { error: ttl }).optional(),
       subject: z.string({ error: subject }).refine(isSubject, { error: subject }).optional(),
@@ -59,10 +64,11 @@ function ticketRequestSchema(maxTtlSeconds: number) {
 
 const PATH_ERROR = `must be an absolute path of at most ${MAX_PATH_LENGTH} characters, percent-encoded as a browser sends it, without query or dot segments`;
 
-/** Whether URL parsing leaves the path unchanged. Any other could never equal the path of an upgrade request. */
-function isPath(path: string): boolean {
-  if (path.length > MAX_PATH_LENGTH || !/^\/(?!\/)[!-~]*$/.test(path) || /[?#\\]/.test(path)) return false;
-  return new URL(`http://host${path}`).pathname === path;
+/** Only a path that an upgrade may have, written as a browser writes it there, can ever equal one. */
+function checkPath(path: string, context: z.RefinementCtx): void {
+  const fault = pathFault(path);
+  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+  else if (new URL(`http://host${path}`).pathname !== path) context.addIssue({ code: 'custom', message: PATH_ERROR });
 }
 
 function checkedClaims(claims: unknown, context: z.RefinementCtx): Readonly<Record<string, unknown>> | undefined {

@@ -4,7 +4,7 @@ import { createLocalJWKSet, jwtVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { parseHandshake, type UpgradeRequest } from '../../../../services/gateway/admission/handshake.ts';
 import { groupHeaders } from '../../../../services/gateway/admission/headers.ts';
-import { routesRule, watchRoutes } from '../../../../services/gateway/admission/routes.ts';
+import { type FindRoute, type Route, routesRule, watchRoutes } from '../../../../services/gateway/admission/routes.ts';
 import { identityHeaders } from '../../../../services/gateway/identity/identity.ts';
 import { readSigningKey, signingKeyRule } from '../../../../services/gateway/identity/signing-key.ts';
 import { createLogger } from '../../../../shared/process/log.ts';
@@ -46,11 +46,16 @@ function upgradeTo(target: string): UpgradeRequest {
   return { method: 'GET', target, httpVersion: '1.1', headers: grouped, earlyBytes: 0, pipelined: false };
 }
 
+function routeAt(find: FindRoute, path: string): Route | undefined {
+  const route = find(path);
+  return route === 'unclear' ? undefined : route;
+}
+
 describe('a routes file', () => {
   test('finds the longest prefix, by whole segments', () => {
     const rows = ['/', '/chat', '/chat/admin'].map((path) => ({ path, upstream }));
     const { find } = routesOf(temporaryFile(json(...rows)));
-    const prefixOf = (path: string) => find(path)?.prefix;
+    const prefixOf = (path: string) => routeAt(find, path)?.prefix;
 
     expect(['/', '/chats', '/chat', '/chat/', '/chat/7', '/chat/admin', '/chat/administrators'].map(prefixOf)).toEqual([
       '/',
@@ -118,6 +123,11 @@ describe('a routes file', () => {
     '/a/..',
     '/a/%2E%2e/b',
     '/a%2f..%5cb',
+    '/a%2Fb',
+    '/a//b',
+    '/%61',
+    '/a%',
+    '/a/;b',
     `/~${id}`,
     `/~${id}/room`,
   ])('is told that no request comes to %s', (path) => {
@@ -130,15 +140,29 @@ describe('a routes file', () => {
     '/a',
     '/a.b/..c',
     '/a/...',
-    '/a%2Fb',
+    '/a%20b',
     '/~',
     `/~${id}x`,
     `/a/~${id}`,
-    '/a//b',
+    '/a;b',
     '/!"$&\'()*+,;=:@[]^`{|}~',
   ])('may have %s, to which a request comes', (path) => {
     expect(parseHandshake(upgradeTo(path), CARRIERS)).toMatchObject({ ok: true, handshake: { path } });
     expect(faultsOf(json({ path, upstream }))).toEqual([]);
+  });
+
+  test.each([
+    ['/admin;v=1', '/admin'],
+    ['/admin;/users', '/admin'],
+    ['/admin%3Bv=1/users', '/admin'],
+    ['/user/ada%40example.org', '/user/ada@example.org'],
+    ['/caf%c3%a9', '/caf%C3%A9'],
+  ])('does not take %s for a path beside the route %s, as a server that decodes it might', (path, route) => {
+    const { find } = routesOf(temporaryFile(json({ path: '/', upstream }, { path: route, upstream })));
+
+    expect(find(path)).toBe('unclear');
+    expect(routeAt(find, route)?.prefix).toBe(route);
+    expect(routeAt(find, '/other;v=1/a%40b')?.prefix).toBe('/');
   });
 
   test('is read again on SIGHUP; a bad one changes nothing', async () => {
@@ -146,12 +170,12 @@ describe('a routes file', () => {
     const { find } = routesOf(file);
     writeFileSync(file, json({ path: '/new', upstream }));
     process.emit('SIGHUP');
-    expect(find('/new')?.prefix).toBe('/new');
+    expect(routeAt(find, '/new')?.prefix).toBe('/new');
     expect(find('/old')).toBeUndefined();
 
     writeFileSync(file, '{');
     process.emit('SIGHUP');
-    expect(find('/new')?.prefix).toBe('/new');
+    expect(routeAt(find, '/new')?.prefix).toBe('/new');
   });
 });
 
