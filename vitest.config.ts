@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** What a test file needs beyond Node is in its name: `x.service.test.ts`. A plain `x.test.ts` is a unit test. */
+/** What a test file needs beyond Node, or beyond a moment, is in its name: `x.service.test.ts`. */
 const needs = ['service', 'browser', 'slow'];
 
 const filesOf = (need: string): string => `test/**/*.${need}.test.ts`;
@@ -12,8 +12,18 @@ export default defineConfig({
     hookTimeout: 300_000,
     // Two cores: with more workers the tests that start servers only wait for each other.
     maxWorkers: 2,
+    setupFiles: 'test/support/machine/setup.ts',
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: needs.map(filesOf) } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: needs.map(filesOf),
+          // measured: half the CPU time. Unit tests leave nothing behind in the modules that they share.
+          isolate: false,
+        },
+      },
       ...needs.map((need) => ({
         extends: true as const,
         test: { name: need, include: [filesOf(need)], globalSetup: 'scripts/lib/test-setup.mjs' },

@@ -1,11 +1,7 @@
-import { afterAll, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 
 /** Ends of what was started outside of a test (in a `beforeAll`). */
 const pending: Array<() => Promise<void>> = [];
-
-afterAll(async () => {
-  await Promise.all(pending.splice(0).map((stop) => stop()));
-});
 
 /** Runs `stop` when the current test is over, or the test file where there is no current test. */
 export function atEnd(stop: () => Promise<void>): void {
@@ -14,4 +10,9 @@ export function atEnd(stop: () => Promise<void>): void {
   } catch {
     pending.push(stop);
   }
+}
+
+/** Ends what was started outside of a test. */
+export async function endFile(): Promise<void> {
+  await Promise.all(pending.splice(0).map((stop) => stop()));
 }

@@ -1,8 +1,4 @@
-import { afterEach, beforeAll, describe, expect, it, test, vi } from 'vitest';
-import {
-  createIntrospectionVerifier,
-  type IntrospectionOptions,
-} from '../../../../../services/ticket/authenticators/tokens/introspection.ts';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Loopback, startLoopback } from '../../../../support/browsers/loopback.ts';
 import {
   INTROSPECTION_CLIENT,
@@ -273,34 +269,4 @@ describe('an answer about a token', () => {
       await expectAnswer(service, await signIn(service, bearer(token)), { subject });
     }
   });
-
-  test('of 10,001 tokens the oldest is forgotten', async () => {
-    const endpoint = await endpointThatSays({ active: true, sub: 'ada' });
-    const verifier = createIntrospectionVerifier(optionsFor(endpoint));
-    const verify = (number: number) => verifier.verify(`token-${number}`);
-    await verify(0);
-    for (let first = 1; first <= 10_000; first += 50) {
-      await Promise.all(Array.from({ length: 50 }, (_, index) => verify(first + index)));
-    }
-    expect(endpoint.requests).toHaveLength(10_001);
-    await verify(10_000);
-    await verify(1_000);
-    expect(endpoint.requests).toHaveLength(10_001);
-
-    await verify(0);
-    expect(endpoint.requests).toHaveLength(10_002);
-  });
 });
-
-function optionsFor({ url }: Loopback): IntrospectionOptions {
-  return {
-    url,
-    clientId: 'oncegate',
-    clientSecret: 'secret',
-    audience: undefined,
-    timeoutMs: 30_000,
-    cacheSeconds: 300,
-    subjectPath: 'sub',
-    claimNames: [],
-  };
-}
