@@ -36,7 +36,15 @@ export function createTicketService(
   async function send(method: string, address: string | URL, limit: AbortSignal, body?: object): Promise<Response> {
     const headers = new Headers(await provided(options.headers, limit));
     if (body) headers.set('Content-Type', 'application/json');
-    return fetch(address, { method, headers, credentials, signal: limit, body: JSON.stringify(body) });
+    // A redirect is never followed: fetch() would send the headers and the body to wherever it leads.
+    return fetch(address, {
+      method,
+      headers,
+      credentials,
+      redirect: 'error',
+      signal: limit,
+      body: JSON.stringify(body),
+    });
   }
 
   /** Asks and reads the answer within the time-out, which covers what the application's own functions do as well. */

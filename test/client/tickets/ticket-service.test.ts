@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { IssuedTicket } from '../../../client/options.ts';
+import { startLoopback } from '../../support/browsers/loopback.ts';
 import { bearer } from '../../support/logins/bearer.ts';
 import { freePort } from '../../support/machine/free-port.ts';
 import { nextMessage, open, problem, refusalOf, SOON, type Stage, setStage } from '../stage.ts';
@@ -296,5 +297,40 @@ describe('an answer of the ticket service', () => {
     expect(refused).toMatchObject({ ...told, ticketId: stage.issued()[0] });
     expect(refused.cause).toMatchObject({ code: cause, status: answer.status });
     expect(asked).toEqual(['POST', 'GET']);
+  });
+});
+
+describe('attack: a redirect to another origin', () => {
+  /** Redirects every request to another server. */
+  async function setTrap(status: number) {
+    const other = await startLoopback((_request, response) => response.end('{}'));
+    const trap = await startLoopback((request, response) => {
+      response.writeHead(status, { Location: `${other.url}${request.url}` }).end();
+    });
+    return { trap, other };
+  }
+
+  test.each([301, 302, 303, 307, 308])(
+    'with %i gets no header and no body of a request for a ticket',
+    async (status) => {
+      const { trap, other } = await setTrap(status);
+      const options = { headers: { Authorization: 'Bearer secret' }, claims: { secret: true }, attempts: 1 };
+      const refused = await refusalOf({ ...options, tickets: `${trap.url}/tickets`, WebSocket: NeverMade as never });
+
+      expect(refused.code).toBe('service_unreachable');
+      expect(trap.count('/tickets')).toBe(1);
+      expect(other.requests).toEqual([]);
+    },
+  );
+
+  test.each([302, 307])('with %i gets no header of the question why a handshake failed', async (status) => {
+    const { trap, other } = await setTrap(status);
+    const stage = await setStage({ gateway: { GATEWAY_AUDIENCE: 'chat' } });
+    const tickets = () => issue(stage, { audience: 'news' });
+    const refused = await refusalOf({ ...stage.options, tickets, records: `${trap.url}/tickets`, attempts: 1 });
+
+    expect(refused.code).toBe('unexplained');
+    expect(trap.count(`/tickets/${stage.issued()[0]}`)).toBeGreaterThan(0);
+    expect(other.requests).toEqual([]);
   });
 });
