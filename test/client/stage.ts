@@ -7,7 +7,7 @@ import type { ConnectOptions } from '../../client/options.ts';
 import { createStore } from '../../shared/store/create-store.ts';
 import { bearer } from '../support/logins/bearer.ts';
 import { atEnd } from '../support/machine/teardown.ts';
-import { type Gate, startGate } from '../support/services/gate.ts';
+import { startTcpProxy, type TcpProxy } from '../support/proxies/tcp-proxy.ts';
 import {
   type Environment,
   type InProcess,
@@ -21,7 +21,7 @@ export interface Stage {
   readonly tickets: InProcess;
   readonly gateway: InProcess;
   /** Between the clients and the gateway. */
-  readonly gate: Gate;
+  readonly gate: TcpProxy;
   /** Options of a client with the credentials of ada, for Node 20. */
   readonly options: ConnectOptions<WebSocket> & { readonly tickets: string };
   /** The ids of all issued tickets, in order. */
@@ -33,7 +33,7 @@ export interface Stage {
 export async function setStage(environment: { gateway?: Environment; tickets?: Environment } = {}): Promise<Stage> {
   const store = createStore(await settingsOf({}), pino({ level: 'silent' }));
   const gateway = await runGateway({ ...environment.gateway }, { store });
-  const gate = await startGate({ host: '127.0.0.1', port: gateway.port });
+  const gate = await startTcpProxy({ host: '127.0.0.1', port: gateway.port });
   const tickets = await runTicketService(
     { GATEWAY_URL: `ws://127.0.0.1:${gate.port}`, ...environment.tickets },
     { store },

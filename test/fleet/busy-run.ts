@@ -4,7 +4,8 @@ import { mintTicket } from '../../shared/ticket/ticket.ts';
 import { certainKinds, malformedUpgrade } from '../support/hostile/malformed-upgrades.ts';
 import { bearer, JWT_SECRET } from '../support/logins/bearer.ts';
 import type { Fleet, IssuedTicket, ServiceProcess } from '../support/services/services.ts';
-import { type CarrierName, RawClient, type UpgradeOptions, upgradeRequest } from '../support/sockets/raw-upgrade.ts';
+import { RawClient } from '../support/sockets/raw-client.ts';
+import { type CarrierName, type UpgradeRequestOptions, upgradeRequest } from '../support/sockets/upgrade-request.ts';
 
 export const PASSWORD = 'correct-horse-battery-staple';
 const WRONG_PASSWORD = 'incorrect-horse-battery-staple';
@@ -105,13 +106,13 @@ export class BusyRun {
       this.#keepTicket(value);
       await this.#presentEverywhere(value);
     }
-    await this.#present({ ticket, headers: ['Origin: https://evil.example'] });
+    await this.#present({ ticket, headers: { Origin: 'https://evil.example' } });
     await this.#present({
       ticket,
-      headers: [`Cookie: ticket=${ticket}`, `Authorization: ${this.#basic('ada', PASSWORD)}`],
+      headers: { Cookie: `ticket=${ticket}`, Authorization: [`Ticket ${ticket}`, this.#basic('ada', PASSWORD)] },
     });
-    await this.#present({ headers: [`Authorization: ${this.#basic('ada', PASSWORD)}`] });
-    await this.#present({ path: `/${ticket}` });
+    await this.#present({ headers: { Authorization: this.#basic('ada', PASSWORD) } });
+    await this.#present({ target: `/${ticket}` });
     await this.#present({ ticket: (await this.#issued('bob', 'jwt', { audience: 'mail' })).ticket });
     await this.#present({ ticket: (await this.#issued('bob', 'jwt', { audience: 'chat', path: '/a' })).ticket });
     const revoked = await this.#issued('bob', 'jwt');
@@ -146,7 +147,7 @@ export class BusyRun {
     for (const carrier of CARRIERS) await this.#present({ ticket, carrier });
   }
 
-  async #present(options: UpgradeOptions): Promise<void> {
+  async #present(options: UpgradeRequestOptions): Promise<void> {
     for (const { port } of this.#fleet.gateways) {
       const client = await RawClient.send(port, upgradeRequest(options));
       await client.outcome;

@@ -9,8 +9,9 @@ import { seedOfRun } from '../support/numbers/random.ts';
 import { type RedisServer, startRedis } from '../support/redis/redis.ts';
 import { faultsOf, handshakesByOutcome, recordInRedis } from '../support/services/fleet.ts';
 import { type Fleet, issueTicket, type ServiceProcess, startFleet } from '../support/services/services.ts';
-import { type Outcome, RawClient, upgradeLines, upgradeRequest } from '../support/sockets/raw-upgrade.ts';
-import { acceptedSockets } from '../support/sockets/sockets.ts';
+import { acceptedSockets } from '../support/sockets/accepted-sockets.ts';
+import { type Outcome, RawClient } from '../support/sockets/raw-client.ts';
+import { upgradeLines, upgradeRequest } from '../support/sockets/upgrade-request.ts';
 
 const REQUESTS = scaled(20_000, 500_000);
 const AT_ONCE = 100;

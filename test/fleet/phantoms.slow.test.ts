@@ -7,7 +7,8 @@ import { type RedisServer, startRedis } from '../support/redis/redis.ts';
 import { recordInRedis } from '../support/services/fleet.ts';
 import { type Fleet, type IssuedTicket, issueTicket, startFleet } from '../support/services/services.ts';
 import { issueRequest } from '../support/services/steady-load.ts';
-import { RawClient, upgradeRequest } from '../support/sockets/raw-upgrade.ts';
+import { RawClient } from '../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../support/sockets/upgrade-request.ts';
 
 const LEASE_MS = 4_000;
 const SUBJECTS = Array.from({ length: 20 }, (_, index) => `subject-${index}`);
@@ -37,8 +38,8 @@ describe.skipIf(isMissing('redis'))('a subject that may have one connection', ()
     const answer = await onlyAnswer(asked);
     if (answer.status !== 201) return { result: problemOf(answer).code, client: asked };
     const client = await present(JSON.parse(answer.body) as IssuedTicket, index); // what the service answers with
-    const { status, ...rest } = await onlyAnswer(client);
-    return { result: status === 101 ? '101' : problemOf({ status, ...rest }).code, client };
+    const opening = await onlyAnswer(client);
+    return { result: opening.status === 101 ? '101' : problemOf(opening).code, client };
   }
 
   async function timeOfRedis(): Promise<number> {

@@ -6,7 +6,8 @@ import { until } from '../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../support/redis/redis.ts';
 import { faultsOf, handshakesByOutcome, metricSum, recordInRedis } from '../support/services/fleet.ts';
 import { type Fleet, type IssuedTicket, issueTicket, startFleet } from '../support/services/services.ts';
-import { type CarrierName, type Outcome, RawClient, upgradeRequest } from '../support/sockets/raw-upgrade.ts';
+import { type Outcome, RawClient } from '../support/sockets/raw-client.ts';
+import { type CarrierName, upgradeRequest } from '../support/sockets/upgrade-request.ts';
 
 const SUBJECTS = 25;
 const TICKETS_EACH = 40;

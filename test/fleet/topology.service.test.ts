@@ -9,7 +9,8 @@ import { type Nginx, startNginx } from '../support/proxies/nginx.ts';
 import { type RedisServer, startRedis } from '../support/redis/redis.ts';
 import { handshakesByOutcome, metricSum, recordInRedis } from '../support/services/fleet.ts';
 import { type Fleet, type IssuedTicket, startFleet } from '../support/services/services.ts';
-import { RawClient, upgradeRequest } from '../support/sockets/raw-upgrade.ts';
+import { RawClient } from '../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../support/sockets/upgrade-request.ts';
 
 const PASSWORD = 'the password of Redis in this test';
 
@@ -88,7 +89,7 @@ describe.skipIf(isMissing('redis') || isMissing('nginx'))('three gateways behind
 
   // Elsewhere 127.0.0.1 is the only address of the loopback interface.
   test.skipIf(process.platform !== 'linux')('believe in X-Forwarded-For from nginx alone', async () => {
-    const forged = ['X-Forwarded-For: 203.0.113.7', 'X-Forwarded-Host: evil.example'];
+    const forged = { 'X-Forwarded-For': '203.0.113.7', 'X-Forwarded-Host': 'evil.example' };
     const presentedFrom = async (localAddress: string, port: number): Promise<string | undefined> => {
       const { id, ticket } = await issue(nginx, 'ada');
       const client = await RawClient.send(port, upgradeRequest({ ticket, headers: forged }), { localAddress });

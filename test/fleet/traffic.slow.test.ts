@@ -9,8 +9,9 @@ import { type RedisServer, startRedis } from '../support/redis/redis.ts';
 import { faultsOf } from '../support/services/fleet.ts';
 import { type Fleet, issueTicket, metric, type ServiceProcess, startFleet } from '../support/services/services.ts';
 import { type Sample, type SteadyLoad, startSteadyLoad } from '../support/services/steady-load.ts';
-import { RawClient, upgradeRequest } from '../support/sockets/raw-upgrade.ts';
-import { acceptedSockets } from '../support/sockets/sockets.ts';
+import { acceptedSockets } from '../support/sockets/accepted-sockets.ts';
+import { RawClient } from '../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../support/sockets/upgrade-request.ts';
 
 const MINUTES = Number(process.env.ONCEGATE_SOAK_MINUTES ?? scaled(0.75, 10));
 const OUTAGE_EVERY_MS = scaled(10_000, 30_000);

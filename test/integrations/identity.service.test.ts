@@ -8,7 +8,8 @@ import { temporaryFile } from '../support/machine/temporary-file.ts';
 import { until } from '../support/machine/wait.ts';
 import { recordInRedis } from '../support/services/fleet.ts';
 import type { IssuedTicket } from '../support/services/services.ts';
-import { RawClient, upgradeLines } from '../support/sockets/raw-upgrade.ts';
+import { RawClient } from '../support/sockets/raw-client.ts';
+import { upgradeLines } from '../support/sockets/upgrade-request.ts';
 import { openWebSocket } from '../support/sockets/web-socket.ts';
 import type { Arrival } from './back-end.ts';
 import { type Mode, modesHere } from './modes.ts';
@@ -170,7 +171,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
   test.each(forgeries)('removes an identity that a client sends %s', async (_, lines) => {
     const { id, ticket } = await site.issue({}, 'mallory');
     const before = site.backEnd.arrivals.length;
-    const request = upgradeLines({ path: '/mine', ticket, carrier: 'query', host: '127.0.0.1' });
+    const request = upgradeLines({ target: '/mine', ticket, carrier: 'query', headers: { Host: '127.0.0.1' } });
 
     await refusedOrOpen(mode, [...request, ...lines]);
 
@@ -212,7 +213,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
   test.each(addresses)('removes an address that a client sends %s', async (_, lines) => {
     const { id, ticket } = await site.issue();
     const before = site.backEnd.arrivals.length;
-    const request = upgradeLines({ path: '/', ticket, carrier: 'query', host: 'chat.example' });
+    const request = upgradeLines({ target: '/', ticket, carrier: 'query', headers: { Host: 'chat.example' } });
 
     await refusedOrOpen(mode, [...request, ...lines.map((line) => line.replace('ADDRESS', '198.51.100.1'))]);
 
@@ -247,7 +248,10 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     const { ticket } = await site.issue({}, 'mallory');
     const before = site.backEnd.arrivals.length;
 
-    await refusedOrOpen(mode, [...upgradeLines({ path: '/', ticket, carrier: 'query', host: '127.0.0.1' }), ...lines]);
+    await refusedOrOpen(mode, [
+      ...upgradeLines({ target: '/', ticket, carrier: 'query', headers: { Host: '127.0.0.1' } }),
+      ...lines,
+    ]);
 
     // It is refused or removed. If the request arrives at all, the identity is the ticket's.
     for (const arrival of site.backEnd.arrivals.slice(before)) {
@@ -320,9 +324,9 @@ describe.each(modesHere)('$name', (mode: Mode) => {
 
   test('judges the same path that it connects to', async () => {
     const { ticket } = await site.issue({ path: '/public' });
-    for (const line of ['X-Original-URI: /public', 'X-Forwarded-Uri: /public', 'Oncegate-Uri: /public']) {
+    for (const name of ['X-Original-URI', 'X-Forwarded-Uri', 'Oncegate-Uri']) {
       const before = site.backEnd.arrivals.length;
-      const request = upgradeLines({ path: '/secret', ticket, headers: [line], host: '127.0.0.1' });
+      const request = upgradeLines({ target: '/secret', ticket, headers: { Host: '127.0.0.1', [name]: '/public' } });
 
       await refusedOrOpen(mode, request);
 
@@ -353,7 +357,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     const before = site.backEnd.arrivals.length;
     const path = target.replaceAll(/TAIL|T/g, (mark) => (mark === 'T' ? ticket : ticket.slice(1)));
 
-    await refusedOrOpen(mode, upgradeLines({ path, host: '127.0.0.1' }));
+    await refusedOrOpen(mode, upgradeLines({ target: path, headers: { Host: '127.0.0.1' } }));
 
     expect(site.backEnd.arrivals.slice(before)).toEqual([]);
     expect((await recordInRedis(site.redis, id)).last_attempt_outcome).toBe('handshake_malformed');

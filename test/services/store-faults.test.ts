@@ -5,7 +5,8 @@ import { httpRequest } from '../support/http/http-request.ts';
 import { until } from '../support/machine/wait.ts';
 import { type InProcess, runGateway, runTicketService, storeTicket } from '../support/services/in-process.ts';
 import { ask } from '../support/services/ticket-client.ts';
-import { openRaw, upgradeRequest } from '../support/sockets/raw-socket.ts';
+import { openRaw } from '../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../support/sockets/upgrade-request.ts';
 import { openWithTicket } from '../support/sockets/web-socket.ts';
 import { startBackEnd } from '../support/sockets/ws-back-end.ts';
 import { handshakeHeaders } from './gateway/fronts/asking-proxies.ts';
@@ -36,7 +37,7 @@ async function answerTo(port: number, request: string): Promise<string> {
   const client = await openRaw(port);
   client.send(request);
   await client.closed;
-  return client.received().toString();
+  return client.received.toString();
 }
 
 describe('a gateway whose store answers with garbage', () => {

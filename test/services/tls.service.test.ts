@@ -17,8 +17,8 @@ import {
   settingsOf,
   storeTicket,
 } from '../support/services/in-process.ts';
-import { openRaw } from '../support/sockets/raw-socket.ts';
-import { upgradeRequest } from '../support/sockets/raw-upgrade.ts';
+import { openRaw } from '../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../support/sockets/upgrade-request.ts';
 import { openWebSocket } from '../support/sockets/web-socket.ts';
 import { startBackEnd } from '../support/sockets/ws-back-end.ts';
 
@@ -95,7 +95,7 @@ describe.skipIf(isMissing('openssl'))('with TLS_CERT_FILE and TLS_KEY_FILE', () 
     const gateway = await runGateway({ ...tls, ...env });
     const ticket = await storeTicket(gateway.store);
     const { socket, received } = await openTls(gateway.port);
-    socket.write(Buffer.concat([upgradeRequest({ ticket: ticket.value }), Buffer.from('GET /admin HTTP/1.1\r\n\r\n')]));
+    socket.write(`${upgradeRequest({ ticket: ticket.value })}GET /admin HTTP/1.1\r\n\r\n`);
     await new Promise((resolve) => socket.once('end', resolve));
     const [answer, ...more] = parseAnswers(received(), false);
     if (answer === undefined) throw new Error('no answer');

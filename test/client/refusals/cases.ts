@@ -1,15 +1,17 @@
 import { createServer } from 'node:http';
 import type { Duplex } from 'node:stream';
+
 import type { ConnectCode } from '../../../client/errors/connect-refused.ts';
 import { bearer } from '../../support/logins/bearer.ts';
 import { freePort } from '../../support/machine/free-port.ts';
 import { atEnd } from '../../support/machine/teardown.ts';
 import { until } from '../../support/machine/wait.ts';
-import { startHoldingRelay } from '../../support/proxies/holding-relay.ts';
-import { startPlainProxy } from '../../support/proxies/plain-proxy.ts';
+import { startPlainProxy } from '../../support/proxies/http-proxy.ts';
+import { startTcpProxy } from '../../support/proxies/tcp-proxy.ts';
 import { APPLICATION_TOKEN, SIGNED_IN, startApplication } from '../../support/services/application.ts';
 import { type StoredTicket, storeTicket } from '../../support/services/in-process.ts';
-import { exchange, openRaw, upgradeRequest } from '../../support/sockets/raw-socket.ts';
+import { exchange, openRaw } from '../../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../../support/sockets/upgrade-request.ts';
 import { openWebSocket, openWithTicket } from '../../support/sockets/web-socket.ts';
 import type { Issued, RefusalCase, Stage } from './stage.ts';
 
@@ -223,7 +225,7 @@ const byGateway: ReadonlyArray<Omit<RefusalCase, 'attempted'>> = [
       // It does not answer the Close frame, so that the gateway waits for it.
       const mute = await openRaw(gateway.port);
       mute.send(upgradeWith(await storeTicket(gateway.store)));
-      await until(() => mute.received().includes('hello'), { what: 'the hello' });
+      await until(() => mute.received.includes('hello'), { what: 'the hello' });
       void gateway.service.drain();
     },
   },
@@ -232,7 +234,7 @@ const byGateway: ReadonlyArray<Omit<RefusalCase, 'attempted'>> = [
     code: 'overloaded',
     status: 503,
     async settings({ redis }) {
-      const relay = await startHoldingRelay(redis);
+      const relay = await startTcpProxy(redis);
       return { relay, gateway: { MAX_PENDING_UPGRADES: '1', REDIS_URL: `redis://127.0.0.1:${relay.port}` } };
     },
     async between({ gateway, relay }, { id }) {

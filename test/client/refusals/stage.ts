@@ -1,10 +1,8 @@
 import type { ConnectCode } from '../../../client/errors/connect-refused.ts';
 import { type PageServer, SANDBOXED } from '../../support/browsers/page-server.ts';
 import { bearer } from '../../support/logins/bearer.ts';
-import type { HoldingRelay } from '../../support/proxies/holding-relay.ts';
 import { startTcpProxy, type TcpProxy } from '../../support/proxies/tcp-proxy.ts';
 import type { RedisServer } from '../../support/redis/redis.ts';
-import { type Gate, startGate } from '../../support/services/gate.ts';
 import { type Environment, type InProcess, runGateway, runTicketService } from '../../support/services/in-process.ts';
 import { ask } from '../../support/services/ticket-client.ts';
 import type { Job, Runtime, Told } from './runtimes.ts';
@@ -13,7 +11,7 @@ import type { Job, Runtime, Told } from './runtimes.ts';
 export interface Scene {
   readonly redis: RedisServer;
   /** Between both services and Redis. */
-  readonly gate: Gate;
+  readonly gate: TcpProxy;
   /** The origin at which the ticket service is asked. */
   readonly site: PageServer;
   /** Another origin of the same host. */
@@ -26,7 +24,7 @@ export interface Stage extends Scene {
   /** Between the clients and the gateway. */
   readonly proxy: TcpProxy;
   readonly tickets: InProcess;
-  readonly relay: HoldingRelay | undefined;
+  readonly relay: TcpProxy | undefined;
   /** The origin of the page that calls; undefined in Node. */
   readonly origin: string | undefined;
   /** Gets another ticket, as ada and from the client's origin unless `headers` say otherwise. Resolves with the answer's text. */
@@ -48,7 +46,7 @@ interface Settings {
   readonly ticket?: Environment;
   readonly gateway?: Environment;
   /** Between the gateway and Redis, if the case has one. */
-  readonly relay?: HoldingRelay;
+  readonly relay?: TcpProxy;
 }
 
 /** A refusal, and how it is provoked. */
@@ -89,7 +87,7 @@ export async function play(
 ): Promise<{ readonly told: Told; readonly ticketId: string | null }> {
   const { redis, site, sibling } = scene;
   await redis.call('FLUSHALL');
-  const gate = await startGate(redis);
+  const gate = await startTcpProxy(redis);
   const both = {
     REDIS_URL: `redis://127.0.0.1:${gate.port}`,
     ALLOWED_ORIGINS: `${site.origin()},${sibling.origin()}`,

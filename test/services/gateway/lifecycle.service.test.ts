@@ -3,14 +3,16 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { createLogger } from '../../../shared/process/log.ts';
 import { createStore } from '../../../shared/store/create-store.ts';
 import type { TicketStore } from '../../../shared/store/store.ts';
+import { parseAnswers } from '../../support/http/http-answer.ts';
 import { JWT_SECRET } from '../../support/logins/bearer.ts';
 import { atEnd } from '../../support/machine/teardown.ts';
 import { until } from '../../support/machine/wait.ts';
+import { startTcpProxy } from '../../support/proxies/tcp-proxy.ts';
 import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
-import { startGate } from '../../support/services/gate.ts';
 import { settingsOf, storeTicket } from '../../support/services/in-process.ts';
 import { runToEnd, type ServiceProcess, startService } from '../../support/services/services.ts';
-import { exchange, openRaw, parseResponses, upgradeRequest } from '../../support/sockets/raw-socket.ts';
+import { exchange, openRaw } from '../../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../../support/sockets/upgrade-request.ts';
 import { type Client, openWithTicket } from '../../support/sockets/web-socket.ts';
 
 let redis: RedisServer;
@@ -107,9 +109,9 @@ describe('a gateway that is told to stop', () => {
     const gateway = await startReady({ DRAIN_SECONDS: '3600' });
     const client = await openRaw(gateway.port);
     client.send(upgradeRequest({ target: `/?ticket=${(await storeTicket(store)).value}` }));
-    await until(() => client.received().includes('hello'));
+    await until(() => client.received.includes('hello'));
     gateway.signal('SIGTERM');
-    await until(() => client.received().includes('draining'));
+    await until(() => client.received.includes('draining'));
     gateway.signal('SIGTERM');
 
     expect(await gateway.exited).toBe(143);
@@ -119,7 +121,7 @@ describe('a gateway that is told to stop', () => {
     const gateway = await startReady({ DRAIN_SECONDS: '0' });
     const client = await openRaw(gateway.port);
     client.send(upgradeRequest({ target: `/?ticket=${(await storeTicket(store)).value}` }));
-    await until(() => client.received().includes('hello'));
+    await until(() => client.received.includes('hello'));
     gateway.signal('SIGTERM');
 
     expect(await gateway.exited).toBe(0);
@@ -150,7 +152,7 @@ describe('a gateway that is told to stop', () => {
     redis.resume();
 
     await client.closed;
-    const received = client.received().toString('latin1');
+    const received = client.received.toString('latin1');
     expect(received).toMatch(/^HTTP\/1\.1 101 /);
     expect(received).toContain('\x03\xf4draining;spread_seconds=1');
     expect(await gateway.exited).toBe(0);
@@ -172,9 +174,7 @@ describe('a ticket service that is told to stop', () => {
     client.send('{}');
 
     await client.closed;
-    expect(parseResponses(client.received()).map(({ statusLine }) => statusLine)).toEqual([
-      'HTTP/1.1 401 Unauthorized',
-    ]);
+    expect(parseAnswers(client.received).map(({ statusLine }) => statusLine)).toEqual(['HTTP/1.1 401 Unauthorized']);
     expect(await service.exited).toBe(0);
   });
 
@@ -194,7 +194,7 @@ describe('a service', () => {
   test.each(['gateway', 'ticket'] as const)(
     '(%s) starts without Redis and says so until Redis answers',
     async (name) => {
-      const gate = await startGate(redis);
+      const gate = await startTcpProxy(redis);
       gate.cut();
       const env = {
         REDIS_URL: `redis://127.0.0.1:${gate.port}`,

@@ -1,6 +1,6 @@
 import type { IssueRequest } from '../../../shared/store/store.ts';
+import { startTcpProxy, type TcpProxy } from '../../support/proxies/tcp-proxy.ts';
 import type { RedisServer } from '../../support/redis/redis.ts';
-import { type Gate, startGate } from '../../support/services/gate.ts';
 import {
   type Environment,
   type InProcess,
@@ -14,7 +14,7 @@ export interface Stage {
   readonly gateway: InProcess;
   readonly redis: RedisServer;
   /** Between the gateway and Redis. */
-  readonly gate: Gate;
+  readonly gate: TcpProxy;
   readonly ticket: StoredTicket;
 }
 
@@ -23,7 +23,7 @@ export async function setStage(
   { env = {}, issue = {} }: { readonly env?: Environment; readonly issue?: Partial<IssueRequest> } = {},
 ): Promise<Stage> {
   await redis.call('FLUSHALL');
-  const gate = await startGate(redis);
+  const gate = await startTcpProxy(redis);
   const gateway = await runGateway({ REDIS_URL: `redis://127.0.0.1:${gate.port}`, GATEWAY_ID: 'gateway-1', ...env });
   return { gateway, redis, gate, ticket: await storeTicket(gateway.store, issue) };
 }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { refusals } from '../../../shared/refusals.ts';
+import { parseAnswers } from '../../support/http/http-answer.ts';
 import { bearer } from '../../support/logins/bearer.ts';
 import { runTicketService } from '../../support/services/in-process.ts';
-import { openRaw, parseResponses, valuesOf } from '../../support/sockets/raw-socket.ts';
+import { openRaw } from '../../support/sockets/raw-client.ts';
 import { type TicketRefusalCase, ticketRefusals } from './refusal-cases.ts';
 
 /** Status line and retry of each code, written out independently of the table. */
@@ -44,7 +45,7 @@ describe('a ticket service refuses', () => {
     const client = await openRaw(service.port);
     client.send(await requestOf(row));
     await client.closed;
-    const [response, ...more] = parseResponses(client.received());
+    const [response, ...more] = parseAnswers(client.received);
     expect(more).toEqual([]);
     if (response === undefined) throw new Error('no response');
 
@@ -62,7 +63,7 @@ describe('a ticket service refuses', () => {
       ...row.answer,
     };
     for (const [name, values] of Object.entries(expected)) {
-      expect({ [name]: valuesOf(response, name) }).toEqual({ [name]: values });
+      expect({ [name]: response.values(name) }).toEqual({ [name]: values });
     }
 
     const [retryAfter] = row.answer?.['retry-after'] ?? [];

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type ServerResponse, request as startRequest } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import { atEnd } from '../machine/teardown.ts';
+import { listen } from '../machine/listen.ts';
+import { askOnward } from '../proxies/http-proxy.ts';
 
 /** The client in one file, as a page without a bundler imports it. */
 export const CLIENT_BUNDLE = new URL('../../../dist/client/oncegate.min.js', import.meta.url);
@@ -37,19 +37,14 @@ export async function startPageServer(): Promise<PageServer> {
       response.setHeader('Access-Control-Allow-Origin', '*');
       response.end(bundle);
     } else if (request.url?.startsWith('/tickets')) {
-      passOn(request, response, ticketPort, between).catch(() => response.destroy());
+      passOnWith(request, response, ticketPort, between).catch(() => response.destroy());
     } else {
       if (request.url === SANDBOXED) response.setHeader('Content-Security-Policy', 'sandbox allow-scripts');
       response.setHeader('Content-Type', 'text/html');
       response.end('<!doctype html><link rel="icon" href="data:,"><title>A page</title>');
     }
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  atEnd(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
-  const { port } = server.address() as AddressInfo; // a TCP server that listens has one
+  const port = await listen(server);
   return {
     port,
     origin: (host = 'localhost') => `http://${host}:${port}`,
@@ -59,19 +54,14 @@ export async function startPageServer(): Promise<PageServer> {
   };
 }
 
-async function passOn(
+async function passOnWith(
   request: IncomingMessage,
   response: ServerResponse,
   port: number | undefined,
   between: BetweenIssueAndAttempt = (body) => body,
 ): Promise<void> {
   if (port === undefined) throw new Error('there is no ticket service');
-  const { method, url: path, headers } = request;
-  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    const onward = startRequest({ host: '127.0.0.1', port, method, path, headers, agent: false }, resolve);
-    onward.on('error', reject);
-    request.pipe(onward);
-  });
+  const answer = await askOnward(request, port, request.headers);
   const body = await buffer(answer);
   const issued = answer.statusCode === 201;
   const {

@@ -1,5 +1,5 @@
 import type { Random } from '../numbers/random.ts';
-import { type CarrierName, upgradeLines } from '../sockets/raw-upgrade.ts';
+import { type CarrierName, upgradeLines } from '../sockets/upgrade-request.ts';
 
 /** A request under construction. */
 export interface Draft {
@@ -18,8 +18,11 @@ export function goodDraft(random: Random, ticket: string): Draft {
   const [start = '', ...headers] = upgradeLines({
     ticket,
     carrier,
-    path: random.pick(['/', '/room/7', '/a/b/c', `/~${random.text(22)}/x`]),
-    headers: random.chance(0.5) ? ['User-Agent: fuzz', 'Origin: http://localhost', 'Cookie: a=b; c=d'] : [],
+    target: random.pick(['/', '/room/7', '/a/b/c', `/~${random.text(22)}/x`]),
+    headers: {
+      Host: 'localhost',
+      ...(random.chance(0.5) && { 'User-Agent': 'fuzz', Origin: 'http://localhost', Cookie: 'a=b; c=d' }),
+    },
   });
   const [method = '', target = '', version = ''] = start.split(' ');
   return { start: [method, target, version], headers, rest: Buffer.alloc(0), lineEnd: '\r\n' };

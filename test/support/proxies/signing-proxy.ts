@@ -1,7 +1,7 @@
 import express from 'express';
 import { type Loopback, startLoopback } from '../browsers/loopback.ts';
 import { SIGNED_IN } from '../services/application.ts';
-import { passOn } from './pass-on.ts';
+import { passOn } from './http-proxy.ts';
 
 /** The header in which the proxy says who is there: `AUTH_PROXY_HEADER`. */
 export const USER_HEADER = 'X-User';

@@ -1,41 +1,76 @@
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import { onTestFinished } from 'vitest';
+import { connect, createServer, type Socket } from 'node:net';
+import { listen } from '../machine/listen.ts';
 
+/** A TCP proxy on 127.0.0.1 that fails in the ways a network does. It ends with the test, or the test file. */
 export interface TcpProxy {
   readonly port: number;
-  /** Connections that were accepted so far. */
+  /** How many connections it has accepted so far. */
   readonly accepted: number;
+  /** Ends every connection, and every new one at once, until {@link restore}. */
+  cut(): void;
+  /** Accepts connections again after {@link cut}. */
+  restore(): void;
+  /** Ends every connection, and accepts new ones. */
+  endConnections(): void;
+  /** From now on passes nothing on any open connection, in either direction. */
+  mute(): void;
+  /** Whether connections that are made from now on are muted. */
+  muteNew: boolean;
   /**
-   * Waits for the next request that contains a text: it is passed on, its reply is swallowed, and
-   * both connections are cut. Resolves once that has happened.
+   * Waits for the next request that contains a text, passes it on, discards its reply, and ends the connection.
+   * Resolves after that.
    */
   loseReplyTo(text: string): Promise<void>;
-  /** From now on nothing goes through any connection that is open, as on a network that is gone. */
-  mute(): void;
-  /** What happens to connections that are made from now on. */
-  muteNew: boolean;
-  /** Cuts every connection. */
-  cut(): void;
+  /** Resolves when a client has sent this text; from then on whatever clients send waits for {@link release}. */
+  hold(text: string): Promise<void>;
+  /** Passes on what waits, and whatever comes from now on. */
+  release(): void;
 }
 
 interface Link {
   readonly downstream: Socket;
   readonly upstream: Socket;
   muted: boolean;
-  swallow: boolean;
+  /** What the client has sent since the proxy watches for a text. */
   sent: string;
+  /** Set if the next reply is to be lost; called when it is. */
+  replyLost: (() => void) | undefined;
 }
 
-/** A TCP proxy on 127.0.0.1 that loses what a test wants lost. It ends with the test. */
 export async function startTcpProxy(target: { readonly host: string; readonly port: number }): Promise<TcpProxy> {
   const links = new Set<Link>();
+  const waiting: Array<() => void> = [];
+  let watched: { readonly text: string; readonly found: (link: Link) => void } | undefined;
   let accepted = 0;
-  let watched: { readonly text: string; readonly lost: () => void } | undefined;
+  let isCut = false;
+  let isHolding = false;
+
+  function watchFor(text: string, found: (link: Link) => void): void {
+    for (const link of links) link.sent = '';
+    watched = { text, found };
+  }
+  function look(link: Link, chunk: Buffer): void {
+    if (watched === undefined) return;
+    link.sent += chunk.toString('latin1');
+    if (!link.sent.includes(watched.text)) return;
+    watched.found(link);
+    watched = undefined;
+  }
+  function endConnections(): void {
+    for (const { downstream, upstream } of links) {
+      downstream.destroy();
+      upstream.destroy();
+    }
+  }
 
   const server = createServer((downstream) => {
     accepted += 1;
-    const upstream = connect(target.port, target.host);
-    const link: Link = { downstream, upstream, muted: proxy.muteNew, swallow: false, sent: '' };
+    if (isCut) {
+      downstream.destroy();
+      return;
+    }
+    const upstream = connect(target);
+    const link: Link = { downstream, upstream, muted: proxy.muteNew, sent: '', replyLost: undefined };
     links.add(link);
     const end = (): void => {
       links.delete(link);
@@ -44,56 +79,56 @@ export async function startTcpProxy(target: { readonly host: string; readonly po
     };
     downstream.on('data', (chunk: Buffer) => {
       if (link.muted) return;
-      if (watched !== undefined) {
-        link.sent += chunk.toString('latin1');
-        if (link.sent.includes(watched.text)) link.swallow = true;
-      }
-      upstream.write(chunk);
+      look(link, chunk);
+      if (isHolding) waiting.push(() => upstream.write(chunk));
+      else upstream.write(chunk);
     });
     upstream.on('data', (chunk: Buffer) => {
       if (link.muted) return;
-      if (!link.swallow) {
+      if (link.replyLost === undefined) {
         downstream.write(chunk);
         return;
       }
       end();
-      watched?.lost();
-      watched = undefined;
+      link.replyLost();
     });
     for (const socket of [downstream, upstream]) socket.on('error', end).on('close', end);
   });
-  await listen(server);
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
 
-  const proxy = {
-    port: address.port,
+  const proxy: TcpProxy = {
+    port: await listen(server),
     get accepted() {
       return accepted;
     },
-    loseReplyTo(text: string) {
-      return new Promise<void>((resolve) => {
-        watched = { text, lost: resolve };
-      });
+    cut() {
+      isCut = true;
+      endConnections();
     },
+    restore() {
+      isCut = false;
+    },
+    endConnections,
     mute() {
       for (const link of links) link.muted = true;
     },
     muteNew: false,
-    cut() {
-      for (const { downstream } of links) downstream.destroy();
+    loseReplyTo: (text) =>
+      new Promise((resolve) => {
+        watchFor(text, (link) => {
+          link.replyLost = resolve;
+        });
+      }),
+    hold: (text) =>
+      new Promise((resolve) => {
+        watchFor(text, () => {
+          isHolding = true;
+          resolve();
+        });
+      }),
+    release() {
+      isHolding = false;
+      for (const pass of waiting.splice(0)) pass();
     },
   };
-  onTestFinished(() => {
-    proxy.cut();
-    server.close();
-  });
   return proxy;
-}
-
-function listen(server: Server): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
 }

@@ -1,5 +1,4 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { pino } from 'pino';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
@@ -9,6 +8,7 @@ import {
   admitUpgrade,
   type UpgradeGate,
 } from '../../../services/gateway/fronts/embed.ts';
+import { listen } from '../machine/listen.ts';
 import { atEnd } from '../machine/teardown.ts';
 import { until } from '../machine/wait.ts';
 import { PATIENCE } from './patience.ts';
@@ -59,14 +59,11 @@ export async function embedGate<Claims>(options: Options<Claims>): Promise<Embed
     admitted.push({ request, admittance });
     await (answer ?? open)(request, socket, head);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   atEnd(async () => {
     for (const socket of sockets) socket.terminate();
     await gate.close();
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
   });
+  const port = await listen(server);
   await until(() => gate.ready(), { what: 'the store is ready' });
-  const { port } = server.address() as AddressInfo; // a TCP server that listens has one
   return { port, server, gate, log, admitted, sockets };
 }

@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Answer, problemOf } from '../http/http-answer.ts';
 import { bearer } from '../logins/bearer.ts';
-import { RawClient, upgradeRequest } from '../sockets/raw-upgrade.ts';
+import { RawClient } from '../sockets/raw-client.ts';
+import { upgradeRequest } from '../sockets/upgrade-request.ts';
 import type { Fleet, IssuedTicket } from './services.ts';
 
 /** One request of a load and its answer. Moments are those of `performance.now()`. */

@@ -1,15 +1,11 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { IssueRequest } from '../../../../shared/store/store.ts';
+import { splitHead } from '../../../support/http/http-answer.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
 import { type Environment, runGateway, type StoredTicket, storeTicket } from '../../../support/services/in-process.ts';
-import {
-  openRaw,
-  splitHead,
-  type UpgradeRequestOptions,
-  upgradeRequest,
-  valuesOf,
-} from '../../../support/sockets/raw-socket.ts';
+import { openRaw } from '../../../support/sockets/raw-client.ts';
+import { type UpgradeRequestOptions, upgradeRequest } from '../../../support/sockets/upgrade-request.ts';
 import { openWithTicket, Refused } from '../../../support/sockets/web-socket.ts';
 
 let redis: RedisServer;
@@ -102,11 +98,11 @@ describe('a gateway admits a ticket', () => {
     const target = row.target?.(ticket) ?? `/?ticket=${ticket.value}`;
     const client = await openRaw(gateway.port);
     client.send(upgradeRequest({ target, headers: row.headers ?? {} }));
-    await until(() => client.received().includes('hello'));
+    await until(() => client.received.includes('hello'));
 
-    const { head } = splitHead(client.received());
+    const { head } = splitHead(client.received);
     expect(head.statusLine).toBe('HTTP/1.1 101 Switching Protocols');
-    expect(valuesOf(head, 'sec-websocket-accept')).toEqual(['s3pPLMBiTxaQ9kYGzzhZRbK+xOo=']);
+    expect(head.values('sec-websocket-accept')).toEqual(['s3pPLMBiTxaQ9kYGzzhZRbK+xOo=']);
     const { id } = ticket;
     expect(await redis.client.hgetall(`oncegate:ticket:{${id.slice(0, 11)}}${id.slice(11)}`)).toMatchObject({
       state: 'open',
@@ -116,7 +112,7 @@ describe('a gateway admits a ticket', () => {
       last_attempt_gateway: 'gateway-1',
       ...row.record,
     });
-    expect(client.received().toString('latin1')).not.toContain(ticket.secret);
+    expect(client.received.toString('latin1')).not.toContain(ticket.secret);
     expect(JSON.stringify(gateway.log)).not.toContain(ticket.secret);
   });
 

@@ -1,8 +1,8 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { bearer } from '../../../support/logins/bearer.ts';
 import { until } from '../../../support/machine/wait.ts';
+import { startTcpProxy } from '../../../support/proxies/tcp-proxy.ts';
 import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
-import { startGate } from '../../../support/services/gate.ts';
 import {
   type Environment,
   type InProcess,
@@ -11,7 +11,8 @@ import {
   storeTicket,
 } from '../../../support/services/in-process.ts';
 import { startService } from '../../../support/services/services.ts';
-import { openRaw, upgradeRequest } from '../../../support/sockets/raw-socket.ts';
+import { openRaw } from '../../../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../../../support/sockets/upgrade-request.ts';
 import { openWithTicket, Refused } from '../../../support/sockets/web-socket.ts';
 
 /** So long that nothing in a test comes from it. */
@@ -133,14 +134,14 @@ describe('the record of a ticket', () => {
 
     await recorded(ticket.id, { state: 'closed', close_code: '1006', close_reason: 'client_gone' });
     await client.closed;
-    expect(client.received().toString()).toBe('');
+    expect(client.received.toString()).toBe('');
     expect(await placesOf(ticket.id)).toEqual([]);
     expect(await gateway.metric('oncegate_connections_open')).toBe(0);
     expect(eventsOf(gateway, ticket.id)).toEqual(['close']);
   });
 
   test('has an ending that came while Redis was away, once it is back', async () => {
-    const gate = await startGate(redis);
+    const gate = await startTcpProxy(redis);
     const gateway = await start({ REDIS_URL: `redis://127.0.0.1:${gate.port}` });
     const ticket = await storeTicket(gateway.store);
     const client = await openWithTicket(gateway.port, ticket.value);
@@ -292,7 +293,7 @@ describe('DELETE of an open connection', () => {
     const ticket = await storeTicket(gateway.store);
     const client = await openRaw(gateway.port);
     client.send(upgradeRequest({ target: `/?ticket=${ticket.value}` }));
-    await until(() => client.received().includes('hello'));
+    await until(() => client.received.includes('hello'));
     await gateway.store.revoke({ id: ticket.id });
     await gateway.store.command('gateway-1', { command: 'close', ticket_id: ticket.id, reason: 'revoked' });
 

@@ -5,7 +5,8 @@ import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
 import { embedGate } from '../../../support/services/embedded-gate.ts';
 import { type InProcess, runTicketService, storeTicket } from '../../../support/services/in-process.ts';
 import { ask } from '../../../support/services/ticket-client.ts';
-import { exchange, openRaw, upgradeRequest, valuesOf } from '../../../support/sockets/raw-socket.ts';
+import { exchange, openRaw } from '../../../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../../../support/sockets/upgrade-request.ts';
 
 let redis: RedisServer;
 let tickets: InProcess;
@@ -27,7 +28,7 @@ async function upgradeWith(claims: string): Promise<{ id: string; bytes: string 
 async function open(port: number, claims: string): Promise<void> {
   const client = await openRaw(port);
   client.send((await upgradeWith(claims)).bytes);
-  await until(() => client.received().includes('\r\n\r\n'), { what: 'an answer' });
+  await until(() => client.received.includes('\r\n\r\n'), { what: 'an answer' });
 }
 
 describe('a schema for claims', () => {
@@ -56,7 +57,7 @@ describe('a schema for claims', () => {
     const [answer] = await exchange(port, bytes);
 
     expect(answer?.statusLine).toBe('HTTP/1.1 403 Forbidden');
-    expect(valuesOf(answer ?? { headers: [] }, 'content-type')).toEqual(['application/problem+json']);
+    expect(answer?.values('content-type')).toEqual(['application/problem+json']);
     const detail = 'The claims of the ticket are not what the application expects.';
     expect(JSON.parse(answer?.body ?? '')).toMatchObject({ code: 'upstream_refused', status: 403, detail });
     expect(await recordOf(id)).toMatchObject({

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { WebSocket } from 'ws';
 import type { IssueRequest } from '../../../../shared/store/store.ts';
+import { splitHead } from '../../../support/http/http-answer.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
 import { type EmbeddedGate, embedGate } from '../../../support/services/embedded-gate.ts';
@@ -12,14 +13,9 @@ import {
   storeTicket,
 } from '../../../support/services/in-process.ts';
 import { ask } from '../../../support/services/ticket-client.ts';
-import {
-  clientFrame,
-  openRaw,
-  type RawClient,
-  splitHead,
-  upgradeRequest,
-} from '../../../support/sockets/raw-socket.ts';
-import { closeOf, type ServerFrame, strictFrames } from '../../../support/sockets/server-frames.ts';
+import { clientFrame, closeOf, type ReceivedFrame, strictFrames } from '../../../support/sockets/frames.ts';
+import { openRaw, type RawClient } from '../../../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../../../support/sockets/upgrade-request.ts';
 import { openWebSocket } from '../../../support/sockets/web-socket.ts';
 
 let redis: RedisServer;
@@ -55,13 +51,13 @@ const DEFLATE = { 'Sec-WebSocket-Extensions': 'permessage-deflate' };
 async function openMute({ port }: Embedded, ticket: StoredTicket, headers = {}): Promise<RawClient> {
   const client = await openRaw(port);
   client.send(upgradeRequest({ target: `/?ticket=${ticket.value}`, headers }));
-  await until(() => client.received().includes('\r\n\r\n'), { what: 'the 101' });
+  await until(() => client.received.includes('\r\n\r\n'), { what: 'the 101' });
   return client;
 }
 
 /** Everything behind the 101, which a strict client has to accept. */
-function framesOf(client: RawClient): ServerFrame[] {
-  const { head, behind } = splitHead(client.received());
+function framesOf(client: RawClient): ReceivedFrame[] {
+  const { head, behind } = splitHead(client.received);
   expect(head.statusLine).toBe('HTTP/1.1 101 Switching Protocols');
   return strictFrames(behind, { compressed: head.headers.some(([name]) => name === 'sec-websocket-extensions') });
 }
@@ -86,7 +82,7 @@ function talk(socket: WebSocket, aheadBytes: number): void {
 async function answerClose(client: RawClient, [code, reason]: readonly [code: number, reason: string]): Promise<void> {
   const status = Buffer.from([code >> 8, code & 0xff]);
   const wanted = Buffer.concat([status, Buffer.from(reason)]);
-  await until(() => client.received().subarray(-64).includes(wanted), { what: 'a Close frame' });
+  await until(() => client.received.subarray(-64).includes(wanted), { what: 'a Close frame' });
   client.send(clientFrame(8, status));
   await client.closed;
 }
@@ -131,7 +127,7 @@ describe.each([
     const client = await openMute(embedded, ticket, compressed ? DEFLATE : {});
     // What comes by itself may come before much has been sent.
     const enough = ending.cause === undefined ? 1_000 : 1_000_000;
-    await until(() => client.received().length > enough);
+    await until(() => client.received.length > enough);
     await ending.cause?.(embedded, ticket);
     await answerClose(client, ending.close);
 
@@ -214,7 +210,7 @@ describe('a heartbeat', () => {
     client.send(upgradeRequest({ target: `/?ticket=${ticket.value}` }));
     await client.closed;
 
-    expect(client.received()).toHaveLength(0);
+    expect(client.received).toHaveLength(0);
     // No ping was sent: it is not the client that was silent.
     expect(await endOf(ticket)).toEqual({ code: 1013, reason: 'upstream_lost' });
   });
@@ -239,17 +235,9 @@ describe('a heartbeat', () => {
     clearInterval(pace);
     allowed = Number.POSITIVE_INFINITY;
     client.socket.resume();
-    await until(
-      () =>
-        taken > 60_000_000 &&
-        client
-          .received()
-          .subarray(-2)
-          .equals(Buffer.from([0x89, 0])),
-      {
-        what: 'the ping',
-      },
-    );
+    await until(() => taken > 60_000_000 && client.received.subarray(-2).equals(Buffer.from([0x89, 0])), {
+      what: 'the ping',
+    });
     client.send(clientFrame(10));
 
     expect(framesOf(client).map(({ opcode, payload }) => [opcode, payload.length])).toEqual([
@@ -310,7 +298,7 @@ describe('the record tells how it ended', () => {
     client.socket.on('end', () => client.socket.end());
 
     expect(await endOf(ticket)).toEqual({ code: 1006, reason: 'upstream_refused' });
-    expect(client.received().toString()).toMatch(/^HTTP\/1\.1 404 /);
+    expect(client.received.toString()).toMatch(/^HTTP\/1\.1 404 /);
   });
 });
 
@@ -325,7 +313,7 @@ test('one that is revoked before the application has answered is never opened', 
   await client.closed;
   answers[0]?.();
 
-  expect(client.received()).toHaveLength(0);
+  expect(client.received).toHaveLength(0);
   expect(await endOf(ticket)).toEqual({ code: 3003, reason: 'revoked' });
 });
 
@@ -334,7 +322,7 @@ test('what is written behind the Close of the gateway is dropped, and the writer
   const ticket = await issue();
   const client = await openMute(embedded, ticket);
   await revoke(ticket);
-  await until(() => client.received().subarray(-7).includes('revoked'));
+  await until(() => client.received.subarray(-7).includes('revoked'));
   const done = await new Promise((resolve) => embedded.sockets[0]?.send('late', resolve));
   client.send(clientFrame(8, Buffer.from([0x0b, 0xbb])));
   await client.closed;
@@ -355,7 +343,7 @@ describe('close()', () => {
     await answerClose(first, [1012, 'draining;spread_seconds=1']);
     await closed;
 
-    expect(late.received().toString()).toMatch(/^HTTP\/1\.1 503 [\s\S]*"code":"draining"/);
+    expect(late.received.toString()).toMatch(/^HTTP\/1\.1 503 [\s\S]*"code":"draining"/);
     expect(closeOf(framesOf(first).at(-1))).toEqual([1012, 'draining;spread_seconds=1']);
     expect(embedded.gate.ready()).toBe(false);
   });

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { admitUpgrade } from '../../../../services/gateway/fronts/embed.ts';
 import type { IssueRequest } from '../../../../shared/store/store.ts';
+import { parseAnswers } from '../../../support/http/http-answer.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
 import { embedGate } from '../../../support/services/embedded-gate.ts';
@@ -13,7 +14,9 @@ import {
   storeTicket,
 } from '../../../support/services/in-process.ts';
 import { ask } from '../../../support/services/ticket-client.ts';
-import { clientFrame, exchange, openRaw, parseResponses, upgradeRequest } from '../../../support/sockets/raw-socket.ts';
+import { clientFrame } from '../../../support/sockets/frames.ts';
+import { exchange, openRaw } from '../../../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../../../support/sockets/upgrade-request.ts';
 import { openWebSocket, openWithTicket, Refused } from '../../../support/sockets/web-socket.ts';
 
 let redis: RedisServer;
@@ -121,7 +124,7 @@ describe('a refused upgrade', () => {
 async function openRawWith(port: number, ticket: StoredTicket, headers: Record<string, string> = {}) {
   const client = await openRaw(port);
   client.send(upgradeRequest({ target: target(ticket), headers }));
-  await until(() => client.received().includes('\r\n\r\n'), { what: 'an answer' });
+  await until(() => client.received.includes('\r\n\r\n'), { what: 'an answer' });
   return client;
 }
 
@@ -131,7 +134,7 @@ describe('an admitted upgrade', () => {
     const ticket = await issue({ audience: 'chat', claims: '{"room":7}' });
     const client = await openRawWith(port, ticket);
 
-    expect(client.received().toString('latin1')).toMatch(/^HTTP\/1\.1 101 /);
+    expect(client.received.toString('latin1')).toMatch(/^HTTP\/1\.1 101 /);
     const expected = { ticketId: ticket.id, subject: 'ada', audience: 'chat', claims: { room: 7 } };
     expect(admitted.map(({ admittance }) => admittance)).toEqual([expected]);
     expect(admitted[0]?.request.oncegate).toBe(admitted[0]?.admittance);
@@ -200,9 +203,9 @@ describe('an admitted upgrade', () => {
     const ticket = await issue();
     const client = await openRaw(port);
     client.send(upgradeRequest({ headers: { 'Sec-WebSocket-Protocol': `oncegate.ticket.${ticket.value}` } }));
-    await until(() => client.received().includes('\r\n\r\n'));
+    await until(() => client.received.includes('\r\n\r\n'));
 
-    expect(client.received().toString('latin1')).toMatch(/^HTTP\/1\.1 101 (?![\s\S]*protocol:)/i);
+    expect(client.received.toString('latin1')).toMatch(/^HTTP\/1\.1 101 (?![\s\S]*protocol:)/i);
     expect(admitted[0]?.request.headers).not.toHaveProperty('sec-websocket-protocol');
   });
 
@@ -228,7 +231,7 @@ describe('an admitted upgrade', () => {
     client.send(`GET / HTTP/1.1\r\nHost: x\r\n\r\n${upgradeRequest({ target: target(await issue()) })}`);
     await client.closed;
 
-    expect(client.received().toString('latin1')).toContain('handshake_malformed');
+    expect(client.received.toString('latin1')).toContain('handshake_malformed');
     expect(admitted).toEqual([]);
   });
 
@@ -236,10 +239,10 @@ describe('an admitted upgrade', () => {
     const { port } = await embedGate({ settings: settings() });
     const client = await openRaw(port);
     client.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-    await until(() => client.received().includes('plain'));
+    await until(() => client.received.includes('plain'));
     client.send(upgradeRequest({ target: target(await issue()) }));
 
-    await until(() => client.received().includes('HTTP/1.1 101 '));
+    await until(() => client.received.includes('HTTP/1.1 101 '));
   });
 });
 
@@ -261,7 +264,7 @@ describe('what a client does too soon', () => {
     redis.resume();
     await client.closed;
 
-    const [answer] = parseResponses(client.received());
+    const [answer] = parseAnswers(client.received);
     expect(JSON.parse(answer?.body ?? '')).toMatchObject({ code: 'handshake_malformed', ticket_id: ticket.id });
     expect(await recordOf(ticket)).toMatchObject({
       state: 'refused',

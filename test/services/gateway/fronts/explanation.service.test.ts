@@ -1,10 +1,13 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { formatTicket } from '../../../../shared/ticket/ticket.ts';
+import { parseAnswers } from '../../../support/http/http-answer.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
 import { recordInRedis } from '../../../support/services/fleet.ts';
 import { type StoredTicket, storeTicket } from '../../../support/services/in-process.ts';
-import { clientFrame, exchange, openRaw, parseResponses, upgradeRequest } from '../../../support/sockets/raw-socket.ts';
+import { clientFrame } from '../../../support/sockets/frames.ts';
+import { exchange, openRaw } from '../../../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../../../support/sockets/upgrade-request.ts';
 import { type Stage, setStage, turn } from '../stage.ts';
 import { gatewayRefusals } from './refusal-cases.ts';
 
@@ -26,12 +29,12 @@ describe('the record of a ticket has the refusal before the client has its answe
     client.send(row.bytes(stage.ticket));
     await turn(stage);
     await turn(stage);
-    const early = client.received().toString();
+    const early = client.received.toString();
     redis.resume();
     await client.closed;
 
     expect(early).toBe('');
-    expect(JSON.parse(String(parseResponses(client.received())[0]?.body))).toMatchObject({ code });
+    expect(JSON.parse(String(parseAnswers(client.received)[0]?.body))).toMatchObject({ code });
     expect(await recordInRedis(redis, stage.ticket.id)).toMatchObject({ last_attempt_outcome: code });
   });
 
@@ -46,7 +49,7 @@ describe('the record of a ticket has the refusal before the client has its answe
     redis.resume();
     await client.closed;
 
-    const [answer] = parseResponses(client.received());
+    const [answer] = parseAnswers(client.received);
     expect(JSON.parse(String(answer?.body))).toMatchObject({ code: 'handshake_malformed' });
     expect(await recordInRedis(redis, stage.ticket.id)).toMatchObject({
       state: 'refused',
@@ -167,7 +170,7 @@ describe('while a gateway is too busy', () => {
       for (const [index, client] of clients.entries()) {
         client.send(upgradeRequest({ target: `/?ticket=${tickets[index]?.value}` }));
       }
-      const answered = () => clients.filter((client) => client.received().length > 0).length;
+      const answered = () => clients.filter((client) => client.received.length > 0).length;
       await until(() => answered() === CROWD - NOTED, { what: 'those that are not noted are answered' });
       await turn(stage);
       expect(answered()).toBe(CROWD - NOTED);
@@ -175,7 +178,7 @@ describe('while a gateway is too busy', () => {
       await Promise.all(clients.map(({ closed }) => closed));
 
       for (const client of clients) {
-        expect(JSON.parse(String(parseResponses(client.received())[0]?.body))).toMatchObject({ code });
+        expect(JSON.parse(String(parseAnswers(client.received)[0]?.body))).toMatchObject({ code });
       }
       const records = await Promise.all(tickets.map(({ id }) => recordInRedis(redis, id)));
       expect(records.filter(({ last_attempt_outcome: outcome }) => outcome === code)).toHaveLength(NOTED);

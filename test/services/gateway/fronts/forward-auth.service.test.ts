@@ -7,7 +7,7 @@ import { temporaryFile } from '../../../support/machine/temporary-file.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { startRedis } from '../../../support/redis/redis.ts';
 import { type InProcess, runGateway, type StoredTicket, storeTicket } from '../../../support/services/in-process.ts';
-import { openRaw } from '../../../support/sockets/raw-socket.ts';
+import { openRaw } from '../../../support/sockets/raw-client.ts';
 import { openWithTicket } from '../../../support/sockets/web-socket.ts';
 import { askingProxies, handshakeHeaders, UPGRADE } from './asking-proxies.ts';
 

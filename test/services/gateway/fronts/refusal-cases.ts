@@ -9,13 +9,9 @@ import {
   type StoredTicket,
   storeTicket,
 } from '../../../support/services/in-process.ts';
-import {
-  clientFrame,
-  exchange,
-  openRaw,
-  type UpgradeRequestOptions,
-  upgradeRequest,
-} from '../../../support/sockets/raw-socket.ts';
+import { clientFrame } from '../../../support/sockets/frames.ts';
+import { exchange, openRaw } from '../../../support/sockets/raw-client.ts';
+import { type UpgradeRequestOptions, upgradeRequest } from '../../../support/sockets/upgrade-request.ts';
 import { type Stage, turn } from '../stage.ts';
 
 export interface RefusalCase {
@@ -51,7 +47,7 @@ const withHeaders =
 async function openMute(port: number, ticket: StoredTicket): Promise<void> {
   const client = await openRaw(port);
   client.send(good(ticket));
-  await until(() => client.received().includes('hello'), { what: 'the hello' });
+  await until(() => client.received.includes('hello'), { what: 'the hello' });
 }
 
 /** A refused request has its refusal noted, unless it says otherwise: wherever a ticket can be read. */

@@ -1,22 +1,17 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type RefusalCode, refusalCodes } from '../../../../shared/refusals.ts';
+import { type Answer, parseAnswers } from '../../../support/http/http-answer.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
 import { recordInRedis } from '../../../support/services/fleet.ts';
 import type { InProcess, StoredTicket } from '../../../support/services/in-process.ts';
-import {
-  exchange,
-  openRaw,
-  parseResponses,
-  type RawResponse,
-  upgradeRequest,
-  valuesOf,
-} from '../../../support/sockets/raw-socket.ts';
+import { exchange, openRaw } from '../../../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../../../support/sockets/upgrade-request.ts';
 import { ticketRefusals } from '../../ticket/refusal-cases.ts';
 import { setStage } from '../stage.ts';
 import { gatewayRefusals, type RefusalCase } from './refusal-cases.ts';
 
-interface Answer {
+interface ExpectedAnswer {
   readonly status: number;
   readonly phrase: string;
   readonly retry: 'never' | 'reissue' | 'backoff';
@@ -38,7 +33,7 @@ const busy = { status: 429, phrase: 'Too Many Requests', retry: 'backoff' as con
 const unavailable = { status: 503, phrase: 'Service Unavailable', retry: 'backoff' as const, ticketId: true as const };
 
 /** What the contract says of each code, written out once more. */
-const answers: Partial<Record<RefusalCode, Answer>> = {
+const answers: Partial<Record<RefusalCode, ExpectedAnswer>> = {
   handshake_malformed: { status: 400, phrase: 'Bad Request', retry: 'never' },
   upgrade_required: {
     status: 426,
@@ -80,7 +75,7 @@ const refusalLines = ({ log }: InProcess) => log.filter(({ event }) => event ===
 /** Whether the answer names the ticket: it does wherever one could be read. */
 const isNamed = ({ code, record }: RefusalCase): boolean => answers[code]?.ticketId === true || record === 'noted';
 
-function expectAnswer(response: RawResponse, row: RefusalCase, ticket: StoredTicket): void {
+function expectAnswer(response: Answer, row: RefusalCase, ticket: StoredTicket): void {
   const { code } = row;
   const answer = answers[code];
   if (answer === undefined) throw new Error(`no answer is written down for ${code}`);
@@ -96,7 +91,7 @@ function expectAnswer(response: RawResponse, row: RefusalCase, ticket: StoredTic
     ...headers,
   };
   for (const [name, values] of Object.entries(expected))
-    expect({ [name]: valuesOf(response, name) }).toEqual({ [name]: values });
+    expect({ [name]: response.values(name) }).toEqual({ [name]: values });
   const names = [...Object.keys(expected), 'date', ...(retryAfter === undefined ? [] : ['retry-after'])];
   expect([...new Set(response.headers.map(([name]) => name))].sort()).toEqual(names.sort());
 
@@ -108,7 +103,7 @@ function expectAnswer(response: RawResponse, row: RefusalCase, ticket: StoredTic
     code,
     detail: expect.stringMatching(/\S/),
     retry,
-    ...(retryAfter !== undefined && { retry_after: Number(valuesOf(response, 'retry-after')[0]) }),
+    ...(retryAfter !== undefined && { retry_after: Number(response.values('retry-after')[0]) }),
     ...(isNamed(row) && { ticket_id: ticket.id }),
   });
   if (code === 'rate_limited') {
@@ -160,7 +155,7 @@ describe('a gateway refuses', () => {
     await row.meanwhile?.(stage);
     await client.closed;
 
-    const [response, ...more] = parseResponses(client.received());
+    const [response, ...more] = parseAnswers(client.received);
     expect(more).toEqual([]);
     if (response === undefined) throw new Error('no response');
     expectAnswer(response, row, ticket);
@@ -252,7 +247,7 @@ describe('a gateway refuses', () => {
     client.send('HEAD / HTTP/1.1\r\nHost: gateway.example\r\n\r\n');
     await client.closed;
 
-    expect(client.received().toString()).toMatch(/^HTTP\/1\.1 426 [\s\S]*Content-Length: \d+[\s\S]*\r\n\r\n$/);
+    expect(client.received.toString()).toMatch(/^HTTP\/1\.1 426 [\s\S]*Content-Length: \d+[\s\S]*\r\n\r\n$/);
   });
 
   test.each([
@@ -263,7 +258,7 @@ describe('a gateway refuses', () => {
     const client = await openRaw(gateway.port);
     client.socket.end(upgradeRequest({ target: `/?ticket=ogt_${ticket.id}.${'x'.repeat(32)}`, headers }));
     await client.closed;
-    const [response] = parseResponses(client.received());
+    const [response] = parseAnswers(client.received);
 
     expect(response?.statusLine).toBe(`HTTP/1.1 ${status}`);
   });
@@ -275,7 +270,7 @@ test('an upgrade with more headers than Node reads by itself is admitted', async
   const headers = { Cookie: `a=${'x'.repeat(31_000)}` };
   client.send(upgradeRequest({ target: `/?ticket=${ticket.value}`, headers }));
 
-  await until(() => client.received().includes('"hello"'), { what: 'the hello' });
+  await until(() => client.received.includes('"hello"'), { what: 'the hello' });
 });
 
 test('every refusal of the table is provoked, but for those of an upstream', () => {

@@ -2,8 +2,9 @@ import { createServer, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { refuseUpgrade } from '../../../../services/gateway/fronts/refuse.ts';
 import type { Refusal } from '../../../../shared/refusals.ts';
+import { parseAnswers } from '../../../support/http/http-answer.ts';
 import { until } from '../../../support/machine/wait.ts';
-import { openRaw, parseResponses } from '../../../support/sockets/raw-socket.ts';
+import { openRaw } from '../../../support/sockets/raw-client.ts';
 
 interface Refusing {
   readonly port: number;
@@ -39,7 +40,7 @@ describe('the writer of refusals', () => {
     const client = await openRaw(server.port);
     client.send('x');
     await client.closed;
-    const text = client.received().toString();
+    const text = client.received.toString();
     const body = text.slice(text.indexOf('\r\n\r\n') + 4);
 
     expect(text.replace(/Date: [^\r]+ GMT\r\n/, 'Date: <now>\r\n')).toBe(
@@ -66,7 +67,7 @@ describe('the writer of refusals', () => {
     client.send(Buffer.alloc(200_000, 'x'));
     await client.closed;
 
-    expect(parseResponses(client.received()).map(({ statusLine }) => statusLine)).toEqual(['HTTP/1.1 400 Bad Request']);
+    expect(parseAnswers(client.received).map(({ statusLine }) => statusLine)).toEqual(['HTTP/1.1 400 Bad Request']);
     await gone(server);
     // Left unread, they would make the kernel answer the client with a reset.
     expect(server.sockets.map(({ bytesRead }) => bytesRead)).toEqual([200_000]);
@@ -86,7 +87,7 @@ describe('the writer of refusals', () => {
       return failed;
     });
 
-    expect(parseResponses(client.received()).map(({ statusLine }) => statusLine)).toEqual(['HTTP/1.1 400 Bad Request']);
+    expect(parseAnswers(client.received).map(({ statusLine }) => statusLine)).toEqual(['HTTP/1.1 400 Bad Request']);
     await gone(server);
   });
 
@@ -97,7 +98,7 @@ describe('the writer of refusals', () => {
     client.send('x');
 
     await gone(server);
-    expect(parseResponses(client.received())).toHaveLength(1);
+    expect(parseAnswers(client.received)).toHaveLength(1);
   });
 
   test('answers a client that has closed its own side', async () => {
@@ -106,7 +107,7 @@ describe('the writer of refusals', () => {
     client.socket.end('x');
     await client.closed;
 
-    expect(parseResponses(client.received())).toHaveLength(1);
+    expect(parseAnswers(client.received)).toHaveLength(1);
     await gone(server);
   });
 
@@ -117,7 +118,7 @@ describe('the writer of refusals', () => {
     client.socket.resetAndDestroy();
 
     await until(() => server.sockets.every(({ closed }) => closed));
-    expect(client.received().toString()).not.toContain('101');
+    expect(client.received.toString()).not.toContain('101');
   });
 
   test.each([
@@ -130,7 +131,7 @@ describe('the writer of refusals', () => {
     client.send('x');
     await client.closed;
 
-    expect(client.received().toString()).toBe('');
+    expect(client.received.toString()).toBe('');
     await gone(server);
   });
 });

@@ -4,7 +4,8 @@ import { until } from '../../../support/machine/wait.ts';
 import { startRedis } from '../../../support/redis/redis.ts';
 import { embedGate } from '../../../support/services/embedded-gate.ts';
 import { runGateway, type StoredTicket, storeTicket } from '../../../support/services/in-process.ts';
-import { openRaw, upgradeRequest } from '../../../support/sockets/raw-socket.ts';
+import { openRaw } from '../../../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../../../support/sockets/upgrade-request.ts';
 import { setRelay, startRawUpstream, switching } from '../upstream/stage.ts';
 
 /** An upgrade with its ticket in each carrier of the table, those of tomorrow included. */
@@ -23,9 +24,9 @@ describe.each(upgrades)('a ticket in the carrier %s is seen by nobody behind the
     const { gateway, ticket } = await setRelay(upstream.port);
     const client = await openRaw(gateway.port);
     client.send(ask(ticket));
-    await until(() => client.received().includes('101'));
+    await until(() => client.received.includes('101'));
 
-    const head = upstream.received().toString('latin1');
+    const head = upstream.received.toString('latin1');
     expect(head).toMatch(/^GET \/room\?a=1&b=2 HTTP\/1\.1\r\n/);
     expect(head).not.toContain(ticket.secret);
   });

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { until } from '../../../support/machine/wait.ts';
-import { clientFrame } from '../../../support/sockets/raw-socket.ts';
-import { RawClient, upgradeRequest } from '../../../support/sockets/raw-upgrade.ts';
-import { closeOf, strictFrames } from '../../../support/sockets/server-frames.ts';
+import { clientFrame, closeOf, strictFrames } from '../../../support/sockets/frames.ts';
+import { RawClient } from '../../../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../../../support/sockets/upgrade-request.ts';
 import { openWebSocket } from '../../../support/sockets/web-socket.ts';
 import { type BackEnd, startBackEnd } from '../../../support/sockets/ws-back-end.ts';
 import { type RelayStage, serverFrame, serverFrameHead, setRelay, startRawUpstream, switching } from './stage.ts';

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { problemOf } from '../../../support/http/http-answer.ts';
 import { freePort } from '../../../support/machine/free-port.ts';
 import { until } from '../../../support/machine/wait.ts';
-import { RawClient, upgradeRequest } from '../../../support/sockets/raw-upgrade.ts';
+import { RawClient } from '../../../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../../../support/sockets/upgrade-request.ts';
 import { serverFrame, setRelay, startRawUpstream, switching } from './stage.ts';
 
 /** The refusal that a client gets from a gateway whose upstream answers like this. */

@@ -6,8 +6,9 @@ import { type Authority, createAuthority, type KeyPair } from '../../../support/
 import { isMissing } from '../../../support/machine/programs.ts';
 import { atEnd } from '../../../support/machine/teardown.ts';
 import { until } from '../../../support/machine/wait.ts';
-import { RawClient, upgradeRequest } from '../../../support/sockets/raw-upgrade.ts';
-import { closeOf, strictFrames } from '../../../support/sockets/server-frames.ts';
+import { closeOf, strictFrames } from '../../../support/sockets/frames.ts';
+import { RawClient } from '../../../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../../../support/sockets/upgrade-request.ts';
 import { openWebSocket } from '../../../support/sockets/web-socket.ts';
 import { serverFrame, setRelay, startRawUpstream, switching } from './stage.ts';
 

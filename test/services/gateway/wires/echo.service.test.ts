@@ -2,9 +2,12 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Echo } from '../../../../services/gateway/wires/echo.ts';
 import type { Wire } from '../../../../services/gateway/wires/wire.ts';
+import { splitHead } from '../../../support/http/http-answer.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { runGateway, storeTicket } from '../../../support/services/in-process.ts';
-import { clientFrame, openRaw, splitHead, upgradeRequest } from '../../../support/sockets/raw-socket.ts';
+import { clientFrame } from '../../../support/sockets/frames.ts';
+import { openRaw } from '../../../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../../../support/sockets/upgrade-request.ts';
 import { openWebSocket, openWithTicket } from '../../../support/sockets/web-socket.ts';
 
 const MIB = 1_048_576;
@@ -72,8 +75,8 @@ describe('the echo', () => {
     const { port, events } = await startEcho();
     const client = await openRaw(port);
     client.send(upgradeRequest());
-    await until(() => client.received().includes('hello'));
-    const before = client.received().length;
+    await until(() => client.received.includes('hello'));
+    const before = client.received.length;
     const fragments = [
       clientFrame(1, 'one ', { fin: false }),
       clientFrame(9, 'are you there'),
@@ -82,8 +85,8 @@ describe('the echo', () => {
     ];
     client.send(Buffer.concat(fragments));
 
-    await until(() => client.received().includes('message'));
-    expect(client.received().subarray(before).toString('latin1')).toBe('\x8a\x0dare you there\x81\x0bone message');
+    await until(() => client.received.includes('message'));
+    expect(client.received.subarray(before).toString('latin1')).toBe('\x8a\x0dare you there\x81\x0bone message');
     expect(events).toContain('heard');
   });
 
@@ -125,11 +128,11 @@ describe('the echo', () => {
     const { port, events } = await startEcho();
     const client = await openRaw(port);
     client.send(upgradeRequest());
-    await until(() => client.received().includes('hello'));
+    await until(() => client.received.includes('hello'));
     client.send(frame);
     await client.closed;
 
-    expect(client.received().subarray(-4)).toEqual(Buffer.from([0x88, 2, code >> 8, code & 0xff]));
+    expect(client.received.subarray(-4)).toEqual(Buffer.from([0x88, 2, code >> 8, code & 0xff]));
     await until(() => events.some((event) => event.startsWith('ended')));
     expect(events).not.toContain('message_too_big');
   });
@@ -138,9 +141,9 @@ describe('the echo', () => {
     const { port } = await startEcho();
     const client = await openRaw(port);
     client.send(upgradeRequest({ headers: { 'Sec-WebSocket-Extensions': 'permessage-deflate' } }));
-    await until(() => client.received().includes('hello'));
+    await until(() => client.received.includes('hello'));
 
-    expect(splitHead(client.received()).head.headers.map(([name]) => name)).toEqual([
+    expect(splitHead(client.received).head.headers.map(([name]) => name)).toEqual([
       'upgrade',
       'connection',
       'sec-websocket-accept',
@@ -170,7 +173,7 @@ describe('the echo', () => {
 
     expect(wire).toBeNull();
     expect(opened).toBe(false);
-    expect(client.received().toString()).toBe('');
+    expect(client.received.toString()).toBe('');
   });
 });
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FrameInserter } from '../../../../services/gateway/wires/frame-inserter.ts';
-import { closeOf, strictFrames } from '../../../support/sockets/server-frames.ts';
+import { closeOf, strictFrames } from '../../../support/sockets/frames.ts';
 import { serverFrame } from '../upstream/stage.ts';
 
 const CLOSE = 8;

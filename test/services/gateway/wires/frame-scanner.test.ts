@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type FrameHeader, FrameScanner } from '../../../../services/gateway/wires/frame-scanner.ts';
 import { closingOf } from '../../../../services/gateway/wires/own-frames.ts';
-import { clientFrame } from '../../../support/sockets/raw-socket.ts';
+import { clientFrame } from '../../../support/sockets/frames.ts';
 
 /** A frame of a server: without a mask, its length in as many bytes as asked for. */
 function serverFrame(

@@ -2,10 +2,11 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { array, assert, asyncProperty, boolean, constantFrom, integer, nat, oneof, record } from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import { RawWire } from '../../../../services/gateway/wires/raw-wire.ts';
+import { splitHead } from '../../../support/http/http-answer.ts';
 import { atEnd } from '../../../support/machine/teardown.ts';
 import { until } from '../../../support/machine/wait.ts';
-import { openRaw, splitHead } from '../../../support/sockets/raw-socket.ts';
-import { closeOf, type ServerFrame, strictFrames } from '../../../support/sockets/server-frames.ts';
+import { closeOf, type ReceivedFrame, strictFrames } from '../../../support/sockets/frames.ts';
+import { openRaw } from '../../../support/sockets/raw-client.ts';
 
 const HEAD = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n';
 
@@ -58,7 +59,7 @@ function framesOf(sent: ReadonlyArray<{ lengths: number[]; pong: boolean }>): Bu
   );
 }
 
-const bytesOf = ({ fin, opcode, payload }: ServerFrame): Buffer => frame(opcode, fin, payload);
+const bytesOf = ({ fin, opcode, payload }: ReceivedFrame): Buffer => frame(opcode, fin, payload);
 
 test('inserts own frames between two frames of the library, however its writes are cut', async () => {
   const property = asyncProperty(
@@ -94,7 +95,7 @@ test('inserts own frames between two frames of the library, however its writes a
       client.socket.on('end', () => client.socket.end());
       await client.closed;
 
-      const frames = strictFrames(splitHead(client.received()).behind);
+      const frames = strictFrames(splitHead(client.received).behind);
       const theirs = frames.filter(({ opcode }) => opcode !== 9 && opcode !== 8).map(bytesOf);
       const whole = Buffer.concat(framesOf(sent));
       const got = Buffer.concat(theirs);
@@ -112,9 +113,9 @@ test('inserts own frames at once while the library writes nothing', async () => 
   socket.write(HEAD);
   wire.ping(() => {});
   wire.close(3003, 'revoked');
-  await until(() => client.received().subarray(-7).includes('revoked'));
+  await until(() => client.received.subarray(-7).includes('revoked'));
 
-  expect(strictFrames(splitHead(client.received()).behind).map(({ opcode }) => opcode)).toEqual([9, 8]);
+  expect(strictFrames(splitHead(client.received).behind).map(({ opcode }) => opcode)).toEqual([9, 8]);
 });
 
 test('the gateway’s Close does not wait behind what the library has already written', async () => {
@@ -128,11 +129,11 @@ test('the gateway’s Close does not wait behind what the library has already wr
   }
   wire.close(3003, 'revoked');
   client.socket.resume();
-  await until(() => client.received().subarray(-7).includes('revoked'));
+  await until(() => client.received.subarray(-7).includes('revoked'));
 
-  const frames = strictFrames(splitHead(client.received()).behind);
+  const frames = strictFrames(splitHead(client.received).behind);
   expect(closeOf(frames.at(-1))).toEqual([3003, 'revoked']);
-  expect(client.received().length).toBeLessThan(written);
+  expect(client.received.length).toBeLessThan(written);
 });
 
 test.each(['callback', 'drain'])(
@@ -154,7 +155,7 @@ test.each(['callback', 'drain'])(
     socket.destroy();
     await client.closed;
 
-    expect(strictFrames(splitHead(client.received()).behind).map(closeOf)).toEqual([[3003, 'revoked']]);
+    expect(strictFrames(splitHead(client.received).behind).map(closeOf)).toEqual([[3003, 'revoked']]);
   },
 );
 
@@ -168,7 +169,7 @@ test('an answer other than 101 is passed on, and nothing is put into it', async 
   client.socket.on('end', () => client.socket.end());
   await client.closed;
 
-  expect(client.received().toString()).toBe(`${answer}no`);
+  expect(client.received.toString()).toBe(`${answer}no`);
   await until(() => told.length > 0);
   expect(told).toEqual([[1006, 'upstream_refused']]);
 });
@@ -182,7 +183,7 @@ test('a 101 may come in pieces, and as text', async () => {
   client.socket.on('end', () => client.socket.end());
   await client.closed;
 
-  expect(strictFrames(splitHead(client.received()).behind).map(closeOf)).toEqual([[4001, 'hi']]);
+  expect(strictFrames(splitHead(client.received).behind).map(closeOf)).toEqual([[4001, 'hi']]);
   await until(() => told.length > 0);
   expect(told).toEqual([[4001, 'hi']]);
 });
@@ -199,7 +200,7 @@ test('nothing follows a Close of the library’s: neither an own frame nor what 
   client.socket.on('end', () => client.socket.end());
   await client.closed;
 
-  expect(splitHead(client.received()).behind).toEqual(bye);
+  expect(splitHead(client.received).behind).toEqual(bye);
   await until(() => told.length > 0);
   expect(told).toEqual([[4001, 'hi']]);
 });
@@ -209,7 +210,7 @@ test('a gateway that closes before anything was answered ends the socket', async
   wire.close(1012, 'draining');
   await client.closed;
 
-  expect(client.received()).toHaveLength(0);
+  expect(client.received).toHaveLength(0);
   await until(() => told.length > 0);
   expect(told).toEqual([[1006, 'client_gone']]);
 });

@@ -4,8 +4,7 @@ import { Splice } from '../../../../services/gateway/wires/splice.ts';
 import type { Wire, WireListener } from '../../../../services/gateway/wires/wire.ts';
 import { atEnd } from '../../../support/machine/teardown.ts';
 import { until } from '../../../support/machine/wait.ts';
-import { clientFrame } from '../../../support/sockets/raw-socket.ts';
-import { closeOf, strictFrames } from '../../../support/sockets/server-frames.ts';
+import { clientFrame, closeOf, strictFrames } from '../../../support/sockets/frames.ts';
 import { serverFrame } from '../upstream/stage.ts';
 import { endOf, socketPair } from './socket-pair.ts';
 

@@ -7,8 +7,7 @@ import type { Wire } from '../../../../services/gateway/wires/wire.ts';
 import { atEnd } from '../../../support/machine/teardown.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { Random } from '../../../support/numbers/random.ts';
-import { clientFrame } from '../../../support/sockets/raw-socket.ts';
-import { closeOf, type ServerFrame, strictFrames } from '../../../support/sockets/server-frames.ts';
+import { clientFrame, closeOf, type ReceivedFrame, strictFrames } from '../../../support/sockets/frames.ts';
 import { serverFrame } from '../upstream/stage.ts';
 import { endOf, socketPair } from './socket-pair.ts';
 
@@ -62,8 +61,8 @@ async function splice() {
   };
 }
 
-const encodeAsServer = ({ opcode, payload, fin }: ServerFrame): Buffer => serverFrame(opcode, payload, { fin });
-const encodeAsClient = ({ opcode, payload, fin }: ServerFrame): Buffer => clientFrame(opcode, payload, { fin });
+const encodeAsServer = ({ opcode, payload, fin }: ReceivedFrame): Buffer => serverFrame(opcode, payload, { fin });
+const encodeAsClient = ({ opcode, payload, fin }: ReceivedFrame): Buffer => clientFrame(opcode, payload, { fin });
 
 /** Writes bytes in pieces of random sizes, in several turns of the event loop. */
 async function write(socket: Socket, bytes: Buffer, random: Random, between: () => void = () => {}): Promise<void> {
@@ -102,7 +101,7 @@ const payload = (maxLength: number): fc.Arbitrary<Buffer> =>
     .map(([length, pattern]) => Buffer.alloc(Math.min(length, 65_535), Buffer.from(pattern)));
 
 /** A control frame between the parts of a message; never empty, so that it is not taken for a ping of the gateway's. */
-const control: fc.Arbitrary<ServerFrame> = fc.record({
+const control: fc.Arbitrary<ReceivedFrame> = fc.record({
   opcode: fc.constantFrom(PING, 10),
   fin: fc.constant(true),
   payload: fc.uint8Array({ minLength: 1, maxLength: 125 }).map((bytes) => Buffer.from(bytes)),
@@ -111,7 +110,7 @@ const control: fc.Arbitrary<ServerFrame> = fc.record({
 const part = fc.record({ payload: payload(3_000), behind: fc.array(control, { maxLength: 2 }) });
 
 /** The frames of a message in parts, with others between them. */
-function message(isFinished: boolean): fc.Arbitrary<ServerFrame[]> {
+function message(isFinished: boolean): fc.Arbitrary<ReceivedFrame[]> {
   const parts = fc.array(part, { minLength: isFinished ? 1 : 2, maxLength: 5 });
   return fc
     .tuple(fc.constantFrom(1, 2), parts)
@@ -123,23 +122,23 @@ function message(isFinished: boolean): fc.Arbitrary<ServerFrame[]> {
     );
 }
 
-const stream: fc.Arbitrary<ServerFrame[]> = fc
+const stream: fc.Arbitrary<ReceivedFrame[]> = fc
   .array(message(true), { maxLength: 5 })
   .map((messages) => messages.flat());
 const seed = fc.integer({ min: 0, max: 2 ** 31 });
 
 /** Compares frames by their bytes: `toEqual` takes seconds for big ones. */
-function expectSame(actual: readonly ServerFrame[], expected: readonly ServerFrame[]): void {
-  const shape = ({ opcode, fin, payload: { length } }: ServerFrame) => ({ opcode, fin, length });
+function expectSame(actual: readonly ReceivedFrame[], expected: readonly ReceivedFrame[]): void {
+  const shape = ({ opcode, fin, payload: { length } }: ReceivedFrame) => ({ opcode, fin, length });
   expect(actual.map(shape)).toEqual(expected.map(shape));
-  const bytes = (frames: readonly ServerFrame[]): Buffer => Buffer.concat(frames.map(({ payload: one }) => one));
+  const bytes = (frames: readonly ReceivedFrame[]): Buffer => Buffer.concat(frames.map(({ payload: one }) => one));
   expect(bytes(actual).equals(bytes(expected))).toBe(true);
 }
 
-const isOwnPing = ({ opcode, payload: { length } }: ServerFrame): boolean => opcode === PING && length === 0;
+const isOwnPing = ({ opcode, payload: { length } }: ReceivedFrame): boolean => opcode === PING && length === 0;
 
 /** How many of the gateway's pings came between the parts of a message. */
-function pingsInMessages(frames: readonly ServerFrame[]): number {
+function pingsInMessages(frames: readonly ReceivedFrame[]): number {
   let count = 0;
   let isInMessage = false;
   for (const frame of frames) {
@@ -149,7 +148,7 @@ function pingsInMessages(frames: readonly ServerFrame[]): number {
   return count;
 }
 
-const closing = (code: number, reason: string): ServerFrame => {
+const closing = (code: number, reason: string): ReceivedFrame => {
   const bytes = Buffer.concat([Buffer.alloc(2), Buffer.from(reason)]);
   bytes.writeUInt16BE(code);
   return { opcode: CLOSE, fin: true, payload: bytes };

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { until } from '../../../support/machine/wait.ts';
-import { clientFrame } from '../../../support/sockets/raw-socket.ts';
-import { RawClient, upgradeRequest } from '../../../support/sockets/raw-upgrade.ts';
+import { clientFrame } from '../../../support/sockets/frames.ts';
+import { RawClient } from '../../../support/sockets/raw-client.ts';
+import { upgradeRequest } from '../../../support/sockets/upgrade-request.ts';
 import { openWebSocket } from '../../../support/sockets/web-socket.ts';
 import { serverFrame, setRelay, startRawUpstream, switching } from '../upstream/stage.ts';
 
@@ -83,7 +84,7 @@ test('a client that does not read holds its own upstream back, and nobody else',
   });
   const { gateway, issue } = await setRelay(upstream.port);
   const slow = await issue();
-  const client = await RawClient.send(gateway.port, upgradeRequest({ ticket: slow.value, path: '/flood' }));
+  const client = await RawClient.send(gateway.port, upgradeRequest({ ticket: slow.value, target: '/flood' }));
   client.socket.pause();
   await until(() => written.length === 1);
 

@@ -12,7 +12,7 @@ import { bearer, JWT_SECRET } from '../../../support/logins/bearer.ts';
 import { basic, quickHash } from '../../../support/logins/passwords.ts';
 import { runTicketService, settingsOf } from '../../../support/services/in-process.ts';
 import { ask } from '../../../support/services/ticket-client.ts';
-import { exchange, valuesOf } from '../../../support/sockets/raw-socket.ts';
+import { exchange } from '../../../support/sockets/raw-client.ts';
 
 function fileOf(content: string): string {
   const directory = mkdtempSync(join(tmpdir(), 'oncegate-auth-'));
@@ -62,7 +62,7 @@ describe('a ticket service with two schemes', () => {
     const [response] = await exchange(port, request);
 
     expect(response?.statusLine).toBe('HTTP/1.1 401 Unauthorized');
-    expect(response && valuesOf(response, 'www-authenticate')).toEqual(challenges);
+    expect(response?.values('www-authenticate')).toEqual(challenges);
   });
 });
 

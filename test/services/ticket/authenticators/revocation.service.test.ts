@@ -1,15 +1,16 @@
 import { chownSync, readFileSync, statSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { parseAnswers } from '../../../support/http/http-answer.ts';
 import { quickHash } from '../../../support/logins/passwords.ts';
 import { CHALLENGE, NO_SECRET, type SignInAnswer, signIn } from '../../../support/logins/sign-in.ts';
 import { isMissing } from '../../../support/machine/programs.ts';
 import { temporaryFile } from '../../../support/machine/temporary-file.ts';
 import { until } from '../../../support/machine/wait.ts';
-import { startHoldingRelay } from '../../../support/proxies/holding-relay.ts';
+import { startTcpProxy } from '../../../support/proxies/tcp-proxy.ts';
 import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
 import { oncegate } from '../../../support/services/command-line.ts';
 import { type Environment, type InProcess, runTicketService } from '../../../support/services/in-process.ts';
-import { openRaw, parseResponses, valuesOf } from '../../../support/sockets/raw-socket.ts';
+import { openRaw } from '../../../support/sockets/raw-client.ts';
 
 const CHALLENGES = [CHALLENGE.basic, CHALLENGE.invalidToken];
 
@@ -105,7 +106,7 @@ describe.skipIf(isMissing('redis'))('a key that is revoked', () => {
   });
 
   it('gets no ticket, and leaves none behind, if Redis was slow to issue it', async () => {
-    const relay = await startHoldingRelay(redis);
+    const relay = await startTcpProxy(redis);
     const file = temporaryFile('');
     const value = await addKey(file, 'back-end');
     const service = await start(file, { REDIS_URL: `redis://127.0.0.1:${relay.port}` });
@@ -136,10 +137,10 @@ describe.skipIf(isMissing('redis'))('a key that is revoked', () => {
     await revokeKey(file, 'back-end');
     client.send('"late"  }');
     await client.closed;
-    const [response] = parseResponses(client.received());
+    const [response] = parseAnswers(client.received);
 
     expect(response?.statusLine).toBe('HTTP/1.1 401 Unauthorized');
-    expect(response && valuesOf(response, 'www-authenticate')).toEqual(CHALLENGES);
+    expect(response?.values('www-authenticate')).toEqual(CHALLENGES);
     expect(await recordsOf('late')).toEqual([]);
   });
 });

@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { Answer } from '../../../support/http/http-answer.ts';
 import { bearer } from '../../../support/logins/bearer.ts';
 import { type InProcess, runTicketService } from '../../../support/services/in-process.ts';
-import { exchange, type RawResponse } from '../../../support/sockets/raw-socket.ts';
+import { exchange } from '../../../support/sockets/raw-client.ts';
 
 let service: InProcess;
 let authorization: string;
@@ -40,7 +41,7 @@ const rows: ReadonlyArray<readonly [string, Sent]> = [
   ['with wrong credentials', { headers: { Authorization: 'Bearer a.b.c' } }],
 ];
 
-async function ask(target: string, { headers = {}, body = '' }: Sent): Promise<RawResponse | undefined> {
+async function ask(target: string, { headers = {}, body = '' }: Sent): Promise<Answer | undefined> {
   const all: Record<string, string> = { Host: 'tickets.example', Authorization: authorization, Connection: 'close' };
   Object.assign(all, headers);
   if (all['Transfer-Encoding'] === undefined) all['Content-Length'] = String(Buffer.byteLength(body));
@@ -51,7 +52,7 @@ async function ask(target: string, { headers = {}, body = '' }: Sent): Promise<R
 }
 
 /** An answer without what differs each time: ids, secrets, times and what remains of a rate. */
-const comparable = (answer: RawResponse | undefined) => {
+const comparable = (answer: Answer | undefined) => {
   const id = /"id":"([\w-]{22})"/.exec(answer?.body ?? '')?.[1] ?? 'no id';
   const text = (value: string): string =>
     value

@@ -287,7 +287,7 @@ describe('two services on one Redis', () => {
     expect((await list(first)).status).toBe(200);
 
     proxy.muteNew = true;
-    proxy.cut();
+    proxy.endConnections();
     await until(() => !first.store.ready && !second.store.ready);
     for (const service of [first, second]) {
       const replies = await several(5, () => list(service));
@@ -300,7 +300,7 @@ describe('two services on one Redis', () => {
     }
 
     proxy.muteNew = false;
-    proxy.cut();
+    proxy.endConnections();
     await until(() => first.store.ready && second.store.ready);
     // Redis has counted one request: two are left for both together.
     const after = [await list(first), await list(second), await list(first)];

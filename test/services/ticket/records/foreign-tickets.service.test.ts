@@ -3,7 +3,7 @@ import { bearer } from '../../../support/logins/bearer.ts';
 import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
 import { recordInRedis } from '../../../support/services/fleet.ts';
 import { type InProcess, runGateway, runTicketService, storeTicket } from '../../../support/services/in-process.ts';
-import { openRaw } from '../../../support/sockets/raw-socket.ts';
+import { openRaw } from '../../../support/sockets/raw-client.ts';
 import { openWithTicket } from '../../../support/sockets/web-socket.ts';
 
 let redis: RedisServer;
@@ -31,10 +31,7 @@ async function answerTo({ port }: InProcess, method: string, target: string, aut
   const client = await openRaw(port);
   client.send(`${lines.join('\r\n')}\r\n\r\n`);
   await client.closed;
-  return client
-    .received()
-    .toString()
-    .replace(/\r\nDate: [^\r]+/, '');
+  return client.received.toString().replace(/\r\nDate: [^\r]+/, '');
 }
 
 describe.each(['unspent', 'open'] as const)("somebody else's ticket that is %s", (state) => {

@@ -324,7 +324,7 @@ describe('a link', () => {
       const { link, store } = await connectedTo(through(proxy.port));
       await redis.pause();
       const failure = failureOf(store.list('ada'));
-      proxy.cut();
+      proxy.endConnections();
 
       expect((await failure).error.message).not.toMatch(TIMED_OUT);
       redis.resume();

@@ -1,5 +1,12 @@
-/** A frame as a server sent it, or a client, whose mask is taken off then. */
-export interface ServerFrame {
+/** A frame from a client (RFC 6455 §5.2), masked with zeros. Payloads of up to 65,535 bytes. */
+export function clientFrame(opcode: number, payload: string | Buffer = '', { fin = true } = {}): Buffer {
+  const bytes = Buffer.from(payload);
+  const length = bytes.length < 126 ? [0x80 | bytes.length] : [0x80 | 126, bytes.length >> 8, bytes.length & 0xff];
+  return Buffer.concat([Buffer.from([(fin ? 0x80 : 0) | opcode, ...length, 0, 0, 0, 0]), bytes]);
+}
+
+/** A frame as it was received; the payload of a client's frame is unmasked. */
+export interface ReceivedFrame {
   readonly fin: boolean;
   readonly opcode: number;
   readonly payload: Buffer;
@@ -8,19 +15,19 @@ export interface ServerFrame {
 interface StrictOptions {
   /** Whether permessage-deflate was chosen, so that RSV1 may be set on a message (RFC 7692 §6). */
   readonly compressed?: boolean;
-  /** Whether it was a client that sent them. */
+  /** Whether a client sent them. */
   readonly masked?: boolean;
-  /** Whether more may follow: a frame that is not complete is left out then. */
+  /** Whether more may follow: an incomplete last frame is then ignored. */
   readonly open?: boolean;
 }
 
 /**
- * Splits what one side sent behind the handshake into frames, and throws at whatever a strict receiver would
- * fail the connection for (RFC 6455 §5): a frame inside of another, or behind a Close, is found that way.
+ * Splits what one side sent after the handshake into frames.
+ * Throws wherever a strict receiver would fail the connection (RFC 6455 §5): so it finds a frame inside another, or after a Close.
  */
-export function strictFrames(bytes: Buffer, options: StrictOptions = {}): ServerFrame[] {
+export function strictFrames(bytes: Buffer, options: StrictOptions = {}): ReceivedFrame[] {
   const { compressed = false, masked = false, open = false } = options;
-  const frames: ServerFrame[] = [];
+  const frames: ReceivedFrame[] = [];
   let isInMessage = false;
   for (let at = 0; at < bytes.length; ) {
     const fail = (why: string): never => {
@@ -57,7 +64,7 @@ export function strictFrames(bytes: Buffer, options: StrictOptions = {}): Server
   return frames;
 }
 
-/** What a header says of its own size and of its payload's; undefined where it is not complete. */
+/** The sizes of a header and of its payload; undefined if the header is incomplete. */
 function headerAt(bytes: Buffer, at: number, fail: (why: string) => never) {
   if (at + 2 > bytes.length) return undefined;
   const second = bytes.readUInt8(at + 1);
@@ -72,6 +79,6 @@ function headerAt(bytes: Buffer, at: number, fail: (why: string) => never) {
 }
 
 /** The code and the reason of a Close frame. */
-export function closeOf(frame: ServerFrame | undefined): readonly [code: number, reason: string] | undefined {
+export function closeOf(frame: ReceivedFrame | undefined): readonly [code: number, reason: string] | undefined {
   return frame?.opcode === 8 ? [frame.payload.readUInt16BE(0), frame.payload.toString('utf8', 2)] : undefined;
 }
