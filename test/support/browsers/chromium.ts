@@ -2,7 +2,7 @@ import { type Browser, chromium } from 'playwright-core';
 import { executableOf } from '../machine/programs.ts';
 import { atEnd } from '../machine/teardown.ts';
 
-/** A real Chromium with a profile of its own that knows no host but this machine. It ends with the test file. */
+/** Starts a real Chromium with a new profile that resolves no host but this machine. It ends with the test, or the test file. */
 export async function startChromium(): Promise<Browser> {
   const browser = await chromium.launch({
     executablePath: executableOf('chromium', 'chromium-browser', 'google-chrome'),

@@ -2,16 +2,16 @@ import { type Browser, launch } from 'puppeteer-core';
 import { executableOf } from '../machine/programs.ts';
 import { atEnd } from '../machine/teardown.ts';
 
-/** A proxy that nobody is: what is not for this machine ends there. Firefox asks none for localhost. */
+/** A proxy address without a proxy: requests to other machines fail there. Firefox uses no proxy for localhost. */
 const NOWHERE = { host: '127.0.0.1', port: 1 };
 
-/** A real Firefox, driven over WebDriver BiDi, with a profile of its own that knows no host but this machine. It ends with the test file. */
+/** Starts a real Firefox over WebDriver BiDi, with a new profile that reaches no host but this machine. It ends with the test, or the test file. */
 export async function startFirefox(): Promise<Browser> {
   const browser = await launch({
     browser: 'firefox',
     executablePath: executableOf('firefox-esr', 'firefox'),
     headless: true,
-    // A release of Firefox minds the address of its settings' service only with this.
+    // Release builds of Firefox honour `services.settings.server` only with this variable.
     env: { ...process.env, MOZ_REMOTE_SETTINGS_DEVTOOLS: '1' },
     extraPrefsFirefox: {
       'services.settings.server': 'data:,#none',

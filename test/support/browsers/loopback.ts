@@ -2,20 +2,20 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { atEnd } from '../machine/teardown.ts';
 
-/** An HTTP server on 127.0.0.1 that can be away and can be slow. It ends with the test, or the test file. */
+/** An HTTP server on 127.0.0.1 that can be stopped and paused. It ends with the test, or the test file. */
 export interface Loopback {
   readonly url: string;
-  /** Method and path of every request so far, those that were never answered too. */
+  /** Method and path of every request so far, including those without an answer. */
   readonly requests: readonly string[];
-  /** How many of the requests so far were for a path. */
+  /** The number of requests so far for a path. */
   count(path: string): number;
-  /** Goes away: connections are ended and new ones refused. */
+  /** Ends every connection and stops listening. */
   stop(): Promise<void>;
-  /** Comes back on the same port, where it was away. */
+  /** Listens again on the same port. */
   start(): Promise<void>;
-  /** From now on takes requests and never answers. */
+  /** Accepts requests from now on without ever answering them. */
   pause(): void;
-  /** Answers what comes from now on. */
+  /** Answers requests again from now on. */
   resume(): void;
 }
 

@@ -4,28 +4,28 @@ import { buffer } from 'node:stream/consumers';
 import { listen } from '../machine/listen.ts';
 import { askOnward } from '../proxies/http-proxy.ts';
 
-/** The client in one file, as a page without a bundler imports it. */
+/** The client in one file, for pages without a bundler. */
 export const CLIENT_BUNDLE = new URL('../../../dist/client/oncegate.min.js', import.meta.url);
 
 /** The path of a page whose origin is opaque: it sends `Origin: null`. */
 export const SANDBOXED = '/sandboxed';
 
-/** What happens to the answer of a `POST /tickets` before the page has it; it may be replaced. */
+/** Called with the body of a 201 to `POST /tickets`; returns the body that the page gets. */
 export type BetweenIssueAndAttempt = (answer: string) => string | Promise<string>;
 
 /**
- * A site: a blank page at `/`, the client at `/oncegate.min.js`, and in front of a ticket service `/tickets`.
- * It listens on 127.0.0.1, which is `localhost` too: two origins, and two sites.
+ * A site with a blank page at `/`, the client at `/oncegate.min.js`, and a ticket service behind `/tickets`.
+ * It is reached as 127.0.0.1 and as `localhost`: two origins, and two sites.
  */
 export interface PageServer {
   readonly port: number;
   /** The origin of its pages. */
   origin(host?: 'localhost' | '127.0.0.1'): string;
-  /** Where the ticket service is that it passes requests on to. Without one it cuts them off. */
+  /** Sets the port of the ticket service. Without one, requests for tickets are cut off. */
   serve(ticketPort: number | undefined, between?: BetweenIssueAndAttempt): void;
 }
 
-/** Starts a site on a port of its own; it ends with the test, or the test file. */
+/** Starts a site on a free port. It ends with the test, or the test file. */
 export async function startPageServer(): Promise<PageServer> {
   const bundle = readFileSync(CLIENT_BUNDLE);
   let ticketPort: number | undefined;

@@ -7,12 +7,12 @@ export interface Draft {
   readonly start: [method: string, target: string, version: string];
   /** Header lines, without their line ends. */
   readonly headers: string[];
-  /** What follows the head. */
+  /** The bytes after the head. */
   readonly rest: Buffer;
   readonly lineEnd: string;
 }
 
-/** A good request, in one of its many forms. */
+/** A valid request, in one of its many forms. */
 export function goodDraft(random: Random, ticket: string): Draft {
   const carrier = random.pick<CarrierName>(['query', 'subprotocol', 'authorization']);
   const [start = '', ...headers] = upgradeLines({
@@ -41,7 +41,7 @@ export function withStart(
   return { ...draft, start: [method ?? draft.start[0], target ?? draft.start[1], version ?? draft.start[2]] };
 }
 
-/** Puts lines in somewhere among the headers. */
+/** Inserts lines at a random place among the headers. */
 export function withHeaders(draft: Draft, lines: readonly string[], random: Random): Draft {
   const at = random.integer(0, draft.headers.length);
   return { ...draft, headers: [...draft.headers.slice(0, at), ...lines, ...draft.headers.slice(at)] };

@@ -1,20 +1,20 @@
 import type { Random } from '../numbers/random.ts';
 import { bytesOf, type Draft, manyHeaders, withHeaders, without, withRest, withStart } from './malformed-draft.ts';
 
-/** One way to break a good request. */
+/** One way to break a valid request. */
 export interface Breakage {
   readonly certain: boolean;
-  /** Whether what is sent might not be a complete request: then its client does not wait for an answer. */
+  /** Whether the request may be incomplete, so that the client does not wait for an answer. */
   readonly incomplete?: boolean;
   readonly bodiless?: boolean;
-  /** Whether more may come behind a request that is answered: a reset can then overtake the answer (RFC 9112 §9.6). */
+  /** Whether more bytes may follow a request that is answered: a reset can then overtake the answer (RFC 9112 §9.6). */
   readonly overrun?: boolean;
-  /** Whether the request itself is good, and what breaks it comes behind it. */
+  /** Whether the request itself is valid, and bytes after it make it malformed. */
   readonly behind?: boolean;
   readonly apply: (draft: Draft, random: Random) => Draft | Buffer;
 }
 
-/** Every way to break an upgrade request, by name. */
+/** All ways to break an upgrade request, by name. */
 export const breakages: Readonly<Record<string, Breakage>> = {
   // The request line.
   method: certainly((draft, random) =>
@@ -337,7 +337,7 @@ function behind(apply: Apply): Breakage {
   return { certain: true, behind: true, apply };
 }
 
-/** What RFC 9112 lets a server accept, or what only makes the ticket worthless. */
+/** A server may accept it by RFC 9112, or only the ticket becomes invalid. */
 function possibly(apply: Apply): Breakage {
   return { certain: false, apply };
 }

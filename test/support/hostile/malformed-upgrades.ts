@@ -2,7 +2,7 @@ import { Random } from '../numbers/random.ts';
 import { bytesOf, goodDraft } from './malformed-draft.ts';
 import { breakages } from './malformed-kinds.ts';
 
-/** What the client does once it has sent everything. */
+/** What the client does after it has sent everything. */
 type Ending =
   /** It waits: the request is complete, and the server has to answer and close. */
   | 'wait'
@@ -13,29 +13,29 @@ type Ending =
   /** It closes the socket without reading. */
   | 'vanish';
 
-/** One hand-made client that does something wrong. */
+/** A client that sends a malformed request. */
 export interface MalformedUpgrade {
   readonly kind: string;
-  /** Written one by one. */
+  /** Written one after another. */
   readonly packets: readonly Buffer[];
   readonly ending: Ending;
-  /** Whether the request is broken for certain, so that even a good ticket must not be admitted, nor spent. */
+  /** Whether the request is certainly malformed: even a valid ticket must not be admitted or consumed. */
   readonly certain: boolean;
-  /** Whether an answer comes without its body (to HEAD). */
+  /** Whether the answer has no body (to HEAD). */
   readonly bodiless: boolean;
-  /** Whether a reset may overtake the answer, because more came behind the request than was read. */
+  /** Whether a reset may overtake the answer, because bytes after the request were never read. */
   readonly overrun: boolean;
 }
 
 const kinds = Object.keys(breakages);
 
-/** Every way to break a request for certain. */
+/** Every kind that certainly breaks a request. */
 export const certainKinds = kinds.filter((kind) => breakages[kind]?.certain);
 
 /**
- * A malformed upgrade request.
+ * Makes a malformed upgrade request.
  *
- * @param ticket the ticket that it carries; without one it is made up: of the right form, but never issued
+ * @param ticket its ticket; by default a well-formed one that was never issued
  */
 export function malformedUpgrade(seed: number, options: { kind?: string; ticket?: string } = {}): MalformedUpgrade {
   const random = new Random(seed);
@@ -49,7 +49,7 @@ export function malformedUpgrade(seed: number, options: { kind?: string; ticket?
   const { certain, incomplete = false, bodiless = false, overrun = false, behind = false } = breakage;
   return {
     kind,
-    // What comes behind a good request in a packet of its own may come when its ticket is spent already.
+    // Bytes after a valid request, in a packet of their own, may arrive when its ticket is consumed already.
     packets: behind && options.ticket !== undefined ? [bytes] : inPackets(bytes, random),
     ending: endingOf(random, incomplete),
     certain,
@@ -63,7 +63,7 @@ function endingOf(random: Random, incomplete: boolean): Ending {
   return incomplete || random.chance(0.2) ? 'half-close' : 'wait';
 }
 
-/** Mostly one packet; sometimes a few, cut anywhere. */
+/** Splits the bytes: mostly one packet, sometimes a few. */
 function inPackets(bytes: Buffer, random: Random): Buffer[] {
   const cuts = random.chance(0.7) ? 0 : random.integer(1, 6);
   const positions = Array.from({ length: cuts }, () => random.integer(0, bytes.length)).sort((a, b) => a - b);

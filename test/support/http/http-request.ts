@@ -4,23 +4,23 @@ import { type IncomingHttpHeaders, request } from 'node:http';
 export interface HttpReply {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** The values of a header line by line, in their order. */
+  /** The values of a header line by line. */
   lines(name: string): string[];
   readonly text: string;
-  /** The body, where it is a JSON object; else empty. */
+  /** The body if it is a JSON object, otherwise empty. */
   readonly body: Readonly<Record<string, unknown>>;
 }
 
 export interface HttpRequestOptions {
   readonly method?: string;
-  /** Whatever is written here is sent, `Host` and `Origin` too. */
+  /** Sent as given, including `Host` and `Origin`. */
   readonly headers?: Readonly<Record<string, string | string[]>>;
   readonly body?: string;
-  /** The address of this machine that the request comes from. */
+  /** The local address to connect from. */
   readonly from?: string;
 }
 
-/** One request on a connection of its own. Unlike fetch it adds no header but `Host` and the framing. */
+/** Sends one request on a new connection. Unlike fetch it adds no header except `Host` and the framing. */
 export function httpRequest(port: number, path: string, options: HttpRequestOptions = {}): Promise<HttpReply> {
   const { method = 'GET', headers = {}, body, from } = options;
   return new Promise((resolve, reject) => {

@@ -3,7 +3,7 @@ import { SignJWT } from 'jose';
 /** HS256 key that the ticket services of the tests accept. */
 export const JWT_SECRET = 'a secret of the tests, long enough for HS256';
 
-/** A Bearer token for a subject, good for five minutes unless said otherwise. */
+/** An `Authorization` header with a Bearer token for a subject, by default valid for five minutes. */
 export async function bearer(subject: string, expiresIn = '5m'): Promise<string> {
   const token = await new SignJWT({})
     .setProtectedHeader({ alg: 'HS256' })

@@ -1,6 +1,6 @@
 import { createHmac, type KeyObject, sign } from 'node:crypto';
 
-/** How the third part of a token comes about, from the first two with the dot between them. */
+/** Makes the third part of a token from the first two, joined by a dot. */
 export type Signer = (input: string) => Buffer;
 
 export const unsigned: Signer = () => Buffer.alloc(0);
@@ -9,12 +9,12 @@ export function hmac(key: string | Buffer, hash = 'sha256'): Signer {
   return (input) => createHmac(hash, key).update(input).digest();
 }
 
-/** ES256 (RFC 7518 §3.4), or with other keys whatever they do with SHA-256. */
+/** Signs with ES256 (RFC 7518 §3.4), or with another key's algorithm over SHA-256. */
 export function signature(key: KeyObject): Signer {
   return (input) => sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' });
 }
 
-/** A JWT to the letter: header and payload as JSON text where no object can say it, whatever signs them. */
+/** Builds a JWT from any header and payload, given as objects or as JSON text, and any signer. */
 export function forge(header: object | string, payload: object | string, signer: Signer): string {
   const input = [header, payload]
     .map((part) => encode(typeof part === 'string' ? part : JSON.stringify(part)))

@@ -5,13 +5,13 @@ import { type Loopback, startLoopback } from '../browsers/loopback.ts';
 /** The client of the ticket service at the introspection endpoint. */
 export const INTROSPECTION_CLIENT = { id: 'oncegate', secret: 'the secret of the ticket service' } as const;
 
-/** Clients that get tokens, each a subject of its own, and what the provider says of them. */
+/** The clients that get tokens, each a subject of its own, with their claims. */
 const SUBJECTS = {
   ada: { email: 'ada@example.org', roles: ['reader', 'writer'] },
   bob: { email: 'bob@example.org' },
 } as const;
 
-export interface TokenWish {
+export interface TokenRequest {
   readonly format: 'jwt' | 'opaque';
   readonly subject?: keyof typeof SUBJECTS;
   readonly audience?: string;
@@ -23,18 +23,18 @@ export interface OidcProvider extends Loopback {
   readonly issuer: string;
   readonly jwksUrl: string;
   readonly introspectionUrl: string;
-  /** An access token that the provider issues, by the client credentials grant. */
-  token(wish: TokenWish): Promise<string>;
-  /** Takes an access token back (RFC 7009). */
+  /** Gets an access token by the client credentials grant. */
+  token(wish: TokenRequest): Promise<string>;
+  /** Revokes an access token (RFC 7009). */
   revoke(token: string, subject?: keyof typeof SUBJECTS): Promise<void>;
   /**
-   * A JWT that is signed with the provider's own key, for what it would not say itself: by default a
-   * good one of ada for the audience `chat`.
+   * Signs a JWT with the provider's own key, for claims that the provider would not issue.
+   * By default it is a valid one of ada for the audience `chat`.
    */
   sign(claims?: Readonly<Record<string, unknown>>, header?: Partial<JWTHeaderParameters>): Promise<string>;
-  /** From now on another key signs; the ones before are published no longer, unless they are kept. */
+  /** Signs with a new key from now on; earlier keys are still published only if they are kept. */
   rotate(options?: { readonly keep: boolean }): Promise<void>;
-  /** How often the keys were asked for. */
+  /** How often the keys were requested. */
   keyRequests(): number;
 }
 
@@ -144,7 +144,7 @@ function providerWith(issuer: string, keys: readonly object[]): Provider {
   return provider;
 }
 
-/** What a resource indicator of {@link OidcProvider.token} asks for. */
+/** The access token that a resource indicator of {@link OidcProvider.token} requests. */
 function resourceServer(resource: string): ResourceServer {
   const [, , format, audience = '', ttl] = resource.split(':');
   return {

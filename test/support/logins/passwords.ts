@@ -1,6 +1,6 @@
 import { randomBytes, scryptSync } from 'node:crypto';
 
-/** A hash as `oncegate users add` makes it, but so cheap that a test does not wait for it. */
+/** A hash as `oncegate users add` makes it, but cheap to compute. */
 export function quickHash(password: string): string {
   const salt = randomBytes(16);
   const hash = scryptSync(password.normalize('NFKC'), salt, 32, { N: 2 ** 4, r: 1, p: 1 });
@@ -8,7 +8,7 @@ export function quickHash(password: string): string {
   return `$scrypt$ln=4,r=1,p=1$${text(salt)}$${text(hash)}`;
 }
 
-/** `Authorization` of HTTP Basic. */
+/** An `Authorization` header of HTTP Basic. */
 export function basic(name: string, password: string): string {
   return `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`;
 }

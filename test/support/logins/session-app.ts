@@ -9,24 +9,23 @@ import { atEnd } from '../machine/teardown.ts';
 
 export interface SessionAppOptions {
   readonly redisUrl: string;
-  /** The newest first, as express-session has it. */
+  /** The newest first, as express-session expects them. */
   readonly secrets?: readonly string[];
   readonly cookieName?: string;
   readonly keyPrefix?: string;
   /** Lifetime of the cookie; without one it ends with the browser. */
   readonly maxAgeMs?: number;
-  /** Lifetime of a session in Redis where the cookie has none. */
+  /** Lifetime of a session in Redis if the cookie has none. */
   readonly ttlSeconds?: number;
 }
 
 /** An Express application with a login of its own: express-session, connect-redis and passport-local. */
 export interface SessionApp {
   readonly url: string;
-  /** Signs a user in, whose password is the name; the `Cookie` of the session. */
+  /** Signs a user in; the password is the name. Returns the `Cookie` of the session. */
   logIn(name: string): Promise<string>;
-  /** Comes by without signing in; the `Cookie` of the session. */
+  /** Visits without signing in. Returns the `Cookie` of the session. */
   visit(): Promise<string>;
-  /** Signs out. */
   logOut(cookie: string): Promise<void>;
 }
 

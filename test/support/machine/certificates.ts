@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { atEnd } from './teardown.ts';
+import { temporaryDirectory } from './temporary-file.ts';
 
 /** A certificate and its private key: PEM, and the files that hold them. */
 export interface KeyPair {
@@ -14,17 +13,17 @@ export interface KeyPair {
 
 export interface Authority extends KeyPair {
   /**
-   * A certificate for a server.
+   * Issues a certificate for a server.
    *
    * @param name as in `subjectAltName`: `DNS:localhost`, `IP:127.0.0.1`
-   * @param expired whether its time is over
+   * @param expired whether its validity has ended
    */
   issue(name: string, options?: { readonly expired?: boolean }): KeyPair;
-  /** A certificate of the server's own making, for this name. */
+  /** Makes a self-signed certificate for this name. */
   selfSigned(name: string): KeyPair;
 }
 
-/** `openssl ca` alone takes the moments of validity, in every version. */
+/** Only `openssl ca` accepts start and end of the validity in every version. */
 const CONFIG = `
 [ca]
 default_ca = own
@@ -49,10 +48,9 @@ keyUsage = critical, keyCertSign
 
 const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
 
-/** Makes a certificate authority with openssl, in a directory that goes with the test, or the test file. */
+/** Makes a certificate authority with openssl, in a temporary directory. */
 export function createAuthority(): Authority {
-  const directory = mkdtempSync(join(tmpdir(), 'oncegate-certificates-'));
-  atEnd(async () => rmSync(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory();
   const openssl = (...args: readonly string[]): void => {
     execFileSync('openssl', args, { cwd: directory, stdio: 'pipe' });
   };
@@ -60,7 +58,7 @@ export function createAuthority(): Authority {
     const [certFile, keyFile] = [join(directory, `${name}.crt`), join(directory, `${name}.key`)];
     return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8'), certFile, keyFile };
   };
-  /** A request or a certificate, with a new key. */
+  /** Makes a request or a certificate, with a new key. */
   const request = (name: string, out: string, ...more: readonly string[]): void =>
     openssl('req', '-config', 'config', ...KEY, '-keyout', `${name}.key`, '-out', out, '-subj', `/CN=${name}`, ...more);
 

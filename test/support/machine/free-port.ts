@@ -2,10 +2,9 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /**
- * A port of 127.0.0.1 that nobody listens on. It is taken from below the range that the system picks
- * from for `listen(0)` and for outgoing connections: a server that is restarted on it finds it free,
- * and no client that keeps trying to reconnect can become its own peer. Somebody else may be faster,
- * so whoever listens on it tries again with another one.
+ * Finds a port of 127.0.0.1 that no process listens on. It is below the range that the system uses for `listen(0)` and
+ * for outgoing connections. So a server restarted on it finds it free, and a client that keeps reconnecting cannot
+ * connect to itself. Another process may take the port first; the caller then tries another one.
  */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt += 1) {

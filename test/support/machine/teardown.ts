@@ -1,9 +1,9 @@
 import { onTestFinished } from 'vitest';
 
-/** Ends of what was started outside of a test (in a `beforeAll`). */
+/** Teardowns of what was started outside of a test, in a `beforeAll`. */
 const pending: Array<() => Promise<void>> = [];
 
-/** Runs `stop` when the current test is over, or the test file where there is no current test. */
+/** Runs `stop` after the current test, or after the test file if no test is running. */
 export function atEnd(stop: () => Promise<void>): void {
   try {
     onTestFinished(stop);
@@ -12,7 +12,7 @@ export function atEnd(stop: () => Promise<void>): void {
   }
 }
 
-/** Ends what was started outside of a test. */
+/** Ends what was started outside of a test. test/support/machine/setup.ts calls it after each file. */
 export async function endFile(): Promise<void> {
   await Promise.all(pending.splice(0).map((stop) => stop()));
 }

@@ -1,19 +1,19 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 export interface UntilOptions {
-  /** How long to keep asking, in ms. The default is far from any limit: a busy machine is no failure. */
+  /** The time limit in ms. The default is long enough for a busy machine. */
   readonly timeoutMs?: number;
-  /** Pause between two questions, in ms. */
+  /** The pause between two attempts in ms. */
   readonly everyMs?: number;
-  /** What is waited for, for the message of the failure. */
+  /** The condition in words, for the failure's message. */
   readonly what?: string;
 }
 
 type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>;
 
 /**
- * Asks until the answer is truthy, and returns it. A condition that throws is asked again: what it
- * threw last is the cause of the failure when time is up.
+ * Calls a condition until it returns something truthy, and returns that. A condition that throws is tried again;
+ * its last error is the cause of the failure after the time limit.
  */
 export async function until<T>(condition: () => T | Promise<T>, options: UntilOptions = {}): Promise<Truthy<T>> {
   const { timeoutMs = 60_000, everyMs = 5, what = condition.toString() } = options;

@@ -1,4 +1,4 @@
-/** How many of the moments fall into each stretch of time, the first of them beginning the first stretch. */
+/** Counts times by intervals of one width; the first interval begins at the earliest time. */
 export function histogram(moments: readonly number[], widthMs: number): number[] {
   const start = Math.min(...moments);
   const counts: number[] = [];
@@ -9,7 +9,7 @@ export function histogram(moments: readonly number[], widthMs: number): number[]
   return Array.from(counts, (count) => count ?? 0);
 }
 
-/** A histogram as lines of text, a mark for every few. */
+/** Draws a histogram as lines of text. */
 export function drawn(counts: readonly number[], widthMs: number): string {
   const perMark = Math.max(1, Math.ceil(Math.max(...counts) / 60));
   const lines = counts.map((count, bucket) => {

@@ -1,4 +1,4 @@
-/** Reproducible randomness: the same seed gives the same choices. Good enough for tests only. */
+/** A reproducible random generator, for tests only: the same seed gives the same choices. */
 export class Random {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** 0 up to, but without, 1 (mulberry32). */
+  /** A number from 0 up to, but excluding, 1 (mulberry32). */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = this.#state;
@@ -15,7 +15,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   }
 
-  /** A whole number from min to max, both included. */
+  /** An integer from min to max, both included. */
   integer(min: number, max: number): number {
     return min + Math.floor(this.next() * (max - min + 1));
   }
@@ -32,14 +32,14 @@ export class Random {
     return Buffer.from(Array.from({ length }, () => this.integer(0, 255)));
   }
 
-  /** Characters of the URL-safe alphabet. */
+  /** A text of the URL-safe alphabet. */
   text(length: number): string {
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-';
     return Array.from({ length }, () => alphabet[this.integer(0, alphabet.length - 1)]).join('');
   }
 }
 
-/** The seed of this run: `ONCEGATE_SEED`, or a new one. It is printed, so that a failure can be repeated. */
+/** The seed of this run: `ONCEGATE_SEED`, or a new one. It is printed so that a failure can be reproduced. */
 export function seedOfRun(): number {
   const seed = Number(process.env.ONCEGATE_SEED ?? Math.floor(Math.random() * 2 ** 31));
   process.stdout.write(`seed: ONCEGATE_SEED=${seed}\n`);

@@ -1,10 +1,10 @@
 /**
- * The Mann-Whitney U test: how far the ranks of two samples are from those of one and the same
- * distribution, in standard deviations (the normal approximation, with average ranks for ties). It
- * looks at the order of the values alone, so no outlier of a busy machine weighs more than its place.
+ * The Mann-Whitney U test: how far the ranks of two samples are from those of one distribution, in standard deviations
+ * (normal approximation, average ranks for ties). Only the order of the values counts, so an outlier of a busy machine
+ * has little weight.
  *
- * @returns positive where the first sample is the greater; where both are of one distribution,
- *   beyond 4 either way in one case of 15,000
+ * @returns a positive number if the first sample is greater; for samples of one distribution, below -4 or above 4 in
+ *   one case of 15,000
  */
 export function rankDistance(first: readonly number[], second: readonly number[]): number {
   const all = [...first, ...second].sort((a, b) => a - b);

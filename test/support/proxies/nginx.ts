@@ -3,7 +3,7 @@ import { type ProxyProcess, startProxy } from './proxy-process.ts';
 
 export type Nginx = ProxyProcess;
 
-/** A real nginx in front of a fleet, with the configuration that the project ships. It is stopped with the test or the test file. */
+/** Starts nginx in front of a fleet, with the configuration in deploy/. It is stopped with the test, or the test file. */
 export function startNginx({ ticket, gateways }: Fleet): Promise<Nginx> {
   return startProxy({
     command: 'nginx',

@@ -12,7 +12,7 @@ const START_ATTEMPTS = 5;
 
 export interface ProxyProcess {
   readonly port: number;
-  /** Everything that it has written so far: its access log and both streams. */
+  /** Its output so far: the access log and both streams. */
   output(): string;
   /** Sends SIGTERM; resolves with the exit code, or the signal that ended it. */
   terminate(): Promise<number | NodeJS.Signals>;
@@ -20,22 +20,22 @@ export interface ProxyProcess {
 
 export interface ProxyOptions {
   readonly command: string;
-  /** Paths of files of the project. It runs in a folder of its own that has copies of them; the first is what is started. */
+  /** Files of the project that are copied to the folder it runs in. The first is its configuration. */
   readonly files: readonly [string, ...string[]];
-  /** The command's arguments, from the path of the first file and that of its folder. */
+  /** The command's arguments, given the path of the first file and of its folder. */
   readonly args: (file: string, directory: string) => readonly string[];
-  /** What stands for something else in the first file, as it is there, and what takes its place; given the port to listen on. */
+  /** Replacements in the first file, given the port to listen on. */
   readonly replace: (port: number) => ReadonlyArray<readonly [from: string, to: string]>;
 }
 
-/** A real proxy with a configuration that the project ships, with other addresses. It is stopped with the test or the test file. */
+/** Starts a real proxy with one of the project's configurations, on other addresses. It is stopped with the test, or the test file. */
 export async function startProxy(options: ProxyOptions): Promise<ProxyProcess> {
   let failure: unknown;
   for (let attempt = 0; attempt < START_ATTEMPTS; attempt += 1) {
     try {
       return await startOn(await freePort(), options);
     } catch (error) {
-      failure = error; // most likely somebody else took the port
+      failure = error; // most likely another process took the port
     }
   }
   throw new Error(`${options.command} does not start`, { cause: failure });
@@ -49,7 +49,7 @@ async function startOn(port: number, { command, files, args, replace }: ProxyOpt
   }
   const child = spawn(command, [...args(join(dir, basename(files[0])), dir)], {
     cwd: dir,
-    // Whatever it keeps of its own it keeps there.
+    // Files of its own go there.
     env: { PATH: process.env.PATH ?? '', HOME: dir },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -64,7 +64,7 @@ async function startOn(port: number, { command, files, args, replace }: ProxyOpt
   const exited = endOf(child);
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM');
-    // One that waits for its connections to end waits in vain.
+    // It may wait for connections that never end.
     const patience = setTimeout(() => child.kill('SIGKILL'), 3_000);
     await exited;
     clearTimeout(patience);
@@ -93,7 +93,7 @@ async function startOn(port: number, { command, files, args, replace }: ProxyOpt
   };
 }
 
-/** Each of them has to be there, or it is not what this test thinks it is. In one pass: none touches what another wrote. */
+/** Replaces each text in one pass, so that no replacement changes another. Throws if a text is missing. */
 function replaced(path: string, content: string, pairs: ReadonlyArray<readonly [string, string]>): string {
   for (const [from] of pairs) {
     if (!content.includes(from)) throw new Error(`${path} has no ${JSON.stringify(from)}`);
@@ -103,7 +103,7 @@ function replaced(path: string, content: string, pairs: ReadonlyArray<readonly [
   return content.replace(any, (found) => others.get(found) ?? found);
 }
 
-/** The exit code, or the signal that ended it; what the system calls a program that is not there. */
+/** The exit code, or the signal that ended it; 127 if there is no such program. */
 function endOf(child: ChildProcess): Promise<number | NodeJS.Signals> {
   return new Promise((resolve) => {
     child.once('error', () => resolve(127));

@@ -3,10 +3,10 @@ import { type Loopback, startLoopback } from '../browsers/loopback.ts';
 import { SIGNED_IN } from '../services/application.ts';
 import { passOn } from './http-proxy.ts';
 
-/** The header in which the proxy says who is there: `AUTH_PROXY_HEADER`. */
+/** The header in which the proxy names the user: `AUTH_PROXY_HEADER`. */
 export const USER_HEADER = 'X-User';
 
-/** A proxy that lets in who has its cookie, as `ada`, and sends everybody else to its login, as oauth2-proxy does. */
+/** Starts a proxy that passes on requests with its cookie as `ada`, and redirects others to its login, as oauth2-proxy does. */
 export async function startSigningProxy({ port }: { readonly port: number }): Promise<Loopback> {
   const app = express();
   app.get('/login', (_request, response) => void response.send('<h1>Sign in first</h1>'));

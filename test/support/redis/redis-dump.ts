@@ -1,6 +1,6 @@
 import type { RedisServer } from './redis.ts';
 
-/** Every key of a Redis with all that it holds, as text. A type that is not known fails: nothing is left out. */
+/** Every key of a Redis with its content, as text. Throws at an unknown type, so that nothing is left out. */
 export async function dumpRedis({ client }: RedisServer): Promise<string> {
   const lines: string[] = [];
   let cursor = '0';
@@ -28,7 +28,7 @@ async function contentOf(client: RedisServer['client'], key: string): Promise<un
   }
 }
 
-/** Writes down every command that a Redis carries out from now on, those inside scripts included. */
+/** Records every command that a Redis runs from now on, including those inside scripts. */
 export async function watchCommands({ client }: RedisServer): Promise<{ text(): string; end(): void }> {
   const lines: string[] = [];
   const monitor = await client.monitor();

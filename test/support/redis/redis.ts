@@ -14,33 +14,33 @@ const START_ATTEMPTS = 5;
 export interface RedisServer {
   readonly host: string;
   readonly port: number;
-  /** `redis://` address. */
+  /** The `redis://` address. */
   readonly url: string;
   readonly pid: number;
-  /** A client with the defaults of ioredis, for looking from the side. It reconnects after a restart. */
+  /** The test's own client, with the defaults of ioredis. It reconnects after a restart. */
   readonly client: Redis;
-  /** Any command, its reply as it comes. */
+  /** Sends any command and returns its raw reply. */
   call(command: string, ...args: Array<string | number>): Promise<unknown>;
-  /** Ends the process with a signal, SIGKILL unless said otherwise, and waits for its end. */
+  /** Sends a signal, by default SIGKILL, and waits until the process has ended. */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Stops the process in its tracks (SIGSTOP): connections stay open, nothing is answered. */
+  /** Suspends the process (SIGSTOP): connections stay open, nothing is answered. */
   pause(): Promise<void>;
-  /** Lets a paused process go on (SIGCONT). */
+  /** Resumes a suspended process (SIGCONT). */
   resume(): void;
   /** Starts it again on the same port, empty. */
   restart(): Promise<void>;
-  /** Ends it for good and removes its directory. */
+  /** Ends the process and removes its directory. */
   stop(): Promise<void>;
 }
 
 export interface RedisServerOptions {
   /** More arguments for redis-server, for example `['--requirepass', 'secret']`. */
   readonly args?: readonly string[];
-  /** Password for the client that looks from the side. */
+  /** Password for the test's own client. */
   readonly password?: string;
 }
 
-/** A worker that ends early leaves no server behind. */
+/** Killed with the worker, if it exits before the teardown. */
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -58,7 +58,7 @@ async function launch(argumentsOf: (dir: string) => readonly string[], password?
     try {
       return await launchOn(await freePort(), argumentsOf, password);
     } catch (error) {
-      failure = error; // most likely somebody else took the port
+      failure = error; // most likely another process took the port
     }
   }
   throw new Error('redis-server does not start', { cause: failure });
@@ -70,7 +70,7 @@ async function launchOn(
   password?: string,
 ): Promise<RedisServer> {
   const dir = mkdtempSync(join(tmpdir(), 'oncegate-redis-'));
-  // A config file comes first on the command line of redis-server.
+  // redis-server takes a configuration file as its first argument only.
   const args = argumentsOf(dir);
   const [config, rest] = args[0]?.startsWith('--') ? [[], args] : [args.slice(0, 1), args.slice(1)];
   const common = ['--bind', HOST, '--port', String(port), '--dir', dir, '--save', '', '--appendonly', 'no'];
@@ -132,7 +132,7 @@ async function launchOn(
 interface Started {
   readonly process: ChildProcess;
   readonly pid: number;
-  /** Resolves with what it printed, once it has ended. */
+  /** Resolves with its output once it has ended. */
   readonly exited: Promise<string>;
 }
 
@@ -154,7 +154,7 @@ function startProcess(args: readonly string[]): Started {
   return { process: child, pid: child.pid ?? 0, exited };
 }
 
-/** Waits until this very process answers: on a stolen port somebody else would. */
+/** Waits until this very process answers: another one may have taken the port. */
 async function answering(client: Redis, child: Started): Promise<void> {
   const ended = child.exited.then((output) => {
     throw new Error(`redis-server ended: ${output}`);
@@ -180,7 +180,7 @@ export interface RedisCluster {
 
 const SLOTS = 16_384;
 
-/** A Redis Cluster of three masters that share the slots. */
+/** Starts a Redis Cluster of three masters that share the slots. */
 export async function startCluster(): Promise<RedisCluster> {
   const busPorts = await Promise.all([freePort(), freePort(), freePort()]);
   const nodes = await Promise.all(
@@ -224,22 +224,22 @@ export async function startCluster(): Promise<RedisCluster> {
 }
 
 export interface RedisSentinel {
-  /** Name of the group, as the clients ask for it. */
+  /** The name of the group, which clients ask for. */
   readonly name: string;
   /** The two servers; the first one is the master at the start. */
   readonly servers: readonly [RedisServer, RedisServer];
   readonly sentinel: RedisServer;
-  /** Port of the master by the word of the sentinel. */
+  /** The port of the master according to the sentinel. */
   masterPort(): Promise<number>;
 }
 
-/** One master, one replica in step with it, and one sentinel that watches them. */
+/** Starts a master, a replica in sync with it, and a sentinel that watches them. */
 export async function startSentinel(): Promise<RedisSentinel> {
   const name = 'oncegate';
   const master = await startRedis({ args: ['--repl-diskless-sync-delay', '0'] });
   const replica = await startRedis({ args: ['--replicaof', HOST, String(master.port)] });
   await until(async () => (await replica.client.info('replication')).includes('master_link_status:up'), {
-    what: 'the replica is in step',
+    what: 'the replica is in sync',
   });
   const sentinel = await launch((dir) => {
     const file = join(dir, 'sentinel.conf');

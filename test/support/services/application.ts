@@ -2,13 +2,13 @@ import type { IncomingHttpHeaders } from 'node:http';
 import express, { type Response } from 'express';
 import { type Loopback, startLoopback } from '../browsers/loopback.ts';
 
-/** A small Express application that says who its callers are. */
+/** A small Express application that authenticates its callers. */
 export interface Application extends Loopback {
   /** `AUTH_FORWARD_URL`. */
   readonly meUrl: string;
   /** The headers of every request for `/me` so far. */
   readonly seen: readonly IncomingHttpHeaders[];
-  /** How it answers whoever is signed in, from now on; by default with {@link ADA}. */
+  /** Sets the answer to signed-in callers; by default {@link ADA}. */
   answer(respond: (response: Response) => void): void;
 }
 
@@ -19,7 +19,7 @@ export const ADA = { sub: 'ada', email: 'ada@example.org', roles: ['reader'], ac
 
 const asAda = (response: Response): void => void response.json(ADA);
 
-/** Starts it: `/me` knows one cookie and one token, and challenges everybody else. */
+/** Starts the application: `/me` accepts one cookie and one token, and challenges everybody else. */
 export async function startApplication(): Promise<Application> {
   const seen: IncomingHttpHeaders[] = [];
   let respond = asAda;

@@ -15,7 +15,7 @@ interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts a program with an environment of its own; it is ended with the test. */
+/** Starts a program with an environment of its own; it is killed with the test, or the test file. */
 export function startCommand(program: string, args: readonly string[], options: CommandOptions = {}): Command {
   const { cwd = import.meta.dirname, env = {} } = options;
   const child = spawn(program, args, { cwd, env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env } });
@@ -38,13 +38,13 @@ export function startCommand(program: string, args: readonly string[], options: 
   return { child, stdout: () => stdout, stderr: () => stderr, exited };
 }
 
-/** Starts `oncegate`, as it was built. */
+/** Starts the built `oncegate`. */
 export function startOncegate(args: readonly string[], options?: CommandOptions): Command {
   const main = join(import.meta.dirname, '../../../dist/services/operator/cli.js');
   return startCommand(process.execPath, [main, ...args], options);
 }
 
-/** Runs `oncegate` with a text as its standard input, to its end. */
+/** Runs `oncegate` with a text as its standard input until it ends. */
 export async function oncegate(
   args: readonly string[],
   { input = '', ...options }: CommandOptions & { readonly input?: string } = {},

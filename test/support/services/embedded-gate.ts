@@ -14,27 +14,27 @@ import { until } from '../machine/wait.ts';
 import { PATIENCE } from './patience.ts';
 import type { LogLine } from './services.ts';
 
-/** An application with WebSockets of its own, and a gate in front of them. */
+/** An application with its own WebSocket server, and a gate in front of it. */
 export interface EmbeddedGate<Claims> {
   readonly port: number;
   readonly server: Server;
   readonly gate: UpgradeGate<Claims>;
   readonly log: readonly LogLine[];
-  /** What the gate has let in, in turn. */
+  /** The upgrades that the gate has admitted, in order. */
   readonly admitted: ReadonlyArray<{ readonly request: IncomingMessage; readonly admittance: Admittance<Claims> }>;
-  /** The sockets of those that `ws` has opened. */
+  /** The sockets that `ws` has opened for them. */
   readonly sockets: readonly WebSocket[];
 }
 
 interface Options<Claims> extends AdmitUpgradeOptions<Claims> {
   readonly ws?: ServerOptions;
-  /** Instead of a handshake by `ws`. */
+  /** Answers an admitted upgrade; by default `ws` does. */
   readonly answer?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void | Promise<void>;
-  /** Speaks on an open WebSocket. By default nobody does. */
+  /** Called with each open WebSocket. */
   readonly speak?: (socket: WebSocket, request: IncomingMessage) => void;
 }
 
-/** Starts one; it is closed with the test. */
+/** Starts an application with a gate. It is closed with the test, or the test file. */
 export async function embedGate<Claims>(options: Options<Claims>): Promise<EmbeddedGate<Claims>> {
   const { ws = {}, answer, speak, settings = {}, ...rest } = options;
   const log: LogLine[] = [];

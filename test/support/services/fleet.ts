@@ -5,7 +5,7 @@ import { type Fleet, metric, type ServiceProcess } from './services.ts';
 
 const keys = createKeys('oncegate:');
 
-/** The record of a ticket as it lies in Redis; without fields where there is none. */
+/** The record of a ticket in Redis; without fields if there is none. */
 export function recordInRedis(redis: RedisServer, id: string): Promise<RecordHash> {
   return redis.client.hgetall(keys.ticket(id));
 }
@@ -16,7 +16,7 @@ export async function metricSum(services: readonly ServiceProcess[], series: str
   return values.reduce((sum, value) => sum + value, 0);
 }
 
-/** Handshakes of a fleet by outcome, those with none left out. */
+/** The number of handshakes of a fleet by outcome, without outcomes that did not occur. */
 export async function handshakesByOutcome(services: readonly ServiceProcess[]): Promise<Record<string, number>> {
   const sums: Record<string, number> = {};
   for (const service of services) {
@@ -28,12 +28,12 @@ export async function handshakesByOutcome(services: readonly ServiceProcess[]): 
   return sums;
 }
 
-/** What every process of a fleet must never have written: faults of ours and anything at all on stderr. */
+/** Output that no process of a fleet may write: `fault` lines, and anything on stderr. */
 export function faultsOf({ ticket, gateways }: Fleet): string[] {
   return [ticket, ...gateways].flatMap((service) => faultsOfService(service));
 }
 
-/** The lines of a service's output that are no JSON (it has only stderr for those), and its `fault` lines. */
+/** The lines of a service's output that are not JSON, which only stderr has, and its `fault` lines. */
 export function faultsOfService(service: ServiceProcess): string[] {
   const lines = service.output().split('\n');
   return lines.filter((line) => line !== '' && (!line.startsWith('{') || line.includes('"event":"fault"')));

@@ -24,20 +24,20 @@ export interface InProcess {
   /** Every line that it has logged so far. */
   readonly log: readonly LogLine[];
   readonly service: RunningService;
-  /** The value of one series of its `/metrics`; one that is not there is an error. */
+  /** The value of one series of its `/metrics`; throws if there is none. */
   metric(series: string): Promise<number>;
-  /** All series of one metric, by their labels as they are written. */
+  /** All series of one metric, by name and labels as written. */
   series(name: string): Promise<Record<string, number>>;
 }
 
 interface Options {
-  /** Instead of the one that the environment asks for; whoever made it ends it. */
+  /** Used instead of a store by the environment; the caller ends it. */
   readonly store?: TicketStore;
-  /** Whether to go on before the store answers: it never will. */
+  /** Whether the store never answers, so that it is not awaited. */
   readonly storeIsAway?: boolean;
 }
 
-/** Starts a gateway. Without `REDIS_URL` and without a store it has one of its own in memory. */
+/** Starts a gateway. Without `REDIS_URL` and without a given store it has its own in-memory store. */
 export function runGateway(env: Environment = {}, options: Options = {}): Promise<InProcess> {
   return run(env, options, (settings, store, log) => startGateway({ settings, store, log }));
 }
@@ -59,7 +59,7 @@ export function runTicketService(
   );
 }
 
-/** The settings of an environment, on ports of the system's choice and with a drain that does not wait. */
+/** The settings of an environment, on free ports and with a drain that does not wait. */
 export async function settingsOf(env: Environment): Promise<Settings> {
   const loaded = await loadSettings(
     {
@@ -121,7 +121,7 @@ async function seriesAt(adminPort: number, name: string): Promise<Record<string,
   );
 }
 
-/** A ticket in a store, without a ticket service. */
+/** A ticket that was issued directly in a store. */
 export interface StoredTicket {
   readonly id: string;
   readonly secret: string;

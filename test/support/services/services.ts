@@ -10,25 +10,25 @@ const root = join(import.meta.dirname, '..', '..', '..');
 
 export type LogLine = Readonly<Record<string, unknown>>;
 
-/** A service of ours, running as a process of its own from `dist/`. */
+/** A service that runs from `dist/` in a process of its own. */
 export interface ServiceProcess {
   readonly pid: number;
   readonly port: number;
   readonly adminPort: number;
-  /** Every JSON line that it has written so far. */
+  /** The JSON lines of its output so far. */
   readonly log: LogLine[];
-  /** Everything that it has written so far, to both streams. */
+  /** Its output so far, of both streams. */
   output(): string;
   signal(signal: NodeJS.Signals): void;
   /** Resolves with the exit code, or the signal that ended it. */
   readonly exited: Promise<number | NodeJS.Signals>;
-  /** SIGKILL, unless it has ended. */
+  /** Kills the process (SIGKILL) and waits until it has ended. */
   stop(): Promise<void>;
 }
 
 type Environment = Readonly<Record<string, string>>;
 
-/** Starts `dist/services/<name>/main.js` on ports of the system's choice; it is stopped with the test file. */
+/** Starts `dist/services/<name>/main.js` on free ports. It is killed with the test, or the test file. */
 export async function startService(
   name: 'ticket' | 'gateway' | 'standalone',
   env: Environment,
@@ -69,7 +69,7 @@ export async function startService(
   };
 }
 
-/** Runs a service that is expected to end by itself: its exit code and what it wrote. */
+/** Runs a service until it ends by itself. Returns its exit code and its output. */
 export async function runToEnd(
   name: 'ticket' | 'gateway' | 'standalone',
   env: Environment,
@@ -80,7 +80,7 @@ export async function runToEnd(
 }
 
 function launch(name: string, env: Environment, args: readonly string[] = []) {
-  // Nothing of the environment that the tests run in may configure what they start.
+  // The tests' own environment must not configure the service.
   const clean = { PATH: process.env.PATH ?? '', ...env };
   const child: ChildProcess = spawn(process.execPath, [join(root, `dist/services/${name}/main.js`), ...args], {
     cwd: import.meta.dirname,
@@ -132,7 +132,7 @@ async function untilReady({ adminPort }: ServiceProcess): Promise<void> {
   });
 }
 
-/** What `POST /tickets` answers. */
+/** The body of a 201 from `POST /tickets`. */
 export interface IssuedTicket {
   readonly id: string;
   readonly ticket: string;
@@ -154,7 +154,7 @@ export async function issueTicket(service: ServiceProcess, subject: string, wish
   return (await response.json()) as IssuedTicket;
 }
 
-/** The value of one series of a service's `/metrics`, 0 where there is none. */
+/** The value of one series of a service's `/metrics`, 0 if there is none. */
 export async function metric(service: ServiceProcess, series: string): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${service.adminPort}/metrics`)).text();
   const line = text.split('\n').find((candidate) => candidate.startsWith(`${series} `));

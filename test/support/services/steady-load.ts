@@ -5,38 +5,38 @@ import { RawClient } from '../sockets/raw-client.ts';
 import { upgradeRequest } from '../sockets/upgrade-request.ts';
 import type { Fleet, IssuedTicket } from './services.ts';
 
-/** One request of a load and its answer. Moments are those of `performance.now()`. */
+/** One request of a load and its answer. Times are those of `performance.now()`. */
 export interface Sample {
   readonly kind: 'issue' | 'upgrade';
-  /** The port that was asked. */
+  /** The port of the request. */
   readonly port: number;
   readonly sentAt: number;
   readonly answeredAt: number;
   readonly status: number;
-  /** The code of a refusal. */
+  /** The code of the refusal, if it was one. */
   readonly code: string | undefined;
   readonly retryAfter: string | undefined;
-  /** Whether the ticket was fresh; a spare one may have been spent, or lost, in an earlier round. */
+  /** Whether the ticket was fresh. A spare one may have been consumed or lost in an earlier round. */
   readonly fresh: boolean;
 }
 
 export interface SteadyLoad {
   readonly samples: readonly Sample[];
-  /** When the oldest request was sent that has no answer yet; now where there is none. */
+  /** When the oldest request without an answer was sent; now if there is none. */
   oldestSentAt(): number;
-  /** Stops it; fails if a loop of it has failed. */
+  /** Stops the load; rejects if one of its loops has failed. */
   stop(): Promise<void>;
 }
 
-/** Between two rounds of a loop: it sets the rate, nothing waits for it. */
+/** The pause between two rounds of a loop. It sets the rate; no test waits for it. */
 const PACE_MS = 10;
 
-/** How many loops there are for each gateway. */
+/** Loops for each gateway. */
 const LOOPS_EACH = 3;
 
 /**
- * Loops that ask for a ticket, open a connection with it and close it, without end. A loop that gets no
- * ticket presents a spare one, so that the gateways are asked all the time.
+ * Starts loops that ask for a ticket, open a connection with it, and close it. A loop that gets no ticket presents a
+ * spare one, so that the gateways are always under load.
  */
 export async function startSteadyLoad({ ticket, gateways }: Fleet): Promise<SteadyLoad> {
   const samples: Sample[] = [];

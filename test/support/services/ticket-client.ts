@@ -5,7 +5,7 @@ export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** The body, where it is a JSON object; else empty. */
+  /** The body if it is a JSON object, otherwise empty. */
   readonly body: Readonly<Record<string, unknown>>;
 }
 
@@ -13,12 +13,12 @@ export interface Ask {
   readonly method?: string;
   /** Sent as JSON. */
   readonly body?: unknown;
-  /** `Authorization`; by default a good token of ada, `null` for none. */
+  /** `Authorization`; by default a valid token of ada, `null` for none. */
   readonly credentials?: string | null;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Asks a ticket service, as an application would. */
+/** Sends a request to a ticket service, as an application would. */
 export async function ask(service: Pick<InProcess, 'port'>, path: string, options: Ask = {}): Promise<Answer> {
   const { method = 'GET', body, headers = {}, credentials = await bearer('ada') } = options;
   const response = await fetch(`http://127.0.0.1:${service.port}${path}`, {

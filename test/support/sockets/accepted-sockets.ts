@@ -5,8 +5,7 @@ import { promisify } from 'node:util';
 const LISTENING = '0A';
 
 /**
- * How many TCP sockets a server has on its port, besides the one that it listens with: those that it
- * has accepted and has not let go of yet, whatever their state.
+ * Counts the TCP sockets that a server has accepted on its port and not yet closed, in any state.
  */
 export async function acceptedSockets({ pid, port }: { readonly pid: number; readonly port: number }): Promise<number> {
   if (process.platform !== 'linux') return acceptedByLsof(pid, port);
@@ -16,7 +15,7 @@ export async function acceptedSockets({ pid, port }: { readonly pid: number; rea
     .flatMap((table) => table.trim().split('\n').slice(1))
     .map((row) => row.trim().split(/\s+/))
     .filter((fields) => fields[1]?.endsWith(local) && fields[3] !== LISTENING)
-    .filter((fields) => fields[9] !== '0').length; // no inode: no process has it any more (TIME_WAIT and the like)
+    .filter((fields) => fields[9] !== '0').length; // without an inode no process has the socket (TIME_WAIT and others)
 }
 
 async function acceptedByLsof(pid: number, port: number): Promise<number> {

@@ -7,17 +7,17 @@ export interface Closed {
   readonly reason: string;
 }
 
-/** An open WebSocket, with everything that came over it. */
+/** An open WebSocket and what it has received. */
 export interface Client {
   readonly socket: WebSocket;
   /** Text as strings, binary as buffers. */
   readonly messages: ReadonlyArray<string | Buffer>;
   readonly closed: Promise<Closed>;
-  /** When it closed, by `performance.now()`. */
+  /** The time of its close, by `performance.now()`. */
   closedAt(): number | undefined;
 }
 
-/** The handshake was answered with something other than 101. */
+/** The handshake was answered with another status than 101. */
 export class Refused extends Error {
   readonly status: number;
   readonly code: unknown;
@@ -29,7 +29,7 @@ export class Refused extends Error {
   }
 }
 
-/** Opens a WebSocket with the client of `ws`; it is ended with the test. */
+/** Opens a WebSocket with the client of `ws`; it is terminated with the test, or the test file. */
 export function openWebSocket(
   url: string,
   { protocols = [], ...options }: ClientOptions & { protocols?: readonly string[] } = {},

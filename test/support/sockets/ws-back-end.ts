@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { atEnd } from '../machine/teardown.ts';
 
-/** What came to it. */
+/** A back end and what it has received. */
 export interface BackEnd {
   readonly port: number;
   readonly requests: IncomingMessage[];
@@ -11,7 +11,7 @@ export interface BackEnd {
   readonly closings: Array<readonly [code: number, reason: string]>;
 }
 
-/** A back end made with ws, that sends every message back. */
+/** Starts a back end made with `ws`, which echoes every message. */
 export async function startBackEnd(options: object = {}): Promise<BackEnd> {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => false, ...options });
   const seen = { requests: [], sockets: [], messages: [], closings: [] } as unknown as BackEnd; // filled as it is used

@@ -26,7 +26,7 @@ describe.each(upgrades)('a ticket in the carrier %s is seen by nobody behind the
     client.send(ask(ticket));
     await until(() => client.received.includes('101'));
 
-    const head = upstream.received.toString('latin1');
+    const head = upstream.received().toString('latin1');
     expect(head).toMatch(/^GET \/room\?a=1&b=2 HTTP\/1\.1\r\n/);
     expect(head).not.toContain(ticket.secret);
   });
