@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { createKeys } from '../../shared/store/keys.ts';
+import { pathFault } from '../../shared/ticket/path.ts';
 import { formatTicket, hashSecret, mintTicket, parseTicket, subjectDigest } from '../../shared/ticket/ticket.ts';
 import { codeOf, readText, tableRows } from './pages.ts';
 
@@ -26,4 +27,16 @@ test('the code computes the same as the worked example', () => {
   expect(parseTicket(of('value'))).toEqual({ id: of('id'), secret: of('secret') });
   expect(hashSecret(ticket.secret)).toBe(of('`secret_sha256`'));
   expect(createKeys('oncegate:').ticket(ticket.id)).toBe(of('key of the record'));
+});
+
+test('every example of a path with two readings has them, and each reading has its example', () => {
+  const [, section = ''] = /^#### Paths that have two readings$(.*?)^#/ms.exec(readText('docs/protocol.md')) ?? [];
+  const examples = tableRows(section).map(([, cell = '']) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, path = '']) => path),
+  );
+  const faults = examples.map((paths) => paths.map((path) => pathFault(path)));
+
+  expect(examples.length).toBeGreaterThan(0);
+  expect(faults.flat()).not.toContain(undefined);
+  expect(new Set(faults.flat()).size).toBeGreaterThanOrEqual(examples.length);
 });

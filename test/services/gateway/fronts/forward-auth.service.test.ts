@@ -224,6 +224,19 @@ describe('a client behind the proxy', () => {
     expect(await notedOn(ticket)).toMatchObject({ outcome: 'handshake_malformed', status: 400 });
   });
 
+  test.each(['/%61dmin', '/x/..;/admin', '/admin%2fx', '//admin', '/%c0%af'])(
+    'has none by %s, which has two readings',
+    async (path) => {
+      const ticket = await storeTicket(gateway.store, {});
+
+      const reply = await ask(withTicket(ticket, { 'X-Forwarded-Uri': `${path}?ticket=${ticket.value}` }));
+
+      expect(reply.status).toBe(400);
+      expect(reply.body).toMatchObject({ code: 'handshake_malformed', ticket_id: ticket.id });
+      expect(await notedOn(ticket)).toMatchObject({ outcome: 'handshake_malformed' });
+    },
+  );
+
   test('has none by a header that is there twice, nor against a path that the proxy asks with', async () => {
     const ticket = await storeTicket(gateway.store, { path: '/public' });
     const headers = { ...handshakeHeaders(), Authorization: `Ticket ${ticket.value}` };
