@@ -40,9 +40,7 @@ const CONTROL_CHARACTER = /\p{Cc}/u;
  */
 export function pathFault(path: string): string | undefined {
   if (PLAIN.test(path)) return undefined;
-  if (!PATH_CHARACTERS.test(path)) {
-    return PATH_FORM;
-  }
+  if (!PATH_CHARACTERS.test(path)) return PATH_FORM;
   const [, reason] = TWO_READINGS.find(([form]) => form.test(path)) ?? [];
   if (reason !== undefined) return reason;
   const decoded = decode(path);

@@ -8,7 +8,8 @@ import type { Settings } from '../../../shared/settings/table.ts';
 import { url } from '../../../shared/settings/values.ts';
 import { AUDIENCE, AUDIENCE_FORM } from '../../../shared/ticket/audience.ts';
 import { isOrigin } from '../../../shared/ticket/origin.ts';
-import { decodedPath, PATH_CHARACTERS, PATH_FORM, pathFault } from '../../../shared/ticket/path.ts';
+import { decodedPath } from '../../../shared/ticket/path.ts';
+import { pathSchema } from '../../../shared/ticket/path-schema.ts';
 import type { Upstream } from '../upstream/dial.ts';
 import { ID_SEGMENT } from './handshake.ts';
 
@@ -44,10 +45,7 @@ const upstreamUrl = url('ws', 'wss');
 const milliseconds = z.int().min(10).max(60_000);
 
 const routeSchema = z.strictObject({
-  path: z
-    .string()
-    .regex(PATH_CHARACTERS, PATH_FORM)
-    .superRefine(checkPath)
+  path: pathSchema
     .refine((path) => !ID_SEGMENT.test(path), 'must not begin with /~ and a ticket id, which is taken off a path')
     .refine((path) => path === '/' || !path.endsWith('/'), 'must not end with a slash')
     .max(1_024)
@@ -97,17 +95,14 @@ export const routesSchema = z.strictObject({
   routes: z
     .array(routeSchema)
     .min(1)
-    .refine((routes) => new Set(routes.map(({ path }) => path)).size === routes.length, 'must not have a path twice')
+    .refine(
+      (routes) => new Set(routes.map(({ path }) => decodedPath(path))).size === routes.length,
+      'must not have a path twice',
+    )
     .describe('A path that fits none of them is refused with 404.'),
 });
 
 type RoutesFile = z.infer<typeof routesSchema>;
-
-/** A path that no upgrade may have would be a route that nobody reaches. */
-function checkPath(path: string, context: z.RefinementCtx): void {
-  const fault = pathFault(path);
-  if (fault !== undefined && fault !== PATH_FORM) context.addIssue({ code: 'custom', message: fault });
-}
 
 function parseRoutes(content: string): ParsedFile<RoutesFile> {
   return parseJsonFile(routesSchema, content);
@@ -142,7 +137,6 @@ export function watchRoutes(settings: Settings, log: Logger): { readonly find: F
 function findRoute(routes: readonly Route[], path: string): ReturnType<FindRoute> {
   const route = routes.find(({ prefix }) => isUnder(prefix, path));
   const decoded = decodedPath(path);
-  if (decoded === path && routes.every(({ decodedPrefix, prefix }) => decodedPrefix === prefix)) return route;
   return routes.find(({ decodedPrefix }) => isUnder(decodedPrefix, decoded)) === route ? route : 'unclear';
 }
 

@@ -4,20 +4,13 @@ import type { ParsedFile } from '../../../shared/files/watched-file.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import { AUDIENCE } from '../../../shared/ticket/audience.ts';
 import { claimsFault } from '../../../shared/ticket/claims.ts';
-import { decodedPath, PATH_CHARACTERS, PATH_FORM, pathFault } from '../../../shared/ticket/path.ts';
+import { decodedPath } from '../../../shared/ticket/path.ts';
+import { pathSchema } from '../../../shared/ticket/path-schema.ts';
 import { fitsPattern } from '../../../shared/ticket/pattern.ts';
 import type { TicketRequest } from './ticket-request.ts';
 
 const subjectPattern = z.string().min(1).max(256).describe('A subject, in which * stands for any run of characters.');
-const pathPattern = z
-  .string()
-  .regex(PATH_CHARACTERS, PATH_FORM)
-  .superRefine((pattern, context) => {
-    const fault = pathFault(pattern);
-    if (fault !== undefined && fault !== PATH_FORM) context.addIssue({ code: 'custom', message: fault });
-  })
-  .max(1_024)
-  .describe('A path, in which * stands for any run of characters.');
+const pathPattern = pathSchema.max(1_024).describe('A path, in which * stands for any run of characters.');
 const claims = z.preprocess(
   (value, context) => {
     // Checked before zod parses it: a zod record drops a key named __proto__ silently.

@@ -105,6 +105,8 @@ describe('a routes file', () => {
     ['no JSON', '{', 'must be JSON'],
     ['no routes', '{"routes":[]}', 'routes'],
     ['a path twice', json({ path: '/a', upstream }, { path: '/a', upstream }), 'must not have a path twice'],
+    ['a path in two spellings', json({ path: '/a@b', upstream }, { path: '/a%40b', upstream }), 'path twice'],
+    ['a path with and without parameters', json({ path: '/a', upstream }, { path: '/a;v', upstream }), 'path twice'],
   ])('with %s is refused', (_name, content, fault) => {
     expect(faultsOf(content).join()).toContain(fault);
   });
@@ -193,6 +195,10 @@ test('a gateway refuses what no route leads to, and notes it, and counts the con
     const opened = await openWebSocket(`ws://127.0.0.1:${gateway.port}${path}?ticket=${value}`).catch((error) => error);
     return { opened, record: await gateway.store.read(id) };
   };
+
+  const unclear = await open('/one;v=1');
+  expect(unclear.opened).toMatchObject({ status: 400, code: 'handshake_malformed' });
+  expect(unclear.record).toMatchObject({ state: 'issued', lastAttempt: { outcome: 'handshake_malformed' } });
 
   const nowhere = await open('/two');
   expect(nowhere.opened).toMatchObject({ status: 404, code: 'not_found' });
