@@ -62,10 +62,13 @@ function framesOf(client: RawClient): ReceivedFrame[] {
   return strictFrames(behind, { compressed: head.headers.some(([name]) => name === 'sec-websocket-extensions') });
 }
 
+/** Messages in one turn of the event loop. A write to a broken socket fails at once, and the socket knows it a turn later. */
+const MESSAGES_A_TURN = 200;
+
 /** Sends without a pause, a bounded number of bytes ahead of the client, until the socket is gone. */
 function talk(socket: WebSocket, aheadBytes: number): void {
   const next = (): void => {
-    while (socket.readyState === socket.OPEN && socket.bufferedAmount < aheadBytes) {
+    for (let sent = 0; sent < MESSAGES_A_TURN && socket.bufferedAmount < aheadBytes; sent += 1) {
       // Long and short, compressible and not; each in two fragments, between which only a control frame may come.
       const text = randomBytes(1 + Math.floor(Math.random() * 2_000))
         .toString('hex')
