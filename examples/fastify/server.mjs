@@ -18,7 +18,7 @@ app.server.on('upgrade', async (request, socket, head) => {
 
 app.get('/', () => 'A WebSocket is at /rooms/<name>.\n');
 app.get('/rooms/:room', { websocket: true }, (socket, { params: { room }, raw: { oncegate } }) => {
-  socket.send(`Hello, ${oncegate.claims.name ?? oncegate.subject}. This is ${room}.`);
+  socket.send(`Hello, ${oncegate.clientClaims.name ?? oncegate.subject}. This is ${room}.`);
   socket.on('message', (text) => socket.send(String(text)));
 });
 

@@ -27,7 +27,7 @@ const graphql = serve(
     // The context of resolvers: whom the connection acts for.
     context: ({ extra: { request } }) => request.oncegate,
     roots: {
-      query: { me: (_arguments, { subject, claims }) => claims.name ?? subject },
+      query: { me: (_arguments, { subject, clientClaims }) => clientClaims.name ?? subject },
       subscription: {
         async *countdown({ from }) {
           for (let left = from; left >= 0; left -= 1) yield { countdown: left };

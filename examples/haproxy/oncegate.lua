@@ -11,7 +11,9 @@ local ASKED_WITH = {
     'sec-websocket-key', 'sec-websocket-version', 'sec-websocket-protocol',
 }
 
-local IDENTITY = { 'Oncegate-Subject', 'Oncegate-Ticket-Id', 'Oncegate-Claims', 'Oncegate-Identity' }
+local IDENTITY = {
+    'Oncegate-Subject', 'Oncegate-Ticket-Id', 'Oncegate-Claims', 'Oncegate-Client-Claims', 'Oncegate-Identity',
+}
 
 -- What the client gets of a refusal, with the status and the body.
 local PASSED_ON = {

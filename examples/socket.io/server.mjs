@@ -16,9 +16,9 @@ server.on('upgrade', async (request, socket, head) => {
 });
 
 io.on('connection', (socket) => {
-  const { subject, claims } = socket.request.oncegate;
+  const { subject, clientClaims } = socket.request.oncegate;
   socket.join(`subject:${subject}`);
-  socket.emit('greeting', `Hello, ${claims.name ?? subject}`);
+  socket.emit('greeting', `Hello, ${clientClaims.name ?? subject}`);
   socket.on('say', (text) => io.emit('said', { by: subject, text }));
 });
 

@@ -15,8 +15,9 @@ server.on('upgrade', async (request, socket, head) => {
   }
 });
 
-wss.on('connection', (client, { oncegate: { subject, claims } }) => {
-  const name = claims.name ?? subject;
+wss.on('connection', (client, { oncegate: { subject, clientClaims } }) => {
+  // A name that the client chose: nobody vouches for it.
+  const name = clientClaims.name ?? subject;
   client.on('error', () => {}); // 'close' follows
   client.on('message', (text) => say(`${name}: ${text}`));
   say(`${name} is here`);

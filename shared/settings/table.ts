@@ -298,7 +298,7 @@ export const settingsTable = {
   AUTH_CLAIMS: {
     type: names,
     reader: 'ticket',
-    doc: "Claims that are copied into tickets from a JWT, an introspection answer, or the application's own answer. They replace claims of the same name that the caller asks for.",
+    doc: "Claims that are copied into tickets from a JWT, an introspection answer, or the application's own answer. What the caller itself asks for stays apart, as `client_claims`.",
   },
   AUTH_OIDC_ISSUER: {
     type: url('https', 'http'),

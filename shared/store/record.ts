@@ -9,7 +9,8 @@ export const recordFields = {
   path: 'the path that the ticket is for',
   origin: 'the Origin of the request that asked for the ticket',
   address: 'the network address that asked for the ticket',
-  claims: 'JSON object, passed to the back end',
+  claims: 'JSON object: claims that the credentials, the policy or an API key vouches for',
+  client_claims: 'JSON object: claims that the caller itself asked for',
   secret_sha256: 'SHA-256 of the secret, lower-case hex',
   state: 'issued, open, closed, refused, expired or revoked',
   attempt: 'the attempt that spent the ticket and its outcome: `<attempt id>:<outcome>`',
@@ -79,7 +80,7 @@ export function readRecord(id: string, hash: RecordHash, now: number, leaseDeadl
   const expired = stored === 'issued' && now >= expiresAt;
   const lapsed = stored === 'open' && now >= leaseDeadline;
   const state = expired ? 'expired' : lapsed ? 'closed' : stored;
-  const { gateway, claims, audience, path, origin, address } = hash;
+  const { gateway, claims, client_claims: clientClaims, audience, path, origin, address } = hash;
   const record: TicketRecord = {
     id,
     subject: text('subject'),
@@ -88,7 +89,7 @@ export function readRecord(id: string, hash: RecordHash, now: number, leaseDeadl
     expiresAt,
     sessionExpiresAt: number('session_expires_at'),
     attempts: number('attempts'),
-    ...withoutEmpty({ audience, path, origin, address, claims, gatewayId: gateway }),
+    ...withoutEmpty({ audience, path, origin, address, claims, clientClaims, gatewayId: gateway }),
     ...withoutEmpty({
       openedAt: optionalNumber('opened_at'),
       // Nobody saw when a lapsed connection ended.

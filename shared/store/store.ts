@@ -74,8 +74,10 @@ export interface IssueRequest {
   readonly path?: string | undefined;
   readonly origin?: string | undefined;
   readonly address?: string | undefined;
-  /** A JSON object, opaque to the store. */
+  /** Claims that somebody vouches for: a JSON object, opaque to the store. */
   readonly claims?: string | undefined;
+  /** Claims that the caller itself asked for, likewise. */
+  readonly clientClaims?: string | undefined;
   readonly ttlMs: number;
   /** The longest session, counted from now. */
   readonly maxSessionMs: number;
@@ -135,8 +137,10 @@ export interface Admitted {
   readonly code: 'admitted';
   readonly subject: string;
   readonly audience?: string;
-  /** A JSON object as it was issued. */
+  /** Claims that somebody vouches for: a JSON object as it was issued. */
   readonly claims?: string;
+  /** Claims that the caller itself asked for, likewise. */
+  readonly clientClaims?: string;
   readonly openedAt: number;
   readonly sessionExpiresAt: number;
   /** Connections that were replaced; each has to be closed by its gateway. */
@@ -251,6 +255,7 @@ export interface TicketRecord {
   readonly origin?: string;
   readonly address?: string;
   readonly claims?: string;
+  readonly clientClaims?: string;
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly sessionExpiresAt: number;

@@ -1,3 +1,6 @@
+/** The claims of a ticket: a JSON object. */
+export type Claims = Readonly<Record<string, unknown>>;
+
 const MAX_BYTES = 4_096;
 const MAX_DEPTH = 32;
 
@@ -14,7 +17,7 @@ export function claimsFault(claims: unknown): string | undefined {
 }
 
 /** Whether a value may be the claims of a ticket. */
-export function isClaims(value: unknown): value is Readonly<Record<string, unknown>> {
+export function isClaims(value: unknown): value is Claims {
   return claimsFault(value) === undefined;
 }
 

@@ -8,7 +8,7 @@ const PROXIES = ['nginx', 'caddy', 'haproxy', 'traefik', 'envoy'];
 
 /** The headers of a gateway's answers and of the questions to it, besides the identity itself. */
 const HEADERS = [
-  ...['oncegate-subject', 'oncegate-ticket-id', 'oncegate-claims', 'oncegate-identity'],
+  ...['oncegate-subject', 'oncegate-ticket-id', 'oncegate-claims', 'oncegate-client-claims', 'oncegate-identity'],
   ...['oncegate-uri', 'oncegate-protocols', 'oncegate-default-protocol'],
   ...['oncegate-status', 'oncegate-code', 'oncegate-problem', 'oncegate-deny-with'],
 ];

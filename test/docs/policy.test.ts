@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { applyPolicy, parsePolicy, policySchema } from '../../services/ticket/issuing/policy.ts';
+import { applyPolicy, type Judged, parsePolicy, policySchema } from '../../services/ticket/issuing/policy.ts';
 import type { TicketRequest } from '../../services/ticket/issuing/ticket-request.ts';
 import { codeBlocks, codeOf, readText, tableRows } from './pages.ts';
 
@@ -17,8 +17,9 @@ function ticketRequestOf(body: string): TicketRequest {
   return { ...rest, ttlSeconds };
 }
 
-function bodyOf({ ttlSeconds, ...rest }: TicketRequest): unknown {
-  return JSON.parse(JSON.stringify({ ...rest, ttl_seconds: ttlSeconds }));
+function bodyOf({ granted: { ttlSeconds, claims, ...rest }, addedClaims }: Extract<Judged, { ok: true }>): unknown {
+  const written = { ...rest, ttl_seconds: ttlSeconds, claims: addedClaims, client_claims: claims };
+  return JSON.parse(JSON.stringify(written));
 }
 
 test('the example of the policy page is a policy', () => {
@@ -29,9 +30,7 @@ describe('the example of the policy page', () => {
   test.each(worked)('turns $asked of $subject into $gets', ({ subject, asked, gets }) => {
     const parsed = parsePolicy(example);
     const judged = applyPolicy(parsed.ok ? parsed.value : undefined, subject, ticketRequestOf(asked));
-    expect(judged.ok ? bodyOf(judged.granted) : judged.refusal.code).toEqual(
-      gets.startsWith('{') ? JSON.parse(gets) : gets,
-    );
+    expect(judged.ok ? bodyOf(judged) : judged.refusal.code).toEqual(gets.startsWith('{') ? JSON.parse(gets) : gets);
   });
 
   test('has each field that a rule may have', () => {

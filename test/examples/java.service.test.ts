@@ -21,7 +21,7 @@ test.skipIf(isMissing('java'))('a Java client is greeted, and told why it is ref
   };
 
   expect(await run(desk.env)).toMatch(
-    /^\{"type":"hello","ticket_id":"[\w-]{22}","subject":"ada","claims":\{\}\}\nrefused: 401 ticket_consumed\n$/,
+    /^\{"type":"hello","ticket_id":"[\w-]{22}","subject":"ada","claims":\{\},"client_claims":\{\}\}\nrefused: 401 ticket_consumed\n$/,
   );
   expect(await run({ ...desk.env, CREDENTIALS: 'ada:wrong' })).toBe('no ticket: 401 credentials_invalid\n');
 });

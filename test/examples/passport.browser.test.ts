@@ -105,7 +105,8 @@ describe('a visitor who is signed in', () => {
       type: 'hello',
       ticket_id: body.id,
       subject: 'ada',
-      claims: { room: 7, name: 'Ada Lovelace' },
+      claims: { name: 'Ada Lovelace' },
+      client_claims: { room: 7, name: 'Eve' },
     });
     const record = await visitor.send(String(headers.location));
     expect(record.body).toMatchObject({ state: 'open', subject: 'ada' });
@@ -184,7 +185,7 @@ test.skipIf(isMissing('chromium'))('its page signs in, connects and says why it 
   const log = page.locator('#log');
   await log.filter({ hasText: '"type":"hello"' }).waitFor();
   expect(await log.textContent()).toMatch(
-    /^open\n\{"type":"hello",.*"subject":"ada","claims":\{"name":"Ada Lovelace"\}\}\n$/,
+    /^open\n\{"type":"hello",.*"subject":"ada","claims":\{"name":"Ada Lovelace"\},"client_claims":\{\}\}\n$/,
   );
 
   await (await context.newPage()).goto(`http://localhost:${port}/`);

@@ -53,7 +53,13 @@ describe.skipIf(isMissing('redis') || isMissing('nginx'))('three gateways behind
     const { webSocket, hello } = await openLikeABrowser(nginx, issued, '/room/7');
 
     expect(webSocket.protocol).toBe('oncegate.v1');
-    expect(hello).toStrictEqual({ type: 'hello', ticket_id: issued.id, subject: 'ada', claims: { role: 'guest' } });
+    expect(hello).toStrictEqual({
+      type: 'hello',
+      ticket_id: issued.id,
+      subject: 'ada',
+      claims: {},
+      client_claims: { role: 'guest' },
+    });
     webSocket.send('echo');
     expect(String((await once(webSocket, 'message'))[0])).toBe('echo');
     webSocket.close(1000);

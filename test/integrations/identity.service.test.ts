@@ -15,6 +15,11 @@ import type { Arrival } from './back-end.ts';
 import { type Mode, modesHere } from './modes.ts';
 import { type Site, startSite } from './site.ts';
 
+const IDENTITY = [
+  ...['Oncegate-Subject', 'Oncegate-Ticket-Id', 'Oncegate-Claims'],
+  ...['Oncegate-Client-Claims', 'Oncegate-Identity'],
+];
+
 let site: Site;
 
 beforeAll(async () => {
@@ -51,7 +56,9 @@ describe.each(modesHere)('$name', (mode: Mode) => {
   }
 
   test('tells the back end who connects, and for what, without the ticket', async () => {
-    const { id, ticket } = await site.issue({ path: '/room/7', claims: { role: 'editor' } }, 'ada lovelace');
+    const { id, ticket } = await site.issue({ path: '/room/7', claims: { role: 'admin' } }, 'ada lovelace', {
+      role: 'editor',
+    });
 
     const { client, arrival } = await open(`/~${id}/room/7?a=%20b%2F&ticket=${ticket}&c={d}&e`);
 
@@ -59,9 +66,9 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     expect(client.messages).toEqual(['hello, ada%20lovelace']);
     expect(headersLike(arrival, 'oncegate-subject').map(([, value]) => value)).toEqual(['ada%20lovelace']);
     expect(valueIn(arrival, 'oncegate-ticket-id')).toBe(id);
-    expect(JSON.parse(Buffer.from(valueIn(arrival, 'oncegate-claims') ?? '', 'base64url').toString())).toEqual({
-      role: 'editor',
-    });
+    const claimsIn = (name: string) => JSON.parse(Buffer.from(valueIn(arrival, name) ?? '', 'base64url').toString());
+    expect(claimsIn('oncegate-claims')).toEqual({ role: 'editor' });
+    expect(claimsIn('oncegate-client-claims')).toEqual({ role: 'admin' });
     expect(valueIn(arrival, 'oncegate-identity')).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/);
     client.socket.send('ping');
     await until(() => client.messages[1] === 'ping');
@@ -109,12 +116,14 @@ describe.each(modesHere)('$name', (mode: Mode) => {
 
   test('passes on the largest possible identity', async () => {
     const claims = { text: 'x'.repeat(4_096 - '{"text":""}'.length) };
-    const { ticket } = await site.issue({ claims }, '\u{1f511}'.repeat(128));
+    const { ticket } = await site.issue({ claims }, '\u{1f511}'.repeat(128), claims);
 
     const { arrival } = await open(`/?ticket=${ticket}&q=${'y'.repeat(4_000)}`);
 
     expect(valueIn(arrival, 'oncegate-subject')).toBe('%F0%9F%94%91'.repeat(128));
-    expect(valueIn(arrival, 'oncegate-claims')).toHaveLength(Math.ceil((4_096 * 4) / 3));
+    for (const name of ['oncegate-claims', 'oncegate-client-claims']) {
+      expect(valueIn(arrival, name)).toHaveLength(Math.ceil((4_096 * 4) / 3));
+    }
     expect(arrival.url).toHaveLength('/?q='.length + 4_000);
   });
 
@@ -146,6 +155,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     ['in lower case', ['oncegate-subject: root']],
     ['in upper case', ['ONCEGATE-SUBJECT: root']],
     ['with underscores', ['Oncegate_Subject: root', 'oncegate_ticket_id: root', 'ONCEGATE_CLAIMS: root']],
+    ['with underscores for client claims', ['Oncegate_Client_Claims: root', 'Oncegate-Client_Claims: root']],
     ['with one underscore of two', ['Oncegate-Ticket_Id: root', 'Oncegate_Ticket-Id: root']],
     [
       'with other characters for hyphens',
@@ -153,18 +163,9 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     ],
     ['with several of them', ['Oncegate-Ticket.Id: root', 'Oncegate_Ticket~Id: root', 'oncegate!ticket-id: root']],
     ['twice', ['Oncegate-Subject: root', 'Oncegate-Subject: root']],
-    [
-      'all of them',
-      ['Oncegate-Subject', 'Oncegate-Ticket-Id', 'Oncegate-Claims', 'Oncegate-Identity'].map((name) => `${name}: root`),
-    ],
+    ['all of them', IDENTITY.map((name) => `${name}: root`)],
     ['empty', ['Oncegate-Subject:']],
-    [
-      'named in Connection',
-      [
-        'Connection: Oncegate-Subject, Oncegate-Ticket-Id, Oncegate-Claims, Oncegate-Identity',
-        'Oncegate-Subject: root',
-      ],
-    ],
+    ['named in Connection', [`Connection: ${IDENTITY.join(', ')}`, 'Oncegate-Subject: root']],
     ['named in Connection with underscores', ['Connection: keep-alive, oncegate_subject', 'Oncegate_Subject: root']],
   ];
 
@@ -185,6 +186,7 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     ]);
     expect(headersLike(arrival, 'oncegate-ticket-id')).toEqual([[expect.anything(), id]]);
     expect(headersLike(arrival, 'oncegate-claims')).toEqual([[expect.anything(), 'e30']]);
+    expect(headersLike(arrival, 'oncegate-client-claims')).toEqual([[expect.anything(), 'e30']]);
     expect(headersLike(arrival, 'oncegate-identity')).toHaveLength(1);
   });
 

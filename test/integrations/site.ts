@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { JWTPayload } from 'jose';
 import type { ProxyProcess } from '../support/proxies/proxy-process.ts';
 import { type RedisServer, startRedis } from '../support/redis/redis.ts';
 import {
@@ -18,8 +19,8 @@ export interface Site {
   readonly gateway: ServiceProcess;
   readonly backEnd: BackEnd;
   proxyOf(mode: Mode): ProxyProcess;
-  /** Issues a ticket. Default: for a subject that no other ticket has. */
-  issue(wish?: object, subject?: string): Promise<IssuedTicket>;
+  /** Issues a ticket. Default: for a subject that no other ticket has. `vouched` are claims of the credentials. */
+  issue(wish?: object, subject?: string, vouched?: JWTPayload): Promise<IssuedTicket>;
 }
 
 /** @param gateways how many gateways are started; the proxies know the first */
@@ -30,6 +31,7 @@ export async function startSite(env: Readonly<Record<string, string>> = {}, gate
     gateways,
     env: {
       TRUST_PROXY: '127.0.0.1',
+      AUTH_CLAIMS: 'role,text',
       UPSTREAM_URL: `ws://127.0.0.1:${backEnd.port}`,
       // Patience with a machine that is busy.
       ...env,
@@ -52,6 +54,7 @@ export async function startSite(env: Readonly<Record<string, string>> = {}, gate
       if (proxy === undefined) throw new Error(`${name} does not run`);
       return proxy;
     },
-    issue: (wish = {}, subject = `subject-${randomUUID()}`) => issueTicket(ticket, subject, wish),
+    issue: (wish = {}, subject = `subject-${randomUUID()}`, vouched = {}) =>
+      issueTicket(ticket, subject, wish, vouched),
   };
 }

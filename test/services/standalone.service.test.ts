@@ -108,7 +108,7 @@ describe('standalone', () => {
     expect(await shell.exited).toBe(0);
     const [answer = '', hello, echoed] = shell.stdout().replace('}{', '}\n{').split('\n');
     const ticket = JSON.parse(answer) as IssuedTicket; // what POST /tickets answers
-    expect(hello).toBe(`{"type":"hello","ticket_id":"${ticket.id}","subject":"demo","claims":{}}`);
+    expect(hello).toBe(`{"type":"hello","ticket_id":"${ticket.id}","subject":"demo","claims":{},"client_claims":{}}`);
     expect(echoed).toBe('typed by a person');
     expect(service.output()).not.toContain(ticket.ticket);
     expect(demo?.name).toBe('demo');

@@ -16,14 +16,19 @@ import { refuseUpgrade } from './refuse.ts';
 import { TOO_EARLY, visitorOf } from './visitor.ts';
 import { withoutTicket } from './without-ticket.ts';
 
+type AnyClaims = Readonly<Record<string, unknown>>;
+
 /** The subject that a connection acts for, with its claims. The request has it as `oncegate`. */
-export interface Admittance<Claims = Readonly<Record<string, unknown>>> {
+export interface Admittance<Claims = AnyClaims, ClientClaims = AnyClaims> {
   /** The id of the ticket, which is also the id of the connection. */
   readonly ticketId: string;
   readonly subject: string;
   /** Undefined if the ticket was issued without an audience. */
   readonly audience: string | undefined;
+  /** What the issuer of the credentials, the ticket policy, or a back end with an API key vouches for. */
   readonly claims: Claims;
+  /** What the caller itself asked for. Anybody who may sign in can write anything here. */
+  readonly clientClaims: ClientClaims;
 }
 
 declare module 'node:http' {
@@ -33,23 +38,25 @@ declare module 'node:http' {
   }
 }
 
-export interface AdmitUpgradeOptions<Claims> {
+export interface AdmitUpgradeOptions<Claims, ClientClaims = AnyClaims> {
   /** A Standard Schema (zod, valibot, arktype) for a ticket's claims. Claims that do not fit are refused with 403. */
   readonly claims?: ClaimsSchema<Claims>;
+  /** The same for the claims that the caller itself asked for. */
+  readonly clientClaims?: ClaimsSchema<ClientClaims>;
   /** Settings by the names of their environment variables. Default: the environment and `.env`. */
   readonly settings?: Environment;
   /** Default: JSON lines on stdout. */
   readonly log?: Logger;
 }
 
-export interface UpgradeGate<Claims> {
+export interface UpgradeGate<Claims, ClientClaims = AnyClaims> {
   /**
    * Decides about an upgrade. A refused upgrade has been answered: the caller has nothing left to do.
    * The promise never rejects.
    *
    * @returns the subject of the connection and its claims, also as `request.oncegate`; null if it was refused
    */
-  (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Admittance<Claims> | null>;
+  (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Admittance<Claims, ClientClaims> | null>;
   /** Whether the store would answer now. While it would not, every upgrade with a ticket is refused with 503. */
   ready(): boolean;
   /** The Prometheus metrics of the gateway. */
@@ -65,9 +72,9 @@ export interface UpgradeGate<Claims> {
  *
  * @throws TypeError that names every fault of the settings
  */
-export function admitUpgrade<Claims = Readonly<Record<string, unknown>>>(
-  options: AdmitUpgradeOptions<Claims> = {},
-): UpgradeGate<Claims> {
+export function admitUpgrade<Claims = AnyClaims, ClientClaims = AnyClaims>(
+  options: AdmitUpgradeOptions<Claims, ClientClaims> = {},
+): UpgradeGate<Claims, ClientClaims> {
   const loaded = loadSettings(options.settings ?? readEnvironment(), gatewayRules);
   if (!loaded.ok) throw new TypeError(`oncegate is not configured well:\n${loaded.faults.join('\n')}`);
   const { settings } = loaded;
@@ -81,7 +88,7 @@ export function admitUpgrade<Claims = Readonly<Record<string, unknown>>>(
     decision: Decision,
     request: IncomingMessage,
     socket: Duplex,
-  ): Promise<Admittance<Claims> | null> {
+  ): Promise<Admittance<Claims, ClientClaims> | null> {
     const refuse = (refusal: Refusal): null => {
       refuseUpgrade(socket, refusal, request.method);
       return null;
@@ -90,23 +97,30 @@ export function admitUpgrade<Claims = Readonly<Record<string, unknown>>>(
     const { entry } = decision;
     const { ticketId, admitted, handshake } = entry.admission;
     const claims = await checkClaims(options.claims, admitted.claims);
-    if (!claims.ok && 'fault' in claims) logFault(core.log, claims.fault);
+    const clientClaims = await checkClaims(options.clientClaims, admitted.clientClaims);
+    for (const checked of [claims, clientClaims]) {
+      if (!checked.ok && 'fault' in checked) logFault(core.log, checked.fault);
+    }
     if (socket.destroyed || !socket.writable) {
       entry.gone();
       return null;
     }
-    if (!claims.ok) return refuse(await entry.takeBack(CLAIMS_REFUSED));
+    if (!claims.ok || !clientClaims.ok) return refuse(await entry.takeBack(CLAIMS_REFUSED));
     if (socket.readableLength > 0) return refuse(await entry.takeBack(TOO_EARLY));
     withoutTicket(request, handshake);
     const { subject, audience } = admitted;
-    const admittance = { ticketId, subject, audience, claims: claims.value };
+    const admittance = { ticketId, subject, audience, claims: claims.value, clientClaims: clientClaims.value };
     // The return value has the claims by the type of their schema. The request knows only that they are an object.
     request.oncegate = admittance as Admittance;
     new RawWire(socket as Socket, (wire) => entry.open(wire)); // node:http passes on sockets of node:net
     return admittance;
   }
 
-  async function gate(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Admittance<Claims> | null> {
+  async function gate(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): Promise<Admittance<Claims, ClientClaims> | null> {
     destroyOnError(socket);
     try {
       const visitor = visitorOf(request, head.length, isBusy(socket), settings.trustProxy);

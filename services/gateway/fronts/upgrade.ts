@@ -72,9 +72,9 @@ async function open(
   const { upstream, maxMessageBytes, idleSeconds } = route;
   if (upstream === undefined) {
     if (socket.readableLength > 0) return TOO_EARLY;
-    const { subject, claims = '{}' } = admitted;
+    const { subject, claims = '{}', clientClaims = '{}' } = admitted;
     const opening = { key: handshake.key, protocol: chooseSubprotocol(handshake.protocols) };
-    echo.open(opening, socket, { ticketId, subject, claims }, (wire) => entry.open(wire));
+    echo.open(opening, socket, { ticketId, subject, claims, clientClaims }, (wire) => entry.open(wire));
     return undefined;
   }
   const relayed = await relay(

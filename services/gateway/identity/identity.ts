@@ -7,12 +7,15 @@ export interface Identity {
   readonly ticketId: string;
   readonly subject: string;
   readonly audience: string | undefined;
-  /** The text of a JSON object, as it was issued. */
+  /** Claims that somebody vouches for: the text of a JSON object, as it was issued. */
   readonly claims: string;
+  /** Claims that the caller itself asked for, likewise. */
+  readonly clientClaims: string;
 }
 
-export function identityOf(ticketId: string, { subject, audience, claims = '{}' }: Admitted): Identity {
-  return { ticketId, subject, audience, claims };
+export function identityOf(ticketId: string, admitted: Admitted): Identity {
+  const { subject, audience, claims = '{}', clientClaims = '{}' } = admitted;
+  return { ticketId, subject, audience, claims, clientClaims };
 }
 
 /** The prefix of all identity headers, in lower case. No client may send a header with it, not even one of a later version. */
@@ -41,7 +44,8 @@ export async function identityHeaders(
   const headers: Array<readonly [string, string]> = [
     ['Oncegate-Subject', headerText(identity.subject)],
     ['Oncegate-Ticket-Id', identity.ticketId],
-    ['Oncegate-Claims', Buffer.from(identity.claims).toString('base64url')],
+    ['Oncegate-Claims', base64url(identity.claims)],
+    ['Oncegate-Client-Claims', base64url(identity.clientClaims)],
   ];
   if (signing === undefined) headers.push(['Oncegate-Identity', '']);
   else headers.push(['Oncegate-Identity', await signedIdentity(identity, signing)]);
@@ -49,8 +53,11 @@ export async function identityHeaders(
 }
 
 function signedIdentity(identity: Identity, { key, algorithm, keyId }: SigningKey): Promise<string> {
-  // The claims are a JSON object of at most 4,096 bytes, checked when the ticket was issued.
-  const token = new SignJWT({ claims: JSON.parse(identity.claims) })
+  // Both are JSON objects of at most 4,096 bytes, checked when the ticket was issued.
+  const token = new SignJWT({
+    claims: JSON.parse(identity.claims),
+    client_claims: JSON.parse(identity.clientClaims),
+  })
     .setProtectedHeader({ alg: algorithm, kid: keyId, typ: 'oncegate-identity+jwt' })
     .setIssuer('oncegate')
     .setSubject(identity.subject)
@@ -58,6 +65,10 @@ function signedIdentity(identity: Identity, { key, algorithm, keyId }: SigningKe
     .setIssuedAt()
     .setExpirationTime(`${SIGNED_FOR_SECONDS}s`);
   return (identity.audience === undefined ? token : token.setAudience(identity.audience)).sign(key);
+}
+
+function base64url(text: string): string {
+  return Buffer.from(text).toString('base64url');
 }
 
 function headerText(text: string): string {

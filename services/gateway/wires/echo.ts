@@ -16,8 +16,10 @@ export interface Opening {
 export interface Hello {
   readonly ticketId: string;
   readonly subject: string;
-  /** The text of a JSON object, as it was issued. */
+  /** Claims that somebody vouches for: the text of a JSON object, as it was issued. */
   readonly claims: string;
+  /** Claims that the caller itself asked for, likewise. */
+  readonly clientClaims: string;
 }
 
 /** With so many unsent bytes the client is not read from, until it has read some of them. */
@@ -87,10 +89,10 @@ function requestOf({ key, protocol }: Opening): IncomingMessage {
   return { method: 'GET', headers } as Partial<IncomingMessage> as IncomingMessage; // whose rest ws does not use
 }
 
-function helloMessage({ ticketId, subject, claims }: Hello): string {
+function helloMessage({ ticketId, subject, claims, clientClaims }: Hello): string {
   const head = JSON.stringify({ type: 'hello', ticket_id: ticketId, subject });
   // The claims are JSON already. Parsing them could change a number that is too long for JavaScript.
-  return `${head.slice(0, -1)},"claims":${claims}}`;
+  return `${head.slice(0, -1)},"claims":${claims},"client_claims":${clientClaims}}`;
 }
 
 /** A class: a literal with getters and closures would cost each connection a hidden class of its own in V8. */

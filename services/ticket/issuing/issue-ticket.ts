@@ -1,4 +1,5 @@
 import type { IssueOutcome, TicketStore } from '../../../shared/store/store.ts';
+import type { Claims } from '../../../shared/ticket/claims.ts';
 import { hashSecret, mintTicket, type Ticket } from '../../../shared/ticket/ticket.ts';
 import type { TicketRequest } from './ticket-request.ts';
 
@@ -13,11 +14,19 @@ interface Context {
   readonly rules: TicketRules;
 }
 
+/** What a ticket is issued with. */
+export interface Grant extends Pick<TicketRequest, 'audience' | 'path' | 'ttlSeconds'> {
+  /** What the issuer of the credentials, the policy, or a back end with an API key vouches for. */
+  readonly claims: Claims | undefined;
+  /** What any other caller asked for. */
+  readonly clientClaims: Claims | undefined;
+}
+
 interface Order {
   readonly subject: string;
   /** When the caller's credentials expire, Unix ms. */
   readonly credentialsExpireAt: number | undefined;
-  readonly granted: TicketRequest;
+  readonly granted: Grant;
   /** The `Origin` of the request. The ticket is bound to it. */
   readonly origin: string | undefined;
   readonly address: string;
@@ -43,6 +52,7 @@ export async function issueTicket(order: Order, { store, rules }: Context): Prom
       audience: granted.audience,
       path: granted.path,
       claims: granted.claims && JSON.stringify(granted.claims),
+      clientClaims: granted.clientClaims && JSON.stringify(granted.clientClaims),
       origin,
       address,
       ttlMs: Math.min(granted.ttlSeconds ?? rules.ttlSeconds, rules.ttlSeconds) * 1000,

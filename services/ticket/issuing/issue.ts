@@ -4,7 +4,7 @@ import type { Metrics } from '../../../shared/metrics.ts';
 import type { Logger } from '../../../shared/process/log.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import type { TicketStore } from '../../../shared/store/store.ts';
-import { claimsFault } from '../../../shared/ticket/claims.ts';
+import { type Claims, claimsFault } from '../../../shared/ticket/claims.ts';
 import { isOrigin } from '../../../shared/ticket/origin.ts';
 import { formatTicket } from '../../../shared/ticket/ticket.ts';
 import type { Refuse } from '../answers/answering.ts';
@@ -12,7 +12,7 @@ import { sendJson, timestamp } from '../answers/json.ts';
 import { mayActFor, type Principal } from '../authenticators/authenticator.ts';
 import type { Caller } from '../sign-in/sign-in.ts';
 import { type Announcement, waysToPresent } from './announce.ts';
-import { issueTicket, type TicketRules } from './issue-ticket.ts';
+import { type Grant, issueTicket, type TicketRules } from './issue-ticket.ts';
 import { applyPolicy, type Policy } from './policy.ts';
 import { createTicketRequestParser, type TicketRequest } from './ticket-request.ts';
 
@@ -82,7 +82,7 @@ export function createIssue(options: IssueOptions): Issue {
 }
 
 type Decision =
-  | { readonly ok: true; readonly subject: string; readonly granted: TicketRequest }
+  | { readonly ok: true; readonly subject: string; readonly granted: Grant }
   | { readonly ok: false; readonly refusal: Refusal };
 
 /** What a caller is granted of what it asked for. The credentials decide first, then the policy. */
@@ -94,14 +94,21 @@ function grant(principal: Principal, asked: TicketRequest, policy: Policy | unde
   if (audiences !== undefined && (audience === undefined || !audiences.includes(audience))) {
     return { ok: false, refusal: { code: 'audience_refused', detail: 'The API key does not allow this audience.' } };
   }
-  // Claims of the credentials override those that the caller asks for.
-  const claims = asked.claims || principal.claims ? { ...asked.claims, ...principal.claims } : undefined;
-  const judged = applyPolicy(policy, subject, { ...asked, audience, claims });
+  const judged = applyPolicy(policy, subject, { ...asked, audience });
   if (!judged.ok) return judged;
-  const fault = judged.granted.claims === undefined ? undefined : claimsFault(judged.granted.claims);
+  const { claims: wished, path, ttlSeconds } = judged.granted;
+  // A back end vouches for what it asks for. Nobody does for what a caller says about itself.
+  const [backEnds, clientClaims] = principal.delegation === undefined ? [undefined, wished] : [wished, undefined];
+  const claims = merged(backEnds, principal.claims, judged.addedClaims);
+  const fault = claims && claimsFault(claims);
   if (fault !== undefined) {
     const detail = `${fault}, with those that the credentials and the policy add`;
     return { ok: false, refusal: { code: 'request_invalid', errors: [{ pointer: '#/claims', detail }] } };
   }
-  return { ok: true, subject, granted: judged.granted };
+  return { ok: true, subject, granted: { audience: judged.granted.audience, path, ttlSeconds, claims, clientClaims } };
+}
+
+/** One object of several, of which a later one replaces names of those before it; undefined if there is none. */
+function merged(...objects: ReadonlyArray<Claims | undefined>): Claims | undefined {
+  return objects.some((claims) => claims !== undefined) ? Object.assign({}, ...objects) : undefined;
 }

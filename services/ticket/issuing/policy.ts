@@ -3,7 +3,7 @@ import { parseJsonFile } from '../../../shared/files/json-file.ts';
 import type { ParsedFile } from '../../../shared/files/watched-file.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import { AUDIENCE } from '../../../shared/ticket/audience.ts';
-import { claimsFault } from '../../../shared/ticket/claims.ts';
+import { type Claims, claimsFault } from '../../../shared/ticket/claims.ts';
 import { decodedPath } from '../../../shared/ticket/path.ts';
 import { pathSchema } from '../../../shared/ticket/path-schema.ts';
 import { fitsPattern } from '../../../shared/ticket/pattern.ts';
@@ -33,7 +33,9 @@ const ruleSchema = z.strictObject({
     ),
   paths: z.array(pathPattern).min(1).optional().describe('The paths that may be asked for; one must be. Absent: any.'),
   max_ttl_seconds: z.int().min(1).max(300).optional().describe('The longest time to live.'),
-  add_claims: claims.optional().describe('Claims that every ticket gets, above those that were asked for.'),
+  add_claims: claims
+    .optional()
+    .describe('Claims that every ticket gets. They replace those of the credentials with the same name.'),
   drop_claims: z.array(z.string().min(1)).optional().describe('Claims that are taken out of what was asked for.'),
 });
 
@@ -54,7 +56,8 @@ export function parsePolicy(content: string): ParsedFile<Policy> {
 }
 
 export type Judged =
-  | { readonly ok: true; readonly granted: TicketRequest }
+  /** `granted.claims` is what is left of the claims that were asked for. */
+  | { readonly ok: true; readonly granted: TicketRequest; readonly addedClaims?: Claims | undefined }
   | { readonly ok: false; readonly refusal: Refusal };
 
 /** What a subject is granted of what it asked for. The first rule whose pattern matches the subject decides. */
@@ -88,7 +91,8 @@ export function applyPolicy(policy: Policy | undefined, subject: string, asked: 
   const ttlSeconds = longest === undefined ? asked.ttlSeconds : Math.min(asked.ttlSeconds ?? longest, longest);
   return {
     ok: true,
-    granted: { ...asked, audience, ttlSeconds, claims: withClaims(asked.claims, rule) },
+    granted: { ...asked, audience, ttlSeconds, claims: without(asked.claims, rule.drop_claims) },
+    addedClaims: rule.add_claims,
   };
 }
 
@@ -97,11 +101,6 @@ function fitsPath(path: string, pattern: string): boolean {
   return fitsPattern(path, pattern) && fitsPattern(decodedPath(path), decodedPath(pattern));
 }
 
-function withClaims(
-  requested: TicketRequest['claims'],
-  { add_claims: add, drop_claims: drop = [] }: Policy['rules'][number],
-): TicketRequest['claims'] {
-  if (requested === undefined && add === undefined) return undefined;
-  const kept = Object.entries(requested ?? {}).filter(([name]) => !drop.includes(name));
-  return { ...Object.fromEntries(kept), ...add };
+function without(claims: Claims | undefined, dropped: readonly string[] = []): Claims | undefined {
+  return claims && Object.fromEntries(Object.entries(claims).filter(([name]) => !dropped.includes(name)));
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { FieldError } from '../../../shared/refusals.ts';
 import { AUDIENCE, AUDIENCE_FORM } from '../../../shared/ticket/audience.ts';
-import { claimsFault } from '../../../shared/ticket/claims.ts';
+import { type Claims, claimsFault } from '../../../shared/ticket/claims.ts';
 import { pathFault } from '../../../shared/ticket/path.ts';
 import { isSubject } from '../../../shared/ticket/ticket.ts';
 
@@ -9,8 +9,7 @@ import { isSubject } from '../../../shared/ticket/ticket.ts';
 export interface TicketRequest {
   readonly audience?: string | undefined;
   readonly path?: string | undefined;
-  /** A JSON object. */
-  readonly claims?: Readonly<Record<string, unknown>> | undefined;
+  readonly claims?: Claims | undefined;
   readonly ttlSeconds?: number | undefined;
   readonly subject?: string | undefined;
 }
@@ -71,14 +70,14 @@ function checkPath(path: string, context: z.RefinementCtx): void {
   else if (new URL(`http://host${path}`).pathname !== path) context.addIssue({ code: 'custom', message: PATH_ERROR });
 }
 
-function checkedClaims(claims: unknown, context: z.RefinementCtx): Readonly<Record<string, unknown>> | undefined {
+function checkedClaims(claims: unknown, context: z.RefinementCtx): Claims | undefined {
   if (claims === undefined) return undefined;
   const fault = claimsFault(claims);
   if (fault !== undefined) {
     context.addIssue({ code: 'custom', message: fault });
     return z.NEVER;
   }
-  return claims as Readonly<Record<string, unknown>>; // claimsFault() found an object
+  return claims as Claims; // claimsFault() found an object
 }
 
 function fieldError(issue: { path: PropertyKey[]; message: string }): FieldError {

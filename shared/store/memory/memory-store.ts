@@ -94,6 +94,7 @@ export class MemoryStore implements TicketStore {
         origin: request.origin,
         address: request.address,
         claims: request.claims,
+        client_claims: request.clientClaims,
       }),
     };
     this.#records.put(request.id, { hash, keepUntil: expiresAt + this.#retentionMs });

@@ -60,7 +60,7 @@ export function admitted(hash: StoredHash, replaced: Admitted['replaced']): Admi
   return {
     code: 'admitted',
     subject: hash.subject,
-    ...withoutEmpty({ audience: hash.audience, claims: hash.claims }),
+    ...withoutEmpty({ audience: hash.audience, claims: hash.claims, clientClaims: hash.client_claims }),
     openedAt: Number(hash.opened_at),
     sessionExpiresAt: Number(hash.session_expires_at),
     replaced,

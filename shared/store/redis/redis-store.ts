@@ -87,6 +87,7 @@ export class RedisStore implements TicketStore {
         origin: request.origin,
         address: request.address,
         claims: request.claims,
+        client_claims: request.clientClaims,
       }),
     };
     const reply = await this.#link.script(

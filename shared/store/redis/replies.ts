@@ -106,7 +106,7 @@ export function consumeOutcome(reply: Reply): ConsumeOutcome | { code: 'replace'
   switch (code) {
     case 'admitted': {
       const subject = elements.text();
-      const [audience, claims] = [elements.string(), elements.string()];
+      const [audience, claims, clientClaims] = [elements.string(), elements.string(), elements.string()];
       const [openedAt, sessionExpiresAt] = [elements.number(), elements.number()];
       const pairs = elements.list();
       const replaced: Array<{ id: string; gatewayId: string }> = [];
@@ -117,6 +117,7 @@ export function consumeOutcome(reply: Reply): ConsumeOutcome | { code: 'replace'
         subject,
         ...(audience !== '' && { audience }),
         ...(claims !== '' && { claims }),
+        ...(clientClaims !== '' && { clientClaims }),
         openedAt,
         sessionExpiresAt,
         replaced,

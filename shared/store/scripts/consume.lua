@@ -31,8 +31,8 @@
                                   the ticket is spent, its state is 'refused'
     {'replace', {id, ...}}        at the limit with 'replace': the script has to be called again with the
                                   records of these open connections; nothing is written
-    {'admitted', subject, audience or '', claims or '', opened_at, session_expires_at,
-      {replaced id, its gateway, ...}}
+    {'admitted', subject, audience or '', claims or '', client_claims or '', opened_at,
+      session_expires_at, {replaced id, its gateway, ...}}
                                   the ticket is spent, its state is 'open'; times are Unix ms
   The attempt that spent a ticket gets the same answer again, or the refusal with which refuse.lua took its
   admission back. Nothing is written.
@@ -41,10 +41,11 @@ local id, attempt, gateway, origin, address = ARGV[1], ARGV[3], ARGV[4], ARGV[7]
 local limit, lease, retention = tonumber(ARGV[10]), tonumber(ARGV[12]), tonumber(ARGV[13])
 
 local stored = redis.call('HMGET', KEYS[1], 'secret_sha256', 'state', 'attempt', 'subject', 'audience', 'path',
-  'origin', 'address', 'claims', 'expires_at', 'session_expires_at', 'opened_at')
+  'origin', 'address', 'claims', 'client_claims', 'expires_at', 'session_expires_at', 'opened_at')
 local secret, state, decided, subject = stored[1], stored[2], stored[3], stored[4]
 local bound_audience, bound_path, bound_origin, bound_address = stored[5], stored[6], stored[7], stored[8]
-local claims, expires_at, session_expires_at, opened_at = stored[9], tonumber(stored[10]), stored[11], stored[12]
+local claims, client_claims, expires_at = stored[9], stored[10], tonumber(stored[11])
+local session_expires_at, opened_at = stored[12], stored[13]
 
 if not secret or secret ~= ARGV[2] then
   return { 'ticket_unknown' }
@@ -53,7 +54,8 @@ end
 write_even_when_full(KEYS[1])
 
 local function admitted(at, replaced)
-  return { 'admitted', subject, bound_audience or '', claims or '', at, tonumber(session_expires_at), replaced }
+  return { 'admitted', subject, bound_audience or '', claims or '', client_claims or '', at,
+    tonumber(session_expires_at), replaced }
 end
 
 local first_attempt, first_outcome = split_attempt(decided)

@@ -37,7 +37,7 @@ describe('connect', () => {
     });
     expect(socket.url).toBe(`ws://127.0.0.1:${stage.gate.port}/~${stage.issued()[0]}/room/7?seat=3`);
     expect(socket.protocol).toBe('chat.v1');
-    expect(JSON.parse(await nextMessage(socket))).toMatchObject({ claims: { role: 'guest' } });
+    expect(JSON.parse(await nextMessage(socket))).toMatchObject({ claims: {}, client_claims: { role: 'guest' } });
   });
 
   test('rejects with the reason of a refusal, after one attempt', async () => {

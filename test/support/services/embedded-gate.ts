@@ -15,18 +15,21 @@ import { PATIENCE } from './patience.ts';
 import type { LogLine } from './services.ts';
 
 /** An application with its own WebSocket server, and a gate in front of it. */
-export interface EmbeddedGate<Claims> {
+export interface EmbeddedGate<Claims, ClientClaims = Readonly<Record<string, unknown>>> {
   readonly port: number;
   readonly server: Server;
-  readonly gate: UpgradeGate<Claims>;
+  readonly gate: UpgradeGate<Claims, ClientClaims>;
   readonly log: readonly LogLine[];
   /** The upgrades that the gate has admitted, in order. */
-  readonly admitted: ReadonlyArray<{ readonly request: IncomingMessage; readonly admittance: Admittance<Claims> }>;
+  readonly admitted: ReadonlyArray<{
+    readonly request: IncomingMessage;
+    readonly admittance: Admittance<Claims, ClientClaims>;
+  }>;
   /** The sockets that `ws` has opened for them. */
   readonly sockets: readonly WebSocket[];
 }
 
-interface Options<Claims> extends AdmitUpgradeOptions<Claims> {
+interface Options<Claims, ClientClaims> extends AdmitUpgradeOptions<Claims, ClientClaims> {
   readonly ws?: ServerOptions;
   /** Answers an admitted upgrade; by default `ws` does. */
   readonly answer?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void | Promise<void>;
@@ -35,18 +38,20 @@ interface Options<Claims> extends AdmitUpgradeOptions<Claims> {
 }
 
 /** Starts an application with a gate. It is closed with the test, or the test file. */
-export async function embedGate<Claims>(options: Options<Claims>): Promise<EmbeddedGate<Claims>> {
+export async function embedGate<Claims, ClientClaims = Readonly<Record<string, unknown>>>(
+  options: Options<Claims, ClientClaims>,
+): Promise<EmbeddedGate<Claims, ClientClaims>> {
   const { ws = {}, answer, speak, settings = {}, ...rest } = options;
   const log: LogLine[] = [];
-  const gate = admitUpgrade<Claims>({
+  const gate = admitUpgrade<Claims, ClientClaims>({
     settings: { GATEWAY_ID: 'embedded', DRAIN_SECONDS: '0', ...PATIENCE, ...settings },
     log: pino({ base: {} }, { write: (line: string) => void log.push(JSON.parse(line) as LogLine) }), // one object a line
     ...rest,
   });
   const wss = new WebSocketServer({ noServer: true, ...ws });
-  const admitted: Array<{ request: IncomingMessage; admittance: Admittance<Claims> }> = [];
+  const admitted: Array<{ request: IncomingMessage; admittance: Admittance<Claims, ClientClaims> }> = [];
   const sockets: WebSocket[] = [];
-  const open: NonNullable<Options<Claims>['answer']> = (request, socket, head) =>
+  const open: NonNullable<Options<Claims, ClientClaims>['answer']> = (request, socket, head) =>
     wss.handleUpgrade(request, socket, head, (webSocket) => {
       sockets.push(webSocket);
       webSocket.on('error', () => {});

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { JWTPayload } from 'jose';
 import { bearer, JWT_SECRET } from '../logins/bearer.ts';
 import { atEnd } from '../machine/teardown.ts';
 import { until } from '../machine/wait.ts';
@@ -144,10 +145,16 @@ export interface IssuedTicket {
 }
 
 /** Issues a ticket over HTTP, as an application would. */
-export async function issueTicket(service: ServiceProcess, subject: string, wish: object = {}): Promise<IssuedTicket> {
+/** @param vouched claims of the token that asks for it */
+export async function issueTicket(
+  service: ServiceProcess,
+  subject: string,
+  wish: object = {},
+  vouched: JWTPayload = {},
+): Promise<IssuedTicket> {
   const response = await fetch(`http://127.0.0.1:${service.port}/tickets`, {
     method: 'POST',
-    headers: { Authorization: await bearer(subject), 'Content-Type': 'application/json' },
+    headers: { Authorization: await bearer(subject, '5m', vouched), 'Content-Type': 'application/json' },
     body: JSON.stringify(wish),
   });
   if (response.status !== 201) throw new Error(`issue answered ${response.status}: ${await response.text()}`);

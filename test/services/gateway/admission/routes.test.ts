@@ -214,7 +214,13 @@ test('a gateway refuses what no route leads to, and notes it, and counts the con
 });
 
 describe('a signed identity', () => {
-  const identity = { ticketId: 'the-ticket', subject: 'josé %', audience: 'chat', claims: '{"role":"admin"}' };
+  const identity = {
+    ticketId: 'the-ticket',
+    subject: 'josé %',
+    audience: 'chat',
+    claims: '{"role":"admin"}',
+    clientClaims: '{"n":1}',
+  };
   const keys: ReadonlyArray<readonly [string, () => ReturnType<typeof generateKeyPairSync>]> = [
     ['Ed25519', () => generateKeyPairSync('ed25519')],
     ['EC P-256', () => generateKeyPairSync('ec', { namedCurve: 'P-256' })],
@@ -236,7 +242,12 @@ describe('a signed identity', () => {
       typ: 'oncegate-identity+jwt',
     });
 
-    expect(payload).toMatchObject({ sub: 'josé %', jti: 'the-ticket', claims: { role: 'admin' } });
+    expect(payload).toMatchObject({
+      sub: 'josé %',
+      jti: 'the-ticket',
+      claims: { role: 'admin' },
+      client_claims: { n: 1 },
+    });
     expect(Number(payload.exp) - Number(payload.iat)).toBe(30);
     expect(JSON.stringify(signing.keySet)).not.toContain('"d"');
   });
@@ -246,6 +257,7 @@ describe('a signed identity', () => {
       ['Oncegate-Subject', 'jos%C3%A9%20%25'],
       ['Oncegate-Ticket-Id', 'the-ticket'],
       ['Oncegate-Claims', 'eyJyb2xlIjoiYWRtaW4ifQ'],
+      ['Oncegate-Client-Claims', 'eyJuIjoxfQ'],
       ['Oncegate-Identity', ''],
     ]);
   });

@@ -65,7 +65,7 @@ async function turn({ adminPort }: InProcess): Promise<void> {
 describe('the record of a ticket', () => {
   test('follows its connection: open, then closed with the code and the reason of the client', async () => {
     const gateway = await start();
-    const ticket = await storeTicket(gateway.store, { claims: '{"room":7}' });
+    const ticket = await storeTicket(gateway.store, { claims: '{"room":7}', clientClaims: '{"n":1}' });
     const client = await openWithTicket(gateway.port, ticket.value);
 
     expect(JSON.parse(String(client.messages[0]))).toEqual({
@@ -73,6 +73,7 @@ describe('the record of a ticket', () => {
       ticket_id: ticket.id,
       subject: 'ada',
       claims: { room: 7 },
+      client_claims: { n: 1 },
     });
     const open = await recordOf(ticket.id);
     expect(open).toMatchObject({

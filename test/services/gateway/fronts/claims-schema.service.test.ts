@@ -43,6 +43,23 @@ describe('a schema for claims', () => {
     expect(admitted[0]?.admittance.claims).toEqual({ room: 7, role: 'guest' });
   });
 
+  test('does not see what the caller asked for, which may have a schema too', async () => {
+    const { port, admitted } = await embedGate({
+      settings: settings(),
+      claims: z.strictObject({}),
+      clientClaims: z.object({ room: z.number() }),
+    });
+    for (const clientClaims of ['{"room":7}', '{"room":"seven"}']) {
+      const { value } = await storeTicket(tickets.store, { clientClaims });
+      const client = await openRaw(port);
+      client.send(upgradeRequest({ target: `/?ticket=${value}` }));
+      await until(() => client.received.includes('\r\n\r\n'), { what: 'an answer' });
+    }
+
+    const rooms: number[] = admitted.map(({ admittance }) => admittance.clientClaims.room);
+    expect(rooms).toEqual([7]);
+  });
+
   test('may take its time', async () => {
     const claims = schema.refine(async ({ room }) => room === 7);
     const { port, admitted } = await embedGate({ settings: settings(), claims });

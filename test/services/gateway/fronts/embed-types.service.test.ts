@@ -31,6 +31,12 @@ describe('oncegate/gateway', () => {
     expectTypeOf(transformed).returns.returns.resolves.exclude<null>().toHaveProperty('claims').toEqualTypeOf<string>();
   });
 
+  test('has the client claims that a schema of their own gives', () => {
+    const both = () => admitUpgrade({ claims: schema, clientClaims: z.object({ theme: z.string() }) });
+    expectTypeOf(both).returns.toEqualTypeOf<UpgradeGate<Claims, { theme: string }>>();
+    expectTypeOf<Admittance['clientClaims']['room']>().toEqualTypeOf<unknown>();
+  });
+
   test('puts who it is on the request', () => {
     expectTypeOf<IncomingMessage['oncegate']>().toEqualTypeOf<Admittance | undefined>();
   });

@@ -131,11 +131,17 @@ async function openRawWith(port: number, ticket: StoredTicket, headers: Record<s
 describe('an admitted upgrade', () => {
   test('tells the application who it is for', async () => {
     const { port, admitted, gate } = await embedGate({ settings: settings() });
-    const ticket = await issue({ audience: 'chat', claims: '{"room":7}' });
+    const ticket = await issue({ audience: 'chat', claims: '{"room":7}', clientClaims: '{"n":1}' });
     const client = await openRawWith(port, ticket);
 
     expect(client.received.toString('latin1')).toMatch(/^HTTP\/1\.1 101 /);
-    const expected = { ticketId: ticket.id, subject: 'ada', audience: 'chat', claims: { room: 7 } };
+    const expected = {
+      ticketId: ticket.id,
+      subject: 'ada',
+      audience: 'chat',
+      claims: { room: 7 },
+      clientClaims: { n: 1 },
+    };
     expect(admitted.map(({ admittance }) => admittance)).toEqual([expected]);
     expect(admitted[0]?.request.oncegate).toBe(admitted[0]?.admittance);
     expect(await recordOf(ticket)).toMatchObject({ state: 'open', gateway: 'embedded' });
@@ -146,7 +152,7 @@ describe('an admitted upgrade', () => {
     const { port, admitted } = await embedGate({ settings: settings() });
     await openRawWith(port, await issue());
 
-    expect(admitted[0]?.admittance).toMatchObject({ claims: {}, audience: undefined });
+    expect(admitted[0]?.admittance).toMatchObject({ claims: {}, clientClaims: {}, audience: undefined });
   });
 
   test.each([

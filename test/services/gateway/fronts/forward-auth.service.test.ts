@@ -57,7 +57,11 @@ async function notedOn({ id }: StoredTicket) {
 
 describe.each(askingProxies)('asked by $name', ({ question }) => {
   test('answers exactly 200 with the complete set of headers, and the record ends as handed over', async () => {
-    const ticket = await storeTicket(gateway.store, { path: '/room/7', claims: '{"role":"editor"}' });
+    const ticket = await storeTicket(gateway.store, {
+      path: '/room/7',
+      claims: '{"role":"editor"}',
+      clientClaims: '{"n":1}',
+    });
     const protocols = `oncegate.v1, oncegate.ticket.${ticket.value}, chat, chat.v2`;
     const reply = await ask(
       question({
@@ -73,6 +77,7 @@ describe.each(askingProxies)('asked by $name', ({ question }) => {
       'oncegate-subject': 'ada',
       'oncegate-ticket-id': ticket.id,
       'oncegate-claims': Buffer.from('{"role":"editor"}').toString('base64url'),
+      'oncegate-client-claims': Buffer.from('{"n":1}').toString('base64url'),
       'oncegate-identity': '',
       'oncegate-uri': '/room/7?a=%20b&c',
       'oncegate-protocols': 'chat, chat.v2',

@@ -94,6 +94,7 @@ describe('through the relay', () => {
       'oncegate-subject': 'ada',
       'oncegate-ticket-id': id,
       'oncegate-claims': Buffer.from('{"role":"admin"}').toString('base64url'),
+      'oncegate-client-claims': Buffer.from('{"role":"root"}').toString('base64url'),
       'x-forwarded-for': '127.0.0.1',
       'x-forwarded-proto': 'http',
     });

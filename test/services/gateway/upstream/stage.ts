@@ -115,7 +115,8 @@ export interface RelayStage {
 /** A gateway in front of an upstream, and a ticket for it. */
 export async function setRelay(upstreamPort: number, env: Environment = {}): Promise<RelayStage> {
   const gateway = await runGateway({ UPSTREAM_URL: `ws://127.0.0.1:${upstreamPort}`, ...env });
-  const issue = (subject = 'ada') => storeTicket(gateway.store, { subject, claims: '{"role":"admin"}' });
+  const issue = (subject = 'ada') =>
+    storeTicket(gateway.store, { subject, claims: '{"role":"admin"}', clientClaims: '{"role":"root"}' });
   const ticket = await issue();
   return {
     gateway,

@@ -19,14 +19,14 @@ function openingOf({ headers }: IncomingMessage) {
 }
 
 /** An HTTP server that opens every upgrade with an echo. */
-async function startEcho({ maxMessageBytes = MIB, claims = '{}' } = {}) {
+async function startEcho({ maxMessageBytes = MIB, claims = '{}', clientClaims = '{}' } = {}) {
   const echo = new Echo(maxMessageBytes);
   const events: string[] = [];
   const wires: Array<Wire | null> = [];
   const server = createServer();
   server.on('upgrade', (request, socket) => {
     socket.on('error', () => socket.destroy());
-    const hello = { ticketId: 'AbCdEfGhIjKlMnOpQrStUv', subject: 'ada "the" first', claims };
+    const hello = { ticketId: 'AbCdEfGhIjKlMnOpQrStUv', subject: 'ada "the" first', claims, clientClaims };
     wires.push(
       echo.open(openingOf(request), socket, hello, () => ({
         heard: () => void events.push('heard'),
@@ -53,11 +53,12 @@ async function openEcho(url: string) {
 describe('the echo', () => {
   test('says hello first, with the claims as they were issued', async () => {
     const claims = '{"n":12345678901234567890,"list":[],"e":1E2}';
-    const { url } = await startEcho({ claims });
+    const clientClaims = '{"n":1E2}';
+    const { url } = await startEcho({ claims, clientClaims });
     const client = await openEcho(url);
 
     expect(client.messages).toEqual([
-      `{"type":"hello","ticket_id":"AbCdEfGhIjKlMnOpQrStUv","subject":"ada \\"the\\" first","claims":${claims}}`,
+      `{"type":"hello","ticket_id":"AbCdEfGhIjKlMnOpQrStUv","subject":"ada \\"the\\" first","claims":${claims},"client_claims":${clientClaims}}`,
     ]);
   });
 
@@ -158,10 +159,15 @@ describe('the echo', () => {
     server.on('upgrade', (request, socket) => {
       socket.on('error', () => socket.destroy());
       socket.once('end', () => {
-        wire = echo.open(openingOf(request), socket, { ticketId: 'a', subject: 'b', claims: '{}' }, () => {
-          opened = true;
-          return { heard() {}, failed() {}, ended() {} };
-        });
+        wire = echo.open(
+          openingOf(request),
+          socket,
+          { ticketId: 'a', subject: 'b', claims: '{}', clientClaims: '{}' },
+          () => {
+            opened = true;
+            return { heard() {}, failed() {}, ended() {} };
+          },
+        );
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

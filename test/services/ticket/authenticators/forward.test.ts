@@ -244,8 +244,8 @@ describe('an application that is asked who somebody is', () => {
     expect(JSON.parse((await recordOf(service, answer)).claims ?? '')).toEqual({
       roles: ['reader'],
       account: { id: 4711 },
-      room: 7,
     });
+    expect(JSON.parse((await recordOf(service, answer)).clientClaims ?? '')).toEqual({ room: 7, roles: ['admin'] });
   });
 
   it('cannot name a prototype', async () => {

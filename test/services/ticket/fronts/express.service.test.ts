@@ -152,7 +152,7 @@ describe('the login', () => {
     expect(await router.metrics.metrics()).toContain('\noncegate_tickets_issued_total 0\n');
   });
 
-  test('gives claims that override those that are asked for', async () => {
+  test('gives claims, and those that are asked for stay apart', async () => {
     const redis = await startRedis();
     const { issue } = await embed({
       settings: { REDIS_URL: redis.url },
@@ -165,7 +165,8 @@ describe('the login', () => {
     });
     const [key = ''] = await redis.client.keys(`oncegate:ticket:*${String(body.id).slice(11)}`);
 
-    expect(JSON.parse((await redis.client.hget(key, 'claims')) ?? '')).toEqual({ role: 'guest', room: 7 });
+    expect(JSON.parse((await redis.client.hget(key, 'claims')) ?? '')).toEqual({ role: 'guest' });
+    expect(JSON.parse((await redis.client.hget(key, 'client_claims')) ?? '')).toEqual({ role: 'admin', room: 7 });
   });
 });
 

@@ -75,7 +75,7 @@ describe('POST /tickets', () => {
     expect(await recordOf(service, answer)).toMatchObject({
       audience: 'chat',
       path: '/room/7',
-      claims: '{"role":"mod","list":[1,null]}',
+      clientClaims: '{"role":"mod","list":[1,null]}',
       origin: 'https://app.example',
     });
   });
@@ -183,7 +183,7 @@ describe('POST /tickets', () => {
     const answer = await issue(service, { [field]: value });
 
     expect(answer.status).toBe(201);
-    if (field === 'claims') expect((await recordOf(service, answer))?.claims).toBe(JSON.stringify(value));
+    if (field === 'claims') expect((await recordOf(service, answer))?.clientClaims).toBe(JSON.stringify(value));
   });
 
   test('takes a subject of 256 characters of any kind', async () => {

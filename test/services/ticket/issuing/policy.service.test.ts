@@ -31,10 +31,10 @@ async function recordOf(service: InProcess, answer: Answer) {
   return service.store.read(String(answer.body.id));
 }
 
-/** The claims of the ticket that was issued. */
-async function claimsOf(service: InProcess, answer: Answer): Promise<unknown> {
-  const claims = (await recordOf(service, answer))?.claims;
-  return claims === undefined ? undefined : JSON.parse(claims);
+/** The claims of the ticket that was issued: those that somebody vouches for, and those that the caller asked for. */
+async function claimsOf(service: InProcess, answer: Answer): Promise<[vouched: unknown, asked: unknown]> {
+  const { claims, clientClaims } = (await recordOf(service, answer)) ?? {};
+  return [claims && JSON.parse(claims), clientClaims && JSON.parse(clientClaims)];
 }
 
 function expectRefused({ status, body }: Answer, code: string, detail: string): void {
@@ -96,7 +96,7 @@ test('a rule without limits allows everything', async () => {
   const answer = await issue(service, { audience: 'any', path: '/any', claims: { a: 1 }, ttl_seconds: 7 });
 
   expect(answer.body.expires_in).toBe(7);
-  expect(await recordOf(service, answer)).toMatchObject({ audience: 'any', path: '/any', claims: '{"a":1}' });
+  expect(await recordOf(service, answer)).toMatchObject({ audience: 'any', path: '/any', clientClaims: '{"a":1}' });
   expect((await recordOf(service, await issue(service)))?.audience).toBeUndefined();
 });
 
@@ -185,37 +185,59 @@ describe('max_ttl_seconds', () => {
 });
 
 describe('claims', () => {
-  test('are added and override those that were asked for', async () => {
+  const withRole = (value: unknown) => bearer('ada', '5m', { role: value });
+
+  test('are added, apart from those that were asked for', async () => {
     const service = await runWith({ subjects: ['*'], add_claims: { role: 'guest', list: [1, { a: null }] } });
     const added = { role: 'guest', list: [1, { a: null }] };
+    const wish = { claims: { role: 'admin', a: 1 } };
 
-    expect(await claimsOf(service, await issue(service))).toEqual(added);
-    expect(await claimsOf(service, await issue(service, { claims: { role: 'admin', a: 1 } }))).toEqual({
-      ...added,
-      a: 1,
-    });
+    expect(await claimsOf(service, await issue(service))).toEqual([added, undefined]);
+    expect(await claimsOf(service, await issue(service, wish))).toEqual([added, wish.claims]);
   });
 
-  test('are dropped from those that were asked for', async () => {
-    const service = await runWith({ subjects: ['*'], drop_claims: ['role', 'absent'] });
+  test('are dropped from those that were asked for, and from no others', async () => {
+    const service = await runWith({ subjects: ['*'], drop_claims: ['role', 'absent'] }, { AUTH_CLAIMS: 'role' });
+    const wish = { claims: { role: 'admin', Role: 1, a: { role: 2 } } };
 
-    expect(
-      await claimsOf(service, await issue(service, { claims: { role: 'admin', Role: 1, a: { role: 2 } } })),
-    ).toEqual({ Role: 1, a: { role: 2 } });
-    expect(await claimsOf(service, await issue(service, { claims: { role: 'admin' } }))).toEqual({});
-    expect(await claimsOf(service, await issue(service))).toBeUndefined();
+    expect(await claimsOf(service, await issue(service, wish, await withRole('reader')))).toEqual([
+      { role: 'reader' },
+      { Role: 1, a: { role: 2 } },
+    ]);
+    expect(await claimsOf(service, await issue(service, { claims: { role: 'admin' } }))).toEqual([undefined, {}]);
+    expect(await claimsOf(service, await issue(service))).toEqual([undefined, undefined]);
   });
 
-  test('are dropped before they are added', async () => {
-    const service = await runWith({ subjects: ['*'], add_claims: { role: 'guest' }, drop_claims: ['role'] });
+  test('that the policy adds replace those of the credentials', async () => {
+    const service = await runWith(
+      { subjects: ['*'], add_claims: { role: 'guest' }, drop_claims: ['role'] },
+      { AUTH_CLAIMS: 'role' },
+    );
+    const answer = await issue(service, { claims: { role: 'admin' } }, await withRole('reader'));
 
-    expect(await claimsOf(service, await issue(service, { claims: { role: 'admin' } }))).toEqual({ role: 'guest' });
+    expect(await claimsOf(service, answer)).toEqual([{ role: 'guest' }, {}]);
   });
 
-  test('are refused if all together are too large', async () => {
-    const service = await runWith({ subjects: ['*'], add_claims: { text: 'x'.repeat(3_000) } });
-    const answer = await issue(service, { claims: { more: 'x'.repeat(3_000) } });
+  test('of an API key are vouched for, less those that are dropped', async () => {
+    const { value, key } = mintApiKey('backend', { subjects: ['*'] }, new Date());
+    const service = await runWith(
+      { subjects: ['*'], add_claims: { plan: 'free' }, drop_claims: ['role'] },
+      { AUTH_API_KEYS_FILE: temporaryFile(JSON.stringify({ keys: [key] })) },
+    );
+    const wish = { subject: 'ada', claims: { role: 'admin', room: 7, plan: 'gold' } };
 
+    expect(await claimsOf(service, await issue(service, wish, `Bearer ${value}`))).toEqual([
+      { room: 7, plan: 'free' },
+      undefined,
+    ]);
+  });
+
+  test('have a limit of their own, and those that were asked for have theirs', async () => {
+    const text = 'x'.repeat(3_000);
+    const service = await runWith({ subjects: ['*'], add_claims: { text } }, { AUTH_CLAIMS: 'role' });
+    const answer = await issue(service, {}, await withRole(text));
+
+    expect((await issue(service, { claims: { more: text } })).status).toBe(201);
     expect(answer.status).toBe(422);
     expect(answer.body.errors).toEqual([
       {

@@ -8,7 +8,8 @@ export function consumeContract(harness: () => Harness): void {
     test('admits a ticket and returns what was stored with it', async () => {
       const store = await harness().createStore();
       const claims = '{"a":[],"b":{},"n":12345678901234567890}';
-      const ticket = await issued(store, { audience: 'chat', claims, maxSessionMs: 5_000_000 });
+      const clientClaims = '{"b":[]}';
+      const ticket = await issued(store, { audience: 'chat', claims, clientClaims, maxSessionMs: 5_000_000 });
       const before = await harness().now();
       const outcome = await store.consume(consumeOf(ticket, { audience: 'chat' }));
       const after = await harness().now();
@@ -18,6 +19,7 @@ export function consumeContract(harness: () => Harness): void {
         subject: 'ada',
         audience: 'chat',
         claims,
+        clientClaims,
         openedAt: expect.any(Number),
         sessionExpiresAt: ((await store.read(ticket.id))?.issuedAt ?? 0) + 5_000_000,
         replaced: [],

@@ -29,6 +29,7 @@ export function issueContract(harness: () => Harness): void {
         origin: 'https://app.example',
         address: '2001:db8::1',
         claims: '{"list":[],"none":{},"big":12345678901234567890,"text":"𝕏\\u0000"}',
+        clientClaims: '{"list":{},"none":[]}',
       };
       const outcome = await store.issue(issueOf(ticket, fields));
       if (outcome.code !== 'issued') throw new Error(outcome.code);
@@ -57,7 +58,14 @@ export function issueContract(harness: () => Harness): void {
 
     test('treats an empty field as absent', async () => {
       const store = await harness().createStore();
-      const ticket = await issued(store, { audience: '', path: '', origin: '', address: '', claims: '' });
+      const ticket = await issued(store, {
+        audience: '',
+        path: '',
+        origin: '',
+        address: '',
+        claims: '',
+        clientClaims: '',
+      });
       const outcome = await store.consume(consumeOf(ticket, { path: '/any', origin: 'https://any.example' }));
 
       expect(outcome).toStrictEqual({

@@ -128,12 +128,12 @@ describe('an opaque token', () => {
 
   it('puts the claims of AUTH_CLAIMS into the ticket', async () => {
     const service = await start(provider.introspectionUrl, { AUTH_CLAIMS: 'roles,iss,absent' });
-    const answer = await signIn(service, bearer(await provider.token({ format: 'opaque' })));
+    const body = { claims: { absent: 1, iss: 'me' } };
+    const answer = await signIn(service, bearer(await provider.token({ format: 'opaque' })), { body });
+    const record = await recordOf(service, answer);
 
-    expect(JSON.parse((await recordOf(service, answer)).claims ?? '')).toEqual({
-      roles: ['reader', 'writer'],
-      iss: provider.issuer,
-    });
+    expect(JSON.parse(record.claims ?? '')).toEqual({ roles: ['reader', 'writer'], iss: provider.issuer });
+    expect(record.clientClaims).toBe(JSON.stringify(body.claims));
   });
 });
 
