@@ -13,7 +13,6 @@ import {
   StoreUnavailable,
   type TicketStore,
 } from '../../shared/store/store.ts';
-import { splitTicketId, subjectDigest } from '../../shared/ticket/ticket.ts';
 import type { Simulations } from '../ticket/pages/playground.ts';
 
 /** A limit ends by itself after this time, ms. */
@@ -32,7 +31,7 @@ interface Limit {
 export class SimulatedStore implements TicketStore, Simulations {
   readonly #inner: TicketStore;
   readonly #now: () => number;
-  /** By digest of the subject: until when every operation fails, Unix ms. */
+  /** By subject: until when every operation fails, Unix ms. */
   readonly #stopped = new Map<string, number>();
   readonly #limits = new Map<string, Limit>();
 
@@ -44,32 +43,32 @@ export class SimulatedStore implements TicketStore, Simulations {
 
   stopStore(subject: string, seconds: number): void {
     const now = this.#now();
-    for (const [digest, until] of this.#stopped) if (until <= now) this.#stopped.delete(digest);
-    this.#stopped.set(subjectDigest(subject), now + seconds * 1000);
+    for (const [stopped, until] of this.#stopped) if (until <= now) this.#stopped.delete(stopped);
+    this.#stopped.set(subject, now + seconds * 1000);
   }
 
   limitConnections(subject: string, connections: number): void {
     const now = this.#now();
-    for (const [digest, { until }] of this.#limits) if (until <= now) this.#limits.delete(digest);
-    const digest = subjectDigest(subject);
-    if (connections === 0) this.#limits.delete(digest);
-    else this.#limits.set(digest, { connections, until: now + LIMIT_MS });
+    for (const [limited, { until }] of this.#limits) if (until <= now) this.#limits.delete(limited);
+    if (connections === 0) this.#limits.delete(subject);
+    else this.#limits.set(subject, { connections, until: now + LIMIT_MS });
   }
 
   get ready(): boolean {
     return this.#inner.ready;
   }
 
-  issue = (request: IssueRequest) => this.#ask(request.id, () => this.#inner.issue(request));
-  consume = (request: ConsumeRequest) => this.#ask(request.id, () => this.#inner.consume(this.#limited(request)));
-  note = (request: NoteRequest) => this.#ask(request.id, () => this.#inner.note(request));
-  refuse = (request: RefuseRequest) => this.#ask(request.id, () => this.#inner.refuse(request));
-  close = (request: CloseRequest) => this.#ask(request.id, () => this.#inner.close(request));
-  revoke = (request: RevokeRequest) => this.#ask(request.id, () => this.#inner.revoke(request));
-  renew = (request: RenewRequest) => this.#ask(request.id, () => this.#inner.renew(request));
-  lease = (request: LeaseRequest) => this.#ask(request.id, () => this.#inner.lease(request));
-  read = (id: string) => this.#ask(id, () => this.#inner.read(id));
-  list = (subject: string) => this.#ask(subjectDigest(subject), () => this.#inner.list(subject));
+  issue = (request: IssueRequest) => this.#ask(request, () => this.#inner.issue(request));
+  consume = (request: ConsumeRequest) =>
+    this.#ask(request, (subject) => this.#inner.consume(this.#limited(request, subject)));
+  note = (request: NoteRequest) => this.#ask(request, () => this.#inner.note(request));
+  refuse = (request: RefuseRequest) => this.#ask(request, () => this.#inner.refuse(request));
+  close = (request: CloseRequest) => this.#ask(request, () => this.#inner.close(request));
+  revoke = (request: RevokeRequest) => this.#ask(request, () => this.#inner.revoke(request));
+  renew = (request: RenewRequest) => this.#ask(request, () => this.#inner.renew(request));
+  lease = (request: LeaseRequest) => this.#ask(request, () => this.#inner.lease(request));
+  read = (id: string) => this.#ask({ id }, () => this.#inner.read(id));
+  list = (subject: string) => this.#ask({ subject }, () => this.#inner.list(subject));
 
   // These concern no subject's tickets.
   count = (request: CountRequest) => this.#inner.count(request);
@@ -79,15 +78,20 @@ export class SimulatedStore implements TicketStore, Simulations {
   listen = (gatewayId: string, listener: (command: GatewayCommand) => void) => this.#inner.listen(gatewayId, listener);
   end = () => this.#inner.end();
 
-  /** @param id a ticket id, or the digest that it begins with */
-  async #ask<T>(id: string, ask: () => Promise<T>): Promise<T> {
-    const until = this.#stopped.get(splitTicketId(id).digest);
+  /** Asks the store behind, unless it is stopped for the subject that the request names or whose ticket it is. */
+  async #ask<T>(
+    { id, subject }: { readonly id?: string; readonly subject?: string | undefined },
+    ask: (subject: string) => Promise<T>,
+  ): Promise<T> {
+    if (this.#stopped.size + this.#limits.size === 0) return ask('');
+    const whose = subject ?? (await this.#inner.read(id ?? ''))?.subject ?? '';
+    const until = this.#stopped.get(whose);
     if (until !== undefined && this.#now() < until) throw new StoreUnavailable('stopped in the playground');
-    return ask();
+    return ask(whose);
   }
 
-  #limited(request: ConsumeRequest): ConsumeRequest {
-    const limit = this.#limits.get(splitTicketId(request.id).digest);
+  #limited(request: ConsumeRequest, subject: string): ConsumeRequest {
+    const limit = this.#limits.get(subject);
     if (limit === undefined || this.#now() >= limit.until) return request;
     return { ...request, maxConnections: limit.connections, limitPolicy: 'refuse' };
   }

@@ -1,4 +1,5 @@
-import { splitTicketId } from '../ticket/ticket.ts';
+import { hash } from 'node:crypto';
+import { ID_LENGTH, splitTicketId } from '../ticket/ticket.ts';
 
 /**
  * The names of all Redis keys and channels; no other file makes one. The digest of the subject is the Cluster
@@ -14,13 +15,13 @@ const names = {
   connections: {
     type: 'sorted set',
     name: 'connections:{<digest>}',
-    what: "ids of the subject's open connections, scored by lease deadline (Unix ms)",
+    what: 'open connections as `<ticket id>:<subject>`, scored by lease deadline (Unix ms)',
     lives: 'the longest lease',
   },
   pending: {
     type: 'sorted set',
     name: 'pending:{<digest>}',
-    what: "ids of the subject's unspent tickets, scored by expiry (Unix ms)",
+    what: 'unspent tickets as `<ticket id>:<subject>`, scored by expiry (Unix ms)',
     lives: 'the longest expiry',
   },
   gateway: {
@@ -37,8 +38,8 @@ const names = {
   },
   rate: {
     type: 'string',
-    name: 'rate:<kind>:<digest>',
-    what: 'a count of requests or failed sign-ins of an address, a name or a subject, of which the key holds only a digest',
+    name: 'rate:<kind>:<SHA-256>',
+    what: 'a count of requests or failed sign-ins of an address, a name or a subject, of which the key holds only the SHA-256, base64url',
     lives: 'its window, a minute',
   },
 } as const;
@@ -54,13 +55,24 @@ export const keyNames: Readonly<
 
 export interface Keys {
   ticket(id: string): string;
-  /** The set of a subject's open connections. @param id any ticket id of the subject, or its digest */
+  /** The set with a subject's open connections. @param id any ticket id of the subject, or its digest */
   connections(id: string): string;
-  /** The set of a subject's unspent tickets. @param id any ticket id of the subject, or its digest */
+  /** The set with a subject's unspent tickets. @param id any ticket id of the subject, or its digest */
   pending(id: string): string;
   gateway(gatewayId: string): string;
   control(gatewayId: string): string;
-  rate(kind: string, digest: string): string;
+  /** @param counted an address, a name or a subject: the key holds its whole digest, so no two share a count */
+  rate(kind: string, counted: string): string;
+}
+
+/**
+ * The ids of one subject in the members of a set. Two subjects with the same digest share the keys of their sets,
+ * so a member is `<ticket id>:<subject>`.
+ */
+export function idsOf(subject: string, members: readonly string[]): string[] {
+  return members
+    .filter((member) => member.slice(ID_LENGTH + 1) === subject)
+    .map((member) => member.slice(0, ID_LENGTH));
 }
 
 /** The key names under a prefix (`REDIS_KEY_PREFIX`). */
@@ -80,6 +92,6 @@ export function createKeys(prefix: string): Keys {
     pending: (id) => pending(splitTicketId(id)),
     gateway: (gatewayId) => gateway({ 'gateway id': gatewayId }),
     control: (gatewayId) => control({ 'gateway id': gatewayId }),
-    rate: (kind, digest) => rate({ kind, digest }),
+    rate: (kind, counted) => rate({ kind, 'SHA-256': hash('sha256', counted, 'base64url') }),
   };
 }

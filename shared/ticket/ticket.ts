@@ -31,7 +31,10 @@ export function isSubject(value: string): boolean {
   return value.isWellFormed() && /^[^\p{Cc}]{1,256}$/u.test(value);
 }
 
-/** SHA-256 of the subject (UTF-8) as base64url, truncated to 11 characters: the hash tag of its Redis keys. */
+/**
+ * SHA-256 of the subject (UTF-8) as base64url, truncated to 11 characters: the hash tag of its Redis keys. It chooses
+ * a slot and nothing else, for two subjects may share it.
+ */
 export function subjectDigest(subject: string): string {
   return hash('sha256', subject, 'base64url').slice(0, DIGEST_LENGTH);
 }

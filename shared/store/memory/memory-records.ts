@@ -1,4 +1,3 @@
-import { splitTicketId } from '../../ticket/ticket.ts';
 import type { StoredHash } from './record-hash.ts';
 
 /** A record, and until when it is kept (Unix ms). */
@@ -7,7 +6,7 @@ export interface KeptRecord {
   keepUntil: number;
 }
 
-/** The two sets of one digest, as in Redis: ticket ids, each with a moment (Unix ms). */
+/** The two sets of one subject: ticket ids, each with a moment (Unix ms). */
 interface SubjectSets {
   /** Unspent tickets by expiry. */
   readonly pending: Map<string, number>;
@@ -32,13 +31,11 @@ export class MemoryRecords {
     this.#records.set(id, record);
   }
 
-  /** @param id a ticket id, or the digest that it begins with */
-  setsOf(id: string): SubjectSets {
-    const { digest } = splitTicketId(id);
-    let sets = this.#subjects.get(digest);
+  setsOf(subject: string): SubjectSets {
+    let sets = this.#subjects.get(subject);
     if (sets === undefined) {
       sets = { pending: new Map(), connections: new Map() };
-      this.#subjects.set(digest, sets);
+      this.#subjects.set(subject, sets);
     }
     return sets;
   }
@@ -46,10 +43,10 @@ export class MemoryRecords {
   /** Deletes everything whose time is over. */
   sweep(now: number): void {
     for (const id of this.#records.keys()) this.find(id, now);
-    for (const [digest, { pending, connections }] of this.#subjects) {
+    for (const [subject, { pending, connections }] of this.#subjects) {
       dropUntil(pending, now);
       dropUntil(connections, now);
-      if (pending.size + connections.size === 0) this.#subjects.delete(digest);
+      if (pending.size + connections.size === 0) this.#subjects.delete(subject);
     }
   }
 }

@@ -1,6 +1,5 @@
 import { EventEmitter } from 'node:events';
 import type { RefusalCode } from '../../refusals.ts';
-import { subjectDigest } from '../../ticket/ticket.ts';
 import { newestFirst, type Reading, readRecord, withoutEmpty } from '../record.ts';
 import type {
   Admitted,
@@ -71,7 +70,7 @@ export class MemoryStore implements TicketStore {
   async issue(request: IssueRequest): Promise<IssueOutcome> {
     const now = this.#now();
     this.#sweep(now);
-    const { pending } = this.#records.setsOf(request.id);
+    const { pending } = this.#records.setsOf(request.subject);
     dropUntil(pending, now);
     if (pending.size >= request.maxPending) {
       return { code: 'pending_limit', retryAfterMs: Math.min(...pending.values()) - now };
@@ -127,8 +126,8 @@ export class MemoryStore implements TicketStore {
       return { code: refusal, subject };
     }
 
-    const replaced = this.#makeRoom(request, now);
-    dropUntil(this.#records.setsOf(request.id).connections, now);
+    const replaced = this.#makeRoom(subject, request, now);
+    dropUntil(this.#records.setsOf(subject).connections, now);
     this.#spend(hash, request, now, 'open', 'admitted');
     Object.assign(hash, { gateway: request.gatewayId, opened_at: String(now) });
     this.#hold(request.id, kept, now);
@@ -153,7 +152,7 @@ export class MemoryStore implements TicketStore {
     const { hash } = kept;
     if (hash.closed_at !== undefined) return { code: 'not_held' };
 
-    this.#records.setsOf(id).connections.delete(id);
+    this.#records.setsOf(hash.subject).connections.delete(id);
     if (hash.state === 'open') hash.state = 'refused';
     hash.attempt = `${attemptId}:${outcome}`;
     hash.last_attempt_outcome = outcome;
@@ -173,7 +172,7 @@ export class MemoryStore implements TicketStore {
     const { hash } = kept;
     if (hash.closed_at !== undefined) return { code: 'already_closed' };
 
-    this.#records.setsOf(request.id).connections.delete(request.id);
+    this.#records.setsOf(hash.subject).connections.delete(request.id);
     hash.closed_at = String(now);
     if (hash.state === 'open') {
       hash.state = 'closed';
@@ -193,7 +192,7 @@ export class MemoryStore implements TicketStore {
 
     if (hash.state === 'issued' && now < Number(hash.expires_at)) {
       hash.state = 'revoked';
-      this.#records.setsOf(id).pending.delete(id);
+      this.#records.setsOf(hash.subject).pending.delete(id);
       kept.keepUntil = Number(hash.expires_at) + this.#retentionMs;
       return { code: 'revoked' };
     }
@@ -236,7 +235,7 @@ export class MemoryStore implements TicketStore {
       };
       const restored = { hash, keepUntil: kept?.keepUntil ?? 0 };
       this.#records.put(request.id, restored);
-      this.#records.setsOf(request.id).pending.delete(request.id);
+      this.#records.setsOf(request.subject).pending.delete(request.id);
       this.#hold(request.id, restored, now);
       return { code: 'restored' };
     }
@@ -255,7 +254,7 @@ export class MemoryStore implements TicketStore {
   }
 
   async list(subject: string): Promise<TicketRecord[]> {
-    const { pending, connections } = this.#records.setsOf(subjectDigest(subject));
+    const { pending, connections } = this.#records.setsOf(subject);
     const ids = [...pending.keys(), ...connections.keys()];
     return newestFirst(
       ids.map((id) => this.#reading(id)),
@@ -294,7 +293,7 @@ export class MemoryStore implements TicketStore {
     const now = this.#now();
     const kept = this.#records.find(id, now);
     if (kept === undefined) return null;
-    return readRecord(id, kept.hash, now, this.#records.setsOf(id).connections.get(id) ?? 0);
+    return readRecord(id, kept.hash, now, this.#records.setsOf(kept.hash.subject).connections.get(id) ?? 0);
   }
 
   #refusalOf(hash: StoredHash, request: ConsumeRequest, now: number): ConsumeRefusal | undefined {
@@ -305,20 +304,20 @@ export class MemoryStore implements TicketStore {
     const bound = hash.address !== undefined && hash.address === request.address;
     if (request.bindAddress && !bound) return 'address_refused';
 
-    const full = request.maxConnections > 0 && this.#held(request.id, now).length >= request.maxConnections;
+    const full = request.maxConnections > 0 && this.#held(hash.subject, now).length >= request.maxConnections;
     return full && request.limitPolicy === 'refuse' ? 'connection_limit' : undefined;
   }
 
   /** The connections that take a slot of the subject. One whose lease has lapsed takes none, even if it is still in the set. */
-  #held(id: string, now: number): string[] {
-    const { connections } = this.#records.setsOf(id);
+  #held(subject: string, now: number): string[] {
+    const { connections } = this.#records.setsOf(subject);
     return [...connections].filter(([, deadline]) => deadline > now).map(([held]) => held);
   }
 
   /** Replaces the oldest connections of the subject, so that one more fits. */
-  #makeRoom({ id, maxConnections }: ConsumeRequest, now: number): Admitted['replaced'] {
+  #makeRoom(subject: string, { maxConnections }: ConsumeRequest, now: number): Admitted['replaced'] {
     if (maxConnections === 0) return [];
-    const held = this.#held(id, now);
+    const held = this.#held(subject, now);
     const openedAt = (open: string): number => Number(this.#records.find(open, now)?.hash.opened_at ?? 0);
     return held
       .sort((a, b) => openedAt(a) - openedAt(b) || (a < b ? -1 : 1))
@@ -327,7 +326,7 @@ export class MemoryStore implements TicketStore {
         const hash = this.#records.find(oldest, now)?.hash;
         // A revoked connection keeps its reason. A lost record is not written again.
         if (hash?.state === 'open') markForClosing(hash, 'replaced');
-        this.#records.setsOf(id).connections.delete(oldest);
+        this.#records.setsOf(subject).connections.delete(oldest);
         return { id: oldest, gatewayId: hash?.gateway ?? '' };
       });
   }
@@ -340,12 +339,12 @@ export class MemoryStore implements TicketStore {
     outcome: 'admitted' | RefusalCode,
   ): void {
     Object.assign(hash, { state, attempt: `${request.attemptId}:${outcome}` });
-    this.#records.setsOf(request.id).pending.delete(request.id);
+    this.#records.setsOf(hash.subject).pending.delete(request.id);
     noteAttempt(hash, now, outcome, request);
   }
 
   #hold(id: string, kept: KeptRecord, now: number): void {
-    this.#records.setsOf(id).connections.set(id, now + this.#leaseMs);
+    this.#records.setsOf(kept.hash.subject).connections.set(id, now + this.#leaseMs);
     kept.keepUntil = Math.max(kept.keepUntil, now + this.#leaseMs + this.#retentionMs);
   }
 

@@ -1,7 +1,7 @@
 import { ABNORMAL_CLOSURE, type RecordedReason } from '../../close-codes.ts';
 import { subjectDigest } from '../../ticket/ticket.ts';
 import { parseCommand } from '../command.ts';
-import { createKeys, type Keys } from '../keys.ts';
+import { createKeys, idsOf, type Keys } from '../keys.ts';
 import { newestFirst, type Reading, type RecordHash, readRecord, withoutEmpty } from '../record.ts';
 import {
   type CloseOutcome,
@@ -79,7 +79,6 @@ export class RedisStore implements TicketStore {
 
   async issue(request: IssueRequest): Promise<IssueOutcome> {
     const fields: RecordHash = {
-      subject: request.subject,
       secret_sha256: request.secretSha256,
       ...withoutEmpty({
         audience: request.audience,
@@ -95,6 +94,7 @@ export class RedisStore implements TicketStore {
       [this.#keys.ticket(request.id), this.#keys.pending(request.id)],
       [
         request.id,
+        request.subject,
         request.ttlMs,
         request.maxSessionMs,
         request.credentialsExpireAt ?? '',
@@ -185,18 +185,18 @@ export class RedisStore implements TicketStore {
 
   async list(subject: string): Promise<TicketRecord[]> {
     const digest = subjectDigest(subject);
-    const ids = await this.#link.run((client) =>
+    const members = await this.#link.run((client) =>
       Promise.all([
         client.zrange(this.#keys.pending(digest), '0', String(LIST_MAX - 1)),
         client.zrange(this.#keys.connections(digest), '0', String(LIST_MAX - 1)),
       ]),
     );
-    const readings = await Promise.all(ids.flat().map((id) => this.#reading(id)));
+    const readings = await Promise.all(idsOf(subject, members.flat()).map((id) => this.#reading(id)));
     return newestFirst(readings, subject);
   }
 
   async count({ kind, key, windowMs, add }: CountRequest): Promise<CountOutcome> {
-    return countOutcome(await this.#link.script('count', [this.#keys.rate(kind, subjectDigest(key))], [windowMs, add]));
+    return countOutcome(await this.#link.script('count', [this.#keys.rate(kind, key)], [windowMs, add]));
   }
 
   async announce({ gatewayId, startedAt, version, connections, draining }: GatewayStatus): Promise<void> {

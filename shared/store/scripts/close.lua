@@ -2,7 +2,7 @@
   Ends the connection that one attempt opened.
 
   KEYS[1]  ticket:{digest}random   the record
-  KEYS[2]  connections:{digest}    the subject's open connections
+  KEYS[2]  connections:{digest}    the open connections
 
   ARGV[1]  ticket id
   ARGV[2]  attempt id
@@ -15,7 +15,7 @@
     {'already_closed'}   nothing is written
     {'not_held'}         this attempt did not open it, or no record is kept; nothing is written
 ]]
-local stored = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'closed_at', 'expires_at')
+local stored = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'closed_at', 'expires_at', 'subject')
 local state, closed_at, expires_at = stored[1], stored[3], tonumber(stored[4])
 local attempt, outcome = split_attempt(stored[2])
 
@@ -24,7 +24,7 @@ if closed_at then return { 'already_closed' } end
 
 write_even_when_full(KEYS[1])
 local now = now_ms()
-redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('ZREM', KEYS[2], member_of(ARGV[1], stored[5]))
 redis.call('HSET', KEYS[1], 'closed_at', now)
 if state == 'open' then
   redis.call('HSET', KEYS[1], 'state', 'closed', 'close_code', ARGV[3])

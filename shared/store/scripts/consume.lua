@@ -2,9 +2,9 @@
   Decides about a presented ticket, and spends it. The order of the decisions is the contract.
 
   KEYS[1]  ticket:{digest}random    the record
-  KEYS[2]  connections:{digest}     the subject's open connections
-  KEYS[3]  pending:{digest}         the subject's unspent tickets
-  KEYS[4]  and on: records of open connections that may be replaced, in the order of ARGV[14] and on
+  KEYS[2]  connections:{digest}     the open connections
+  KEYS[3]  pending:{digest}         the unspent tickets
+  KEYS[4]  and on: records of the subject's open connections that may be replaced, in the order of ARGV[14] and on
 
   ARGV[1]  ticket id
   ARGV[2]  SHA-256 of the presented secret, hex
@@ -80,7 +80,7 @@ if state ~= 'issued' then return refuse_spent('ticket_consumed') end
 
 local function spend(new_state, outcome)
   redis.call('HSET', KEYS[1], 'state', new_state, 'attempt', attempt .. ':' .. outcome)
-  redis.call('ZREM', KEYS[3], id)
+  redis.call('ZREM', KEYS[3], member_of(id, subject))
   note_attempt(KEYS[1], now, outcome, gateway, origin, address)
 end
 
@@ -99,23 +99,25 @@ if bound_origin and bound_origin ~= origin then return refuse('origin_refused') 
 if ARGV[9] == '1' and bound_address ~= address then return refuse('address_refused') end
 
 -- A connection whose lease has lapsed takes no slot, even if it is still in the set.
-local held = '(' .. string.format('%.0f', now)
+local held = limit == 0 and {} or members_of(KEYS[2], subject, limit)
 local replaced = {}
-local excess = limit == 0 and 0 or redis.call('ZCOUNT', KEYS[2], held, '+inf') - limit + 1
-if excess > 0 then
+local excess = #held - limit + 1
+if limit > 0 and excess > 0 then
   if ARGV[11] == 'refuse' then return refuse('connection_limit') end
 
   local candidates = {}
   for index = 14, #ARGV do
-    local deadline = redis.call('ZSCORE', KEYS[2], ARGV[index])
+    local deadline = redis.call('ZSCORE', KEYS[2], member_of(ARGV[index], subject))
     if deadline and tonumber(deadline) > now then
       local opened = redis.call('HMGET', KEYS[index - 10], 'opened_at', 'gateway', 'state')
       table.insert(candidates, { id = ARGV[index], key = KEYS[index - 10],
         opened_at = tonumber(opened[1] or 0), gateway = opened[2] or '', state = opened[3] })
     end
   end
-  if #candidates < redis.call('ZCOUNT', KEYS[2], held, '+inf') then
-    return { 'replace', redis.call('ZRANGEBYSCORE', KEYS[2], held, '+inf') }
+  if #candidates < #held then
+    local ids = {}
+    for _, member in ipairs(held) do table.insert(ids, id_of(member)) end
+    return { 'replace', ids }
   end
   table.sort(candidates, function(a, b)
     if a.opened_at == b.opened_at then return a.id < b.id end
@@ -127,7 +129,7 @@ if excess > 0 then
     if oldest.state == 'open' then
       redis.call('HSET', oldest.key, 'state', 'revoked', 'close_code', CLOSING.replaced, 'close_reason', 'replaced')
     end
-    redis.call('ZREM', KEYS[2], oldest.id)
+    redis.call('ZREM', KEYS[2], member_of(oldest.id, subject))
     table.insert(replaced, oldest.id)
     table.insert(replaced, oldest.gateway)
   end
@@ -137,6 +139,6 @@ spend('open', 'admitted')
 redis.call('HSET', KEYS[1], 'gateway', gateway, 'opened_at', now)
 keep_until(KEYS[1], now + lease + retention)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-redis.call('ZADD', KEYS[2], now + lease, id)
+redis.call('ZADD', KEYS[2], now + lease, member_of(id, subject))
 keep_until(KEYS[2], now + lease)
 return admitted(now, replaced)

@@ -2,15 +2,16 @@
   Stores a fresh ticket.
 
   KEYS[1]  ticket:{digest}random   the record; must not exist
-  KEYS[2]  pending:{digest}        the subject's unspent tickets
+  KEYS[2]  pending:{digest}        the unspent tickets
 
   ARGV[1]  ticket id
-  ARGV[2]  time to live of the ticket, ms
-  ARGV[3]  longest session, ms from now
-  ARGV[4]  expiry of the caller's credentials, Unix ms, or '' if they do not expire
-  ARGV[5]  most unspent tickets of one subject
-  ARGV[6]  retention, ms
-  ARGV[7]  and on: fields of the record and their values, in pairs
+  ARGV[2]  subject
+  ARGV[3]  time to live of the ticket, ms
+  ARGV[4]  longest session, ms from now
+  ARGV[5]  expiry of the caller's credentials, Unix ms, or '' if they do not expire
+  ARGV[6]  most unspent tickets of one subject
+  ARGV[7]  retention, ms
+  ARGV[8]  and on: other fields of the record and their values, in pairs
 
   Returns
     {'issued', issued_at, expires_at, session_expires_at}   all Unix ms
@@ -19,27 +20,27 @@
 ]]
 local now = now_ms()
 
-local unspent = '(' .. string.format('%.0f', now)
-if redis.call('ZCOUNT', KEYS[2], unspent, '+inf') >= tonumber(ARGV[5]) then
-  local first = redis.call('ZRANGEBYSCORE', KEYS[2], unspent, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  return { 'pending_limit', tonumber(first[2]) - now }
+local most = tonumber(ARGV[6])
+local unspent = members_of(KEYS[2], ARGV[2], most)
+if #unspent >= most then
+  return { 'pending_limit', tonumber(redis.call('ZSCORE', KEYS[2], unspent[1])) - now }
 end
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return { 'id_taken' }
 end
 
-local session_expires_at = now + tonumber(ARGV[3])
-if ARGV[4] ~= '' then
-  session_expires_at = math.min(session_expires_at, tonumber(ARGV[4]))
+local session_expires_at = now + tonumber(ARGV[4])
+if ARGV[5] ~= '' then
+  session_expires_at = math.min(session_expires_at, tonumber(ARGV[5]))
 end
 -- A ticket is of no use after the credentials behind it have expired.
-local expires_at = math.min(now + tonumber(ARGV[2]), session_expires_at)
+local expires_at = math.min(now + tonumber(ARGV[3]), session_expires_at)
 
 -- The first write must be one that a full Redis refuses: it checks only the first write of a script.
 redis.call('HSET', KEYS[1], 'state', 'issued', 'issued_at', now, 'expires_at', expires_at,
-  'session_expires_at', session_expires_at, 'attempts', 0, unpack(ARGV, 7))
-redis.call('PEXPIREAT', KEYS[1], expires_at + tonumber(ARGV[6]))
+  'session_expires_at', session_expires_at, 'attempts', 0, 'subject', ARGV[2], unpack(ARGV, 8))
+redis.call('PEXPIREAT', KEYS[1], expires_at + tonumber(ARGV[7]))
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-redis.call('ZADD', KEYS[2], expires_at, ARGV[1])
+redis.call('ZADD', KEYS[2], expires_at, member_of(ARGV[1], ARGV[2]))
 keep_until(KEYS[2], expires_at)
 return { 'issued', now, expires_at, session_expires_at }

@@ -2,8 +2,8 @@
   Renews the lease of an open connection, and tells its gateway whether it has to close.
 
   KEYS[1]  ticket:{digest}random   the record
-  KEYS[2]  connections:{digest}    the subject's open connections
-  KEYS[3]  pending:{digest}        the subject's unspent tickets
+  KEYS[2]  connections:{digest}    the open connections
+  KEYS[3]  pending:{digest}        the unspent tickets
 
   ARGV[1]  ticket id
   ARGV[2]  attempt id
@@ -24,11 +24,12 @@ local stored = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'session_expires
 local state, session_expires_at, close_reason = stored[1], stored[3], stored[4]
 local attempt = split_attempt(stored[2])
 local now, lease, retention = now_ms(), tonumber(ARGV[7]), tonumber(ARGV[8])
+local member = member_of(ARGV[1], ARGV[4])
 
 write_even_when_full(KEYS[1])
 
 local function hold()
-  redis.call('ZADD', KEYS[2], now + lease, ARGV[1])
+  redis.call('ZADD', KEYS[2], now + lease, member)
   keep_until(KEYS[2], now + lease)
   keep_until(KEYS[1], now + lease + retention)
 end
@@ -40,7 +41,7 @@ if not state or state == 'issued' then
     redis.call('HSETNX', KEYS[1], field, ARGV[5])
   end
   redis.call('HSETNX', KEYS[1], 'attempts', 1)
-  redis.call('ZREM', KEYS[3], ARGV[1])
+  redis.call('ZREM', KEYS[3], member)
   hold()
   return { 'restored' }
 end

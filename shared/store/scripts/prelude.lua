@@ -44,6 +44,29 @@ local function keep_until(key, moment)
   end
 end
 
+-- Two subjects may have the same digest, and then share the keys of their sets. So a member names its subject.
+local function member_of(id, subject)
+  return id .. ':' .. subject
+end
+
+-- The members of one subject whose moment has not passed, in the order of their moments. None if all subjects of
+-- the digest together have fewer than `least`, so that a set is read only at a limit.
+local function members_of(key, subject, least)
+  local from = '(' .. string.format('%.0f', now_ms())
+  local members = {}
+  if redis.call('ZCOUNT', key, from, '+inf') < least then return members end
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, from, '+inf')) do
+    local colon = string.find(member, ':', 1, true)
+    if string.sub(member, colon + 1) == subject then table.insert(members, member) end
+  end
+  return members
+end
+
+-- The ticket id in a member of a set.
+local function id_of(member)
+  return string.match(member, '^[^:]+')
+end
+
 -- The attempt that spent a ticket and its outcome, from the field `attempt` of the record.
 local function split_attempt(attempt)
   if not attempt then return nil, nil end

@@ -2,7 +2,7 @@
   Takes an admission back: the connection was refused after consume and before it opened.
 
   KEYS[1]  ticket:{digest}random   the record
-  KEYS[2]  connections:{digest}    the subject's open connections
+  KEYS[2]  connections:{digest}    the open connections
 
   ARGV[1]  ticket id
   ARGV[2]  attempt id
@@ -15,14 +15,14 @@
                    was revoked meanwhile stays 'revoked'
     {'not_held'}   this attempt did not open it, it has ended, or no record is kept; nothing is written
 ]]
-local stored = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'closed_at', 'expires_at')
+local stored = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'closed_at', 'expires_at', 'subject')
 local state, closed_at, expires_at = stored[1], stored[3], tonumber(stored[4])
 local attempt, outcome = split_attempt(stored[2])
 
 if attempt ~= ARGV[2] or outcome ~= 'admitted' or closed_at then return { 'not_held' } end
 
 write_even_when_full(KEYS[1])
-redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('ZREM', KEYS[2], member_of(ARGV[1], stored[5]))
 if state == 'open' then redis.call('HSET', KEYS[1], 'state', 'refused') end
 redis.call('HSET', KEYS[1], 'attempt', attempt .. ':' .. ARGV[3], 'last_attempt_outcome', ARGV[3],
   'last_attempt_status', ARGV[4])

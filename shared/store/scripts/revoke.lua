@@ -2,7 +2,7 @@
   Revokes an unspent ticket, or marks its open connection for closing.
 
   KEYS[1]  ticket:{digest}random   the record
-  KEYS[2]  pending:{digest}        the subject's unspent tickets
+  KEYS[2]  pending:{digest}        the unspent tickets
 
   ARGV[1]  ticket id
   ARGV[2]  whose ticket it must be, or '' for anybody's
@@ -24,7 +24,7 @@ write_even_when_full(KEYS[1])
 local now = now_ms()
 if state == 'issued' and now < expires_at then
   redis.call('HSET', KEYS[1], 'state', 'revoked')
-  redis.call('ZREM', KEYS[2], ARGV[1])
+  redis.call('ZREM', KEYS[2], member_of(ARGV[1], subject))
   redis.call('PEXPIREAT', KEYS[1], expires_at + tonumber(ARGV[3]))
   return { 'revoked' }
 end

@@ -2,10 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { SimulatedStore } from '../../../services/standalone/simulated-store.ts';
 import { MemoryStore } from '../../../shared/store/memory/memory-store.ts';
 import { StoreUnavailable } from '../../../shared/store/store.ts';
-import { subjectDigest } from '../../../shared/ticket/ticket.ts';
 import { describeStore } from '../../shared/store/contract/contract.ts';
 import { DEFAULTS, type Harness } from '../../shared/store/contract/harness.ts';
-import { closeOf, consumeOf, issued, noteOf, opened } from '../../shared/store/requests.ts';
+import { COLLIDING, closeOf, consumeOf, issued, noteOf, opened } from '../../shared/store/requests.ts';
 
 function createHarness(): Harness {
   let time = 1_800_000_000_000;
@@ -92,11 +91,22 @@ describe('a store that is stopped for one subject', () => {
     store.stopStore('ada', 5);
     const ticket = await issued(store, {}, 'bob');
 
-    expect(subjectDigest('bob')).not.toBe(subjectDigest('ada'));
     expect(await store.consume(consumeOf(ticket))).toMatchObject({ code: 'admitted' });
     expect(await store.list('bob')).toHaveLength(1);
     expect(store.ready).toBe(true);
   });
+});
+
+test('a simulation does not concern another subject with the same digest', async () => {
+  const { store } = create();
+  const [stopped, other] = COLLIDING;
+  store.stopStore(stopped, 5);
+  store.limitConnections(stopped, 1);
+  await opened(store, {}, other);
+
+  expect(await store.consume(consumeOf(await issued(store, {}, other)))).toMatchObject({ code: 'admitted' });
+  expect(await store.list(other)).toHaveLength(2);
+  await expect(store.list(stopped)).rejects.toBeInstanceOf(StoreUnavailable);
 });
 
 describe("a subject's connections that are limited", () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createKeys, keyNames } from '../../../shared/store/keys.ts';
+import { createKeys, idsOf, keyNames } from '../../../shared/store/keys.ts';
 import { mintTicket } from '../../../shared/ticket/ticket.ts';
 
 const id = '_e5DDUC9V97abcdefghijk';
@@ -14,6 +14,7 @@ describe('the key names', () => {
     expect(keys.pending(id)).toBe('oncegate:pending:{_e5DDUC9V97}');
     expect(keys.gateway('gateway-1')).toBe('oncegate:gateway:gateway-1');
     expect(keys.control('gateway-1')).toBe('oncegate:control:gateway-1');
+    expect(keys.rate('name', 'ada')).toBe('oncegate:rate:name:_e5DDUC9V97qwYbNl5ADPQ8G-QmogG585ucXq3x9UCk');
   });
 
   test('begin with the configured prefix, even an empty one', () => {
@@ -27,6 +28,15 @@ describe('the key names', () => {
     expect(keys.connections(id.slice(0, 11))).toBe(keys.connections(id));
     expect(keys.pending(id.slice(0, 11))).toBe(keys.pending(id));
   });
+
+  test.each(['ada', 'a:b', ':', 'ada:', '\u{1F3AB}'])(
+    'tell the members of one subject from those of others: %j',
+    (subject) => {
+      const members = [subject, `x${subject}`, `${subject}x`, `:${subject}`].map((whose) => `${id}:${whose}`);
+
+      expect(idsOf(subject, members)).toStrictEqual([id]);
+    },
+  );
 
   test('contain any id unchanged', () => {
     const keys = createKeys('oncegate:');

@@ -14,6 +14,9 @@ export function mint(subject = 'ada'): Minted {
   return { id, secretSha256: hashSecret(secret), subject };
 }
 
+/** Two subjects with the same digest, so that all their keys have the same hash tag. */
+export const COLLIDING = ['user-a0W1XO21dWj', 'user-VPhE8ZwcVy7'] as const;
+
 /** The hash of a secret that no ticket has. */
 export const WRONG_SECRET = hashSecret('wrong');
 

@@ -62,7 +62,7 @@ for (const name of scriptNames) {
       for (const expression of keyExpressions(body)) {
         expect(expression.startsWith('KEYS[') || aliases.has(expression), expression).toBe(true);
       }
-      for (const [, argument = ''] of body.matchAll(/\b(?:note_attempt|keep_until)\(([^,)]+)/g)) {
+      for (const [, argument = ''] of body.matchAll(/\b(?:note_attempt|keep_until|members_of)\(([^,)]+)/g)) {
         expect(argument).toMatch(/^KEYS\[\d+\]$/);
       }
     });
@@ -115,8 +115,8 @@ describe('the raw reply', () => {
   }
   const all = ({ id }: { id: string }): string[] => [keys.ticket(id), keys.connections(id), keys.pending(id)];
   const issue = ({ id, secretSha256 }: typeof ticket, ...fields: string[]): Promise<unknown> => {
-    const hash = ['subject', 'ada', 'secret_sha256', secretSha256, ...fields];
-    return run('issue', [keys.ticket(id), keys.pending(id)], id, 30_000, 60_000, '', 2, 1_000, ...hash);
+    const hash = ['secret_sha256', secretSha256, ...fields];
+    return run('issue', [keys.ticket(id), keys.pending(id)], id, 'ada', 30_000, 60_000, '', 2, 1_000, ...hash);
   };
   const consume = (
     { id, secretSha256 }: typeof ticket,
@@ -224,7 +224,7 @@ describe('the raw reply', () => {
 
   test('of count is two whole numbers, both 0 if nothing has been counted', async () => {
     await redis.client.flushall();
-    const key = keys.rate('address', 'AAAAAAAAAAA');
+    const key = keys.rate('address', '192.0.2.1');
     const count = (add: number) => run('count', [key], 60_000, add);
 
     expect(await count(0)).toStrictEqual([0, 0]);
@@ -239,7 +239,7 @@ describe('the raw reply', () => {
 
   test.each([0, 1])('of count has an end even if the key has lost its expiry (%i more)', async (add) => {
     await redis.client.flushall();
-    const key = keys.rate('name', 'AAAAAAAAAAA');
+    const key = keys.rate('name', 'ada');
     await redis.client.set(key, 7);
 
     expect(await run('count', [key], 60_000, add)).toStrictEqual([7 + add, 60_000]);

@@ -1,7 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createKeys } from '../../../../shared/store/keys.ts';
 import { MemoryStore } from '../../../../shared/store/memory/memory-store.ts';
-import { subjectDigest } from '../../../../shared/ticket/ticket.ts';
 import { type HttpReply, type HttpRequestOptions, httpRequest } from '../../../support/http/http-request.ts';
 import { bearer } from '../../../support/logins/bearer.ts';
 import { until } from '../../../support/machine/wait.ts';
@@ -242,7 +241,7 @@ describe('the RateLimit fields', () => {
 
 describe('two services on one Redis', () => {
   const keys = createKeys('oncegate:');
-  const addressKey = keys.rate('address', subjectDigest('127.0.0.1'));
+  const addressKey = keys.rate('address', '127.0.0.1');
   let redis: RedisServer;
 
   beforeAll(async () => {

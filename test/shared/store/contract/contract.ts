@@ -10,6 +10,7 @@ import { leaseContract } from './lease.ts';
 import { limitContract } from './limit.ts';
 import { listContract } from './list.ts';
 import { refuseContract } from './refuse.ts';
+import { sameDigestContract } from './same-digest.ts';
 
 /** The contract of every store, wherever it keeps its records. */
 export function describeStore(name: string, createHarness: () => Promise<Harness>): void {
@@ -28,6 +29,7 @@ export function describeStore(name: string, createHarness: () => Promise<Harness
     endingContract(current);
     leaseContract(current);
     listContract(current);
+    sameDigestContract(current);
     controlContract(current);
     countContract(current);
   });

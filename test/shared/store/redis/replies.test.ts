@@ -111,7 +111,7 @@ describe.each(operations)('an answer to $script', ({ script, ask, replies }) => 
 
 describe('a list', () => {
   test('with a malformed record is a fault', async () => {
-    const store = storeAnswering([1, 2, ...record.flat().with(3, 'ajar')], [ticket.id]).store;
+    const store = storeAnswering([1, 2, ...record.flat().with(3, 'ajar')], [`${ticket.id}:ada`]).store;
     await expect(store.list('ada')).rejects.toMatchObject({ name: 'MalformedRecord' });
   });
 });
@@ -191,10 +191,10 @@ function recordGarbage(field: string): string[] {
 }
 
 /** A store to which every script returns this reply. */
-function storeAnswering(reply: Reply, ids: readonly string[] = []) {
+function storeAnswering(reply: Reply, members: readonly string[] = []) {
   const sentOff: Array<{ name: ScriptName; values: ReadonlyArray<string | number> }> = [];
   const transaction = { hset: () => transaction, pexpire: () => transaction, exec: async () => WRONG_TYPE };
-  const client = { zrange: async (key: string) => (key.includes('pending') ? ids : []), multi: () => transaction };
+  const client = { zrange: async (key: string) => (key.includes('pending') ? members : []), multi: () => transaction };
   const link = {
     ready: true,
     script: async () => reply,

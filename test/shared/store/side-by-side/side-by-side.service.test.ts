@@ -59,14 +59,14 @@ test('the Redis store and the in-memory store give the same answers and keep the
     runs += 1;
     const store: StoreOptions = { leaseMs, retentionMs: RETENTION_MS };
     const timedStore = {
-      store: new RedisStore({ ...store, link, keyPrefix: 'test:' }),
+      store: new RedisStore({ ...store, link, keyPrefix: `run-${runs}:` }),
       times: link.times,
       async now() {
         const [seconds, microseconds] = await redis.client.time();
         return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
       },
     };
-    return pairStage(timedStore, `-${runs}`, store);
+    return pairStage(timedStore, store);
   }
   await fc.assert(
     fc.asyncProperty(commands(80, new Set()), fc.constantFrom(20, 1_000_000), (sequence, leaseMs) =>

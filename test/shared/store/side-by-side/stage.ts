@@ -9,8 +9,6 @@ type Question<T> = (store: TicketStore) => Promise<T>;
 
 /** What random commands run on. */
 export interface Stage {
-  /** Appended to each subject, so that runs do not share one. */
-  readonly run: string;
   readonly leaseMs: number;
   /** Runs one operation. @returns the answer, and when it was decided (Unix ms by the clock of the store) */
   ask<T>(question: Question<T>): Promise<{ readonly answer: T; readonly at: number }>;
@@ -25,7 +23,6 @@ export function memoryStage(options: StoreOptions): Stage {
   let time = 1_800_000_000_000;
   const store = new MemoryStore({ ...options, now: () => time });
   return {
-    run: '',
     leaseMs: options.leaseMs,
     ask: async (question) => ({ answer: await question(store), at: time }),
     look: (question) => question(store),
@@ -47,7 +44,7 @@ export interface TimedStore {
  * Two stores side by side. Each question goes to Redis, and then to a store in memory whose clock shows the
  * moment when the script ran. So their answers must be the same, however busy the machine is.
  */
-export function pairStage(redis: TimedStore, run: string, options: StoreOptions): Stage {
+export function pairStage(redis: TimedStore, options: StoreOptions): Stage {
   let clock = 0;
   const memory = new MemoryStore({ ...options, now: () => clock });
   function inMemory<T>(question: Question<T>, at: number): Promise<T> {
@@ -55,7 +52,6 @@ export function pairStage(redis: TimedStore, run: string, options: StoreOptions)
     return question(memory);
   }
   return {
-    run,
     leaseMs: options.leaseMs,
     async ask(question) {
       redis.times.length = 0;
