@@ -33,13 +33,7 @@ await runService({
       announcement,
       playground: { demoUser: demo?.name, simulations: store },
       ...(users && {
-        authenticators: (context) => [
-          createBasicAuthenticator({
-            users,
-            throttle: new NameThrottle(context.store),
-            trustProxy: settings.trustProxy,
-          }),
-        ],
+        authenticators: (context) => [createBasicAuthenticator({ users, throttle: new NameThrottle(context.store) })],
       }),
     });
     process.stdout.write(

@@ -1,4 +1,5 @@
-import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
+import { randomBytes, type ScryptOptions, timingSafeEqual } from 'node:crypto';
+import { scryptOnThread } from './scrypt-threads.ts';
 
 /**
  * Passwords as scrypt hashes in PHC string format:
@@ -65,11 +66,7 @@ function memoryOf({ ln, r, p }: Pick<ScryptHash, 'ln' | 'r' | 'p'>): number {
 
 function derive(password: string, cost: Omit<ScryptHash, 'hash'>, length: number): Promise<Buffer> {
   const options: ScryptOptions = { N: 2 ** cost.ln, r: cost.r, p: cost.p, maxmem: 2 * memoryOf(cost) };
-  return new Promise((resolve, reject) => {
-    scrypt(password.normalize('NFKC'), cost.salt, length, options, (error, key) =>
-      error ? reject(error) : resolve(key),
-    );
-  });
+  return scryptOnThread({ password: password.normalize('NFKC'), salt: cost.salt, length, options });
 }
 
 function unpadded(bytes: Buffer): string {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Network } from '../../../shared/http/address.ts';
 import type { RefusalCode } from '../../../shared/refusals.ts';
 
 /** The caller, and what its credentials allow. */
@@ -45,7 +46,8 @@ export type Authentication =
 export interface Authenticator {
   /** The challenge of a 401 (RFC 9110 §11.6.1). `invalid`: credentials of this kind were just found invalid. */
   challenge(invalid: boolean): string;
-  authenticate(request: IncomingMessage): Promise<Authentication>;
+  /** @param from the network of the client, for work that has to be shared out */
+  authenticate(request: IncomingMessage, from: Network): Promise<Authentication>;
 }
 
 /** Verifies one kind of Bearer token. */

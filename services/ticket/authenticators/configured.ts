@@ -73,11 +73,7 @@ export function sessionRedisOf(settings: Settings): RedisLink | undefined {
 function basic({ settings, store }: AuthenticationContext): Authenticator | undefined {
   if (settings.authUsersFile === undefined) return undefined;
   const { users } = parseUsersFile(settings.authUsersFile.content);
-  return createBasicAuthenticator({
-    users,
-    throttle: new NameThrottle(store),
-    trustProxy: settings.trustProxy,
-  });
+  return createBasicAuthenticator({ users, throttle: new NameThrottle(store) });
 }
 
 function bearer(context: AuthenticationContext): Authenticator | undefined {

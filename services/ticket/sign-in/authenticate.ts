@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Network } from '../../../shared/http/address.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import type { Authenticator, Principal } from '../authenticators/authenticator.ts';
 
@@ -18,6 +19,7 @@ export type Caller =
 export async function authenticate(
   request: IncomingMessage,
   authenticators: readonly Authenticator[],
+  from: Network,
 ): Promise<Caller> {
   const challenges = (invalid?: Authenticator): string[] =>
     authenticators.map((authenticator) => authenticator.challenge(authenticator === invalid));
@@ -33,7 +35,7 @@ export async function authenticate(
   if (given > 1) return { ok: false, refusal: { code: 'credentials_invalid', challenges: challenges() } };
 
   for (const authenticator of authenticators) {
-    const found = await authenticator.authenticate(request);
+    const found = await authenticator.authenticate(request, from);
     switch (found.kind) {
       case 'none':
         continue;

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { NextFunction, Request, Response } from 'express';
+import { networkOf } from '../../../shared/http/address.ts';
 import { clientAddress, forwardedHost, type Trust } from '../../../shared/http/client-address.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import type { TicketStore } from '../../../shared/store/store.ts';
@@ -75,7 +76,7 @@ export function createSignIn(options: SignInOptions): SignIn {
     const failed = hasCredentials(request) ? await failures.look(from) : undefined;
     if (failed?.exceeded) return refused(response, rateLimited(failed));
 
-    const caller = await authenticate(request, authenticators);
+    const caller = await authenticate(request, authenticators, networkOf(from));
     if (!caller.ok) {
       if (caller.refusal.code === 'credentials_invalid') await failures.hit(from);
       return refused(response, caller.refusal);

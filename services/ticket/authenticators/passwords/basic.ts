@@ -1,22 +1,27 @@
-import { clientAddress, type Trust } from '../../../../shared/http/client-address.ts';
 import { decoyHash, parsePasswordHash, passwordMatches } from '../../../../shared/logins/password.ts';
+import { SCRYPT_THREADS } from '../../../../shared/logins/scrypt-threads.ts';
 import type { Users } from '../../../../shared/logins/users-file.ts';
+import { FairQueue } from '../../limits/fair-queue.ts';
 import { type Authentication, type Authenticator, credentialsOf } from '../authenticator.ts';
-import { CheckQueue } from './check-queue.ts';
 import type { NameThrottle } from './name-throttle.ts';
 import { VerifiedPasswords } from './verified-passwords.ts';
 
 export interface BasicOptions {
   readonly users: Users;
   readonly throttle: NameThrottle;
-  readonly trustProxy: Trust;
 }
 
+/** Checks that wait, for all networks together. */
+const MAX_WAITING = 128;
+
+/** Checks of one network that run or wait. */
+const MAX_PER_NETWORK = 32;
+
 /** HTTP Basic (RFC 7617) against the users of a file. */
-export function createBasicAuthenticator({ users, throttle, trustProxy }: BasicOptions): Authenticator {
+export function createBasicAuthenticator({ users, throttle }: BasicOptions): Authenticator {
   const decoy = decoyHash();
   const verified = new VerifiedPasswords();
-  const queue = new CheckQueue();
+  const queue = new FairQueue({ running: SCRYPT_THREADS, waiting: MAX_WAITING, perNetwork: MAX_PER_NETWORK });
 
   async function matches(password: string, hash: string | undefined): Promise<boolean> {
     const expected = hash === undefined ? null : parsePasswordHash(hash);
@@ -45,21 +50,25 @@ export function createBasicAuthenticator({ users, throttle, trustProxy }: BasicO
   return {
     challenge: () => 'Basic realm="oncegate", charset="UTF-8"',
 
-    async authenticate(request) {
+    async authenticate(request, from) {
       const encoded = credentialsOf(request, 'basic');
       if (encoded === undefined) return { kind: 'none' };
       const userPass = decodeUserPass(encoded);
       if (userPass === null) return { kind: 'invalid' };
       const { name, password } = userPass;
       const hash = users.get(name);
-      const address = clientAddress(request, trustProxy);
+      const address = from.key;
       // Attack: asked before the cache, or a throttled caller could still guess the password that was just used.
       const unavailable = await throttled(name, address);
       if (unavailable !== undefined) return unavailable;
       const known = verified.find(name, password, hash);
       if (known !== undefined && (await known)) return principalOf(name);
 
-      const checked = queue.run(address, () => check(userPass, hash, address));
+      const checked = queue.run(
+        from,
+        () => check(userPass, hash, address),
+        ({ kind }) => kind === 'invalid',
+      );
       const right = checked.then((found) => found?.kind === 'principal');
       await verified.add(name, password, hash, right);
       return (await checked) ?? { kind: 'unavailable', code: 'overloaded' };

@@ -1,6 +1,7 @@
-import { createLocalJWKSet, createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose';
+import { createLocalJWKSet, createRemoteJWKSet, errors } from 'jose';
 import * as oauth from 'oauth4webapi';
-import { KeysUnavailable } from './jwt.ts';
+import { type KeySource, KeysUnavailable } from './jwt.ts';
+import { keysFor } from './key-set.ts';
 
 export type IssuerAddress = { readonly issuer: string } | { readonly jwksUrl: string };
 
@@ -29,12 +30,11 @@ export class IssuerKeys {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Finds the key of a token, for jose. */
-  readonly find: JWTVerifyGetKey = async (header, token) => {
+  /** Finds the keys of a token. */
+  readonly find: KeySource = async (header) => {
     if (Date.now() >= this.#pausedUntil) {
       try {
-        const remote = await this.#found();
-        return await remote(header, token);
+        return await keysFor(header, await this.#found());
       } catch (error) {
         if (isAboutTheToken(error)) throw error;
         this.#pausedUntil = Date.now() + PAUSE_MS;
@@ -43,7 +43,7 @@ export class IssuerKeys {
     const known = this.#remote?.jwks();
     if (known === undefined) throw new KeysUnavailable();
     try {
-      return await createLocalJWKSet(known)(header, token);
+      return await keysFor(header, createLocalJWKSet(known));
     } catch {
       throw new KeysUnavailable();
     }
@@ -90,9 +90,5 @@ async function discover(issuer: URL, timeoutMs: number): Promise<URL> {
 }
 
 function isAboutTheToken(error: unknown): boolean {
-  return (
-    error instanceof errors.JWKSNoMatchingKey ||
-    error instanceof errors.JWKSMultipleMatchingKeys ||
-    error instanceof errors.JOSENotSupported
-  );
+  return error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JOSENotSupported;
 }

@@ -1,6 +1,7 @@
 import type { TokenVerifier } from '../authenticator.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
-import { ASYMMETRIC_ALGORITHMS, type JwtRules, peekJwt, verifyJwt } from './jwt.ts';
+import { type JwtRules, peekJwt, verifyJwt } from './jwt.ts';
+import { isAsymmetric } from './jwt-signature.ts';
 
 /**
  * JWTs of an OpenID Connect issuer, or of the owner of a JWKS. If an issuer is configured, tokens of
@@ -10,9 +11,9 @@ export function createIssuerVerifier(keys: IssuerKeys, rules: JwtRules): TokenVe
   return {
     async verify(token) {
       const { header: { alg } = {}, payload } = peekJwt(token) ?? {};
-      if (typeof alg !== 'string' || !ASYMMETRIC_ALGORITHMS.includes(alg)) return { kind: 'none' };
+      if (!isAsymmetric(alg)) return { kind: 'none' };
       if (rules.issuer !== undefined && payload?.iss !== rules.issuer) return { kind: 'none' };
-      return verifyJwt(token, keys.find, ASYMMETRIC_ALGORITHMS, rules);
+      return verifyJwt(token, keys.find, rules);
     },
   };
 }

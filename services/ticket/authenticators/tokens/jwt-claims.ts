@@ -1,8 +1,13 @@
 import type { JWTPayload } from 'jose';
-import type { JwtRules } from './jwt.ts';
-
-/** The rules about claims. */
-export type ClaimRules = Pick<JwtRules, 'issuer' | 'audience' | 'clockToleranceSeconds'>;
+/** The rules about claims (RFC 8725). */
+export interface ClaimRules {
+  /** The `iss` that a token must have. */
+  readonly issuer: string | undefined;
+  /** The `aud` that a token must have. */
+  readonly audience: string | undefined;
+  /** How far the clocks may be apart, in seconds. */
+  readonly clockToleranceSeconds: number;
+}
 
 /**
  * Whether the registered claims of a JWT (RFC 7519 §4.1) satisfy the rules.

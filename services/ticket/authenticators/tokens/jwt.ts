@@ -2,34 +2,17 @@ import type { KeyObject } from 'node:crypto';
 import {
   decodeJwt,
   decodeProtectedHeader,
+  type JWTHeaderParameters,
   type JWTPayload,
-  type JWTVerifyGetKey,
-  type JWTVerifyOptions,
-  jwtVerify,
   type ProtectedHeaderParameters,
 } from 'jose';
 import type { Authentication } from '../authenticator.ts';
 import { authenticated, type IdentityRules, principalOf } from '../identity.ts';
+import { type ClaimRules, claimsHold } from './jwt-claims.ts';
+import { isAsymmetric, isSignedBy } from './jwt-signature.ts';
 
-/** What every JWT must satisfy, whoever signed it (RFC 8725). */
-export interface JwtRules extends IdentityRules {
-  /** The `iss` that a token must have. */
-  readonly issuer: string | undefined;
-  /** The `aud` that a token must have. */
-  readonly audience: string | undefined;
-  /** How far the clocks may be apart, in seconds. */
-  readonly clockToleranceSeconds: number;
-}
-
-export const RSA_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
-export const EDWARDS_ALGORITHMS = ['EdDSA', 'Ed25519'];
-/** The algorithm of each curve, by OpenSSL's name of the curve. */
-export const EC_ALGORITHMS: Readonly<Record<string, string>> = {
-  prime256v1: 'ES256',
-  secp384r1: 'ES384',
-  secp521r1: 'ES512',
-};
-export const ASYMMETRIC_ALGORITHMS = [...RSA_ALGORITHMS, ...Object.values(EC_ALGORITHMS), ...EDWARDS_ALGORITHMS];
+/** What every JWT must satisfy, whoever signed it. */
+export interface JwtRules extends IdentityRules, ClaimRules {}
 
 /** RFC 8725 §3.11: a JWT of another type, such as `logout+jwt`, is no credential, though the same key signed it. */
 const CREDENTIAL_TYPE = /^(application\/)?(at\+)?jwt$/i;
@@ -54,32 +37,36 @@ export class KeysUnavailable extends Error {
   override readonly name = 'KeysUnavailable';
 }
 
-/** Verifies a JWT. Attack: the caller, not the token, chooses the algorithms that belong to the key. */
-export async function verifyJwt(
-  token: string,
-  key: KeyObject | JWTVerifyGetKey,
-  algorithms: readonly string[],
-  rules: JwtRules,
-): Promise<Authentication> {
-  const options: JWTVerifyOptions = {
-    algorithms: [...algorithms],
-    clockTolerance: rules.clockToleranceSeconds,
-    ...(rules.issuer !== undefined && { issuer: rules.issuer }),
-    ...(rules.audience !== undefined && { audience: rules.audience }),
-  };
+/**
+ * Finds the public keys that may have signed a token with this header. It throws {@link KeysUnavailable}, or any
+ * other error if there is none.
+ */
+export type KeySource = (header: JWTHeaderParameters) => Promise<readonly KeyObject[]>;
+
+/** Verifies a JWT that is signed by an asymmetric algorithm. A test compares it with jose's `jwtVerify`. */
+export async function verifyJwt(token: string, keys: KeySource, rules: JwtRules): Promise<Authentication> {
+  const jwt = peekJwt(token);
+  const { alg } = jwt?.header ?? {};
+  if (jwt === null || !isAsymmetric(alg) || !hasNoExtensions(jwt)) return { kind: 'invalid' };
   try {
-    const { payload, protectedHeader } = await (typeof key === 'function'
-      ? jwtVerify(token, key, options)
-      : jwtVerify(token, key, options));
-    return authenticationOf({ header: protectedHeader, payload }, rules);
+    const candidates = await keys({ ...jwt.header, alg });
+    // Attack: a key decides which algorithms it may be used with, not the token.
+    if (!candidates.some((key) => isSignedBy(token, alg, key))) return { kind: 'invalid' };
   } catch (error) {
     if (error instanceof KeysUnavailable) return { kind: 'unavailable', code: 'authentication_unavailable' };
     return { kind: 'invalid' }; // the answer does not tell what is wrong
   }
+  return authenticationOf(jwt, rules);
 }
 
-/** The authentication for a JWT whose signature and claims are verified. */
+/** RFC 7515 §4.1.11: `crit` names extensions that must be understood. None is supported. */
+export function hasNoExtensions({ header }: UnverifiedJwt): boolean {
+  return header.crit === undefined;
+}
+
+/** The authentication for a JWT whose signature is verified. */
 export function authenticationOf({ header, payload }: UnverifiedJwt, rules: JwtRules): Authentication {
+  if (!claimsHold(payload, rules, Math.floor(Date.now() / 1000))) return { kind: 'invalid' };
   if (header.typ !== undefined && !CREDENTIAL_TYPE.test(header.typ)) return { kind: 'invalid' };
   const expiresAt = payload.exp === undefined ? undefined : Math.floor(payload.exp * 1000);
   // No clock tolerance here: with an expired token, the ticket would expire at once.

@@ -1,22 +1,10 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
-import { createLocalJWKSet, type JWTVerifyGetKey } from 'jose';
+import { createPublicKey } from 'node:crypto';
+import { createLocalJWKSet } from 'jose';
 import { z } from 'zod';
 import type { TokenVerifier } from '../authenticator.ts';
-import {
-  ASYMMETRIC_ALGORITHMS,
-  EC_ALGORITHMS,
-  EDWARDS_ALGORITHMS,
-  type JwtRules,
-  peekJwt,
-  RSA_ALGORITHMS,
-  verifyJwt,
-} from './jwt.ts';
-
-/** Public keys, and the algorithms that they verify. */
-export interface PublicKeys {
-  readonly key: KeyObject | JWTVerifyGetKey;
-  readonly algorithms: readonly string[];
-}
+import { type JwtRules, type KeySource, peekJwt, verifyJwt } from './jwt.ts';
+import { isAsymmetric, isUsableKey } from './jwt-signature.ts';
+import { keysFor } from './key-set.ts';
 
 const jwks = z.object({
   keys: z.array(z.looseObject({ kty: z.enum(['RSA', 'EC', 'OKP']) }).refine((key) => !('d' in key))).min(1),
@@ -27,39 +15,27 @@ const jwks = z.object({
  *
  * @returns null if it is neither, or if it contains a private or symmetric key
  */
-export function parsePublicKeys(content: string): PublicKeys | null {
+export function parsePublicKeys(content: string): KeySource | null {
   try {
     if (!content.trimStart().startsWith('{')) return parsePem(content);
-    return { key: createLocalJWKSet(jwks.parse(JSON.parse(content))), algorithms: ASYMMETRIC_ALGORITHMS };
+    const set = createLocalJWKSet(jwks.parse(JSON.parse(content)));
+    return (header) => keysFor(header, set);
   } catch {
     return null;
   }
 }
 
-function parsePem(content: string): PublicKeys | null {
+function parsePem(content: string): KeySource | null {
   if (content.includes('PRIVATE KEY')) return null;
   const key = createPublicKey(content);
-  switch (key.asymmetricKeyType) {
-    case 'rsa':
-      return { key, algorithms: RSA_ALGORITHMS };
-    case 'ec': {
-      const algorithm = EC_ALGORITHMS[key.asymmetricKeyDetails?.namedCurve ?? ''];
-      return algorithm === undefined ? null : { key, algorithms: [algorithm] };
-    }
-    case 'ed25519':
-      return { key, algorithms: EDWARDS_ALGORITHMS };
-    default:
-      return null;
-  }
+  return isUsableKey(key) ? async () => [key] : null;
 }
 
 /** JWTs that are signed with a key of a file, by an asymmetric algorithm. */
-export function createPublicKeyVerifier({ key, algorithms }: PublicKeys, rules: JwtRules): TokenVerifier {
+export function createPublicKeyVerifier(keys: KeySource, rules: JwtRules): TokenVerifier {
   return {
     async verify(token) {
-      const alg = peekJwt(token)?.header.alg;
-      const ours = typeof alg === 'string' && ASYMMETRIC_ALGORITHMS.includes(alg);
-      return ours ? verifyJwt(token, key, algorithms, rules) : { kind: 'none' };
+      return isAsymmetric(peekJwt(token)?.header.alg) ? verifyJwt(token, keys, rules) : { kind: 'none' };
     },
   };
 }

@@ -33,7 +33,7 @@ const users = new Map([
 ]);
 
 const authenticatorWith = ({ store }: Pick<AuthenticationContext, 'store'>): Authenticator =>
-  createBasicAuthenticator({ users, throttle: new NameThrottle(store), trustProxy: undefined });
+  createBasicAuthenticator({ users, throttle: new NameThrottle(store) });
 
 let service: InProcess;
 
@@ -116,7 +116,7 @@ describe('HTTP Basic', () => {
     const authenticate = (name: string, password: string) => {
       const request = new IncomingMessage(new Socket());
       request.headers.authorization = basic(name, password);
-      return authenticator.authenticate(request);
+      return authenticator.authenticate(request, { key: '192.0.2.1' });
     };
     const answers = await Promise.all(names.map((name) => authenticate(name, 'wrong')));
     const equal = await Promise.all(Array.from({ length: 100 }, () => authenticate('ada', 'right')));
