@@ -119,7 +119,7 @@ describe.each(SIGNED)('a JWT that is signed with $alg', (signed) => {
         expect(await signed.verifier(held).verify(token)).toEqual(judged);
         if (judged.kind === 'principal') good += 1;
       }),
-      { numRuns: signed.alg === 'HS256' ? 3_000 : 300 },
+      { numRuns: signed.alg === 'HS256' ? 3_000 : 100 },
     );
     expect(good).toBeGreaterThan(0);
   });
