@@ -10,8 +10,10 @@ import type { Decision } from '../admission/admitter.ts';
 import { createGatewayCore } from '../core.ts';
 import { gatewayRules } from '../rules.ts';
 import { destroyOnError } from '../wires/destroy-on-error.ts';
+import { destroyUnread, Hold } from '../wires/hold.ts';
 import { RawWire } from '../wires/raw-wire.ts';
 import { type ClaimsSchema, checkClaims } from './claims-schema.ts';
+import { isTaken, watchServers } from './other-listeners.ts';
 import { refuseUpgrade } from './refuse.ts';
 import { TOO_EARLY, visitorOf } from './visitor.ts';
 import { withoutTicket } from './without-ticket.ts';
@@ -52,7 +54,8 @@ export interface AdmitUpgradeOptions<Claims, ClientClaims = AnyClaims> {
 export interface UpgradeGate<Claims, ClientClaims = AnyClaims> {
   /**
    * Decides about an upgrade. A refused upgrade has been answered: the caller has nothing left to do.
-   * The promise never rejects.
+   * The promise never rejects. Until it resolves nothing may be written to the socket: that destroys it. A request for
+   * another protocol, such as h2c, goes to the server's listener for requests, and then resolves with null.
    *
    * @returns the subject of the connection and its claims, also as `request.oncegate`; null if it was refused
    */
@@ -83,13 +86,18 @@ export function admitUpgrade<Claims = AnyClaims, ClientClaims = AnyClaims>(
   if (!usesRedis(settings)) log.warn({ event: 'memory_store' }, 'no REDIS_URL: no ticket service shares this store');
   const core = createGatewayCore({ settings, store, log });
   core.join();
+  const unwatch = watchServers();
+  /** Sockets that the gate was asked about. */
+  const asked = new WeakSet<Duplex>();
 
   async function answer(
     decision: Decision,
     request: IncomingMessage,
     socket: Duplex,
+    hold: Hold,
   ): Promise<Admittance<Claims, ClientClaims> | null> {
     const refuse = (refusal: Refusal): null => {
+      hold.release();
       refuseUpgrade(socket, refusal, request.method);
       return null;
     };
@@ -107,6 +115,8 @@ export function admitUpgrade<Claims = AnyClaims, ClientClaims = AnyClaims>(
     }
     if (!claims.ok || !clientClaims.ok) return refuse(await entry.takeBack(CLAIMS_REFUSED));
     if (socket.readableLength > 0) return refuse(await entry.takeBack(TOO_EARLY));
+    hold.release();
+    if (socket.destroyed) return null;
     withoutTicket(request, handshake);
     const { subject, audience } = admitted;
     const admittance = { ticketId, subject, audience, claims: claims.value, clientClaims: clientClaims.value };
@@ -122,9 +132,21 @@ export function admitUpgrade<Claims = AnyClaims, ClientClaims = AnyClaims>(
     head: Buffer,
   ): Promise<Admittance<Claims, ClientClaims> | null> {
     destroyOnError(socket);
+    if (socket.destroyed || socket.writableEnded) return null;
+    const busy = isBusy(socket);
+    const misused = (misuse: keyof typeof MISUSES): null => {
+      destroyUnread(socket, new Error(misuse));
+      // On a busy socket it may have been the answer to the earlier request.
+      if (!busy) core.log.warn({ event: misuse }, MISUSES[misuse]);
+      return null;
+    };
+    if (asked.has(socket)) return misused('upgrade_asked_twice');
+    asked.add(socket);
+    if (isTaken(socket)) return misused('upgrade_taken');
+    const hold = new Hold(socket, () => misused('upgrade_not_awaited'));
     try {
-      const visitor = visitorOf(request, head.length, isBusy(socket), settings.trustProxy);
-      const admittance = await core.admitter.decide(visitor, (decision) => answer(decision, request, socket));
+      const visitor = visitorOf(request, head.length, busy, settings.trustProxy);
+      const admittance = await core.admitter.decide(visitor, (decision) => answer(decision, request, socket, hold));
       // The ticket may have been revoked, or the client gone, as soon as the connection was open.
       return socket.destroyed ? null : admittance;
     } catch (error) {
@@ -138,9 +160,19 @@ export function admitUpgrade<Claims = AnyClaims, ClientClaims = AnyClaims>(
     await core.drain();
     await core.leave();
     await store.end();
+    unwatch();
   }
   return Object.assign(gate, { ready: () => store.ready, metrics: core.metrics.registry, close });
 }
+
+/** How an application can use the gate so that a socket could open without a ticket, each with what to write instead. */
+const MISUSES = {
+  upgrade_not_awaited:
+    'closed, since the socket was written to before the decision: write `if (await admit(request, socket, head))`',
+  upgrade_asked_twice: 'closed, since the gate was called twice for one upgrade: call it once',
+  upgrade_taken:
+    "closed, since the server has another listener for 'upgrade': remove it with `server.removeAllListeners('upgrade')`, and call it for admitted upgrades only",
+};
 
 const CLAIMS_REFUSED: Refusal = {
   code: 'upstream_refused',
