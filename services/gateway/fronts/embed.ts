@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
 import { createLogger, type Logger, logFault } from '../../../shared/process/log.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
@@ -14,6 +15,7 @@ import { destroyUnread, Hold } from '../wires/hold.ts';
 import { RawWire } from '../wires/raw-wire.ts';
 import { type ClaimsSchema, checkClaims } from './claims-schema.ts';
 import { isTaken, watchServers } from './other-listeners.ts';
+import { plainServerFor, serveAsPlain } from './plain-request.ts';
 import { refuseUpgrade } from './refuse.ts';
 import { TOO_EARLY, visitorOf } from './visitor.ts';
 import { withoutTicket } from './without-ticket.ts';
@@ -145,6 +147,13 @@ export function admitUpgrade<Claims = AnyClaims, ClientClaims = AnyClaims>(
     if (isTaken(socket)) return misused('upgrade_taken');
     const hold = new Hold(socket, () => misused('upgrade_not_awaited'));
     try {
+      const server = plainServerFor(request, socket);
+      if (server !== undefined) {
+        await nextTurn();
+        hold.release();
+        if (!socket.destroyed) await serveAsPlain(server, request, socket, head);
+        return null;
+      }
       const visitor = visitorOf(request, head.length, busy, settings.trustProxy);
       const admittance = await core.admitter.decide(visitor, (decision) => answer(decision, request, socket, hold));
       // The ticket may have been revoked, or the client gone, as soon as the connection was open.
