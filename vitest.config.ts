@@ -10,8 +10,6 @@ export default defineConfig({
     // Far from every limit: they end a test that would wait for ever, and say nothing about the product.
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    // Two cores: with more workers the tests that start servers only wait for each other.
-    maxWorkers: 2,
     setupFiles: 'test/support/machine/setup.ts',
     projects: [
       {
@@ -20,13 +18,22 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: needs.map(filesOf),
+          // These only compute: more workers than cores gain nothing.
+          maxWorkers: 2,
           // measured: half the CPU time. Unit tests leave nothing behind in the modules that they share.
           isolate: false,
         },
       },
       ...needs.map((need) => ({
         extends: true as const,
-        test: { name: need, include: [filesOf(need)], globalSetup: 'scripts/lib/test-setup.mjs' },
+        test: {
+          name: need,
+          include: [filesOf(need)],
+          globalSetup: 'scripts/lib/test-setup.mjs',
+          // These wait most of the time: for processes, time-outs and browsers.
+          maxWorkers: 4,
+          sequence: { groupOrder: 1 },
+        },
       })),
     ],
   },
