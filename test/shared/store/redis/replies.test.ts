@@ -44,8 +44,8 @@ const operations: readonly Operation[] = [
     script: 'consume',
     ask: (store) => store.consume(consumeOf(ticket)),
     replies: [
-      ['admitted', 'ada', '', '{}', 1, 2, []],
-      ['admitted', 'ada', 'chat', '', 1, 2, [other, 'gateway-2']],
+      ['admitted', 'ada', '', '{}', '', 1, 2, []],
+      ['admitted', 'ada', 'chat', '', '{"room":7}', 1, 2, [other, 'gateway-2']],
       ['ticket_unknown'],
       ['ticket_consumed', 'ada'],
       ['connection_limit', 'ada'],
@@ -119,7 +119,7 @@ describe('a list', () => {
 test('the message of a fault repeats nothing of the reply or the record', async () => {
   const secret = 'card 4111';
   const replies = [
-    ['admitted', 'ada', '', secret, 'soon', 2, []],
+    ['admitted', 'ada', '', '', secret, 'soon', 2, []],
     [1, 2, ...record.flat().with(1, '').with(3, secret)],
   ] as const;
   for (const [index, ask] of [consuming, reading].entries()) {
