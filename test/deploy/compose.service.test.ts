@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { isMissing } from '../support/machine/programs.ts';
+import { temporaryDirectory } from '../support/machine/temporary-file.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const SECRETS = {
@@ -13,10 +13,9 @@ const SECRETS = {
 const GATEWAYS = ['gateway-1', 'gateway-2', 'gateway-3'];
 
 /** A developer's own .env must not provide what is missing. */
-const scratch = mkdtempSync(join(tmpdir(), 'oncegate-compose-'));
+const scratch = temporaryDirectory();
 const emptyFile = join(scratch, 'empty.env');
 writeFileSync(emptyFile, '');
-afterAll(() => rmSync(scratch, { recursive: true }));
 
 interface Ended {
   readonly code: number;

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { hashPassword } from '../../shared/logins/password.ts';
 import { isMissing } from '../support/machine/programs.ts';
+import { temporaryDirectory } from '../support/machine/temporary-file.ts';
 import { until } from '../support/machine/wait.ts';
 import { startRedis } from '../support/redis/redis.ts';
 import { dumpRedis, watchCommands } from '../support/redis/redis-dump.ts';
@@ -109,7 +109,7 @@ describe.skipIf(isMissing('redis'))('a fleet that had a busy day at the log leve
 
 /** Two gateways for the audience `chat`, and a ticket service that knows ada by password and anybody by JWT. */
 async function startBusyFleet(redisUrl: string): Promise<Fleet> {
-  const scratch = mkdtempSync(join(tmpdir(), 'oncegate-leaks-'));
+  const scratch = temporaryDirectory();
   const usersFile = join(scratch, 'users');
   writeFileSync(usersFile, `ada:${await hashPassword(PASSWORD)}\n`);
   const env = {
@@ -122,11 +122,7 @@ async function startBusyFleet(redisUrl: string): Promise<Fleet> {
     DRAIN_SECONDS: '1',
     REDIS_TIMEOUT_MS: '1000',
   };
-  try {
-    return await startFleet({ redisUrl, gateways: 2, env });
-  } finally {
-    rmSync(scratch, { recursive: true });
-  }
+  return startFleet({ redisUrl, gateways: 2, env });
 }
 
 async function metricsOf({ adminPort }: ServiceProcess): Promise<string> {

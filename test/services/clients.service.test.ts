@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { hashPassword } from '../../shared/logins/password.ts';
 import { bearer, JWT_SECRET } from '../support/logins/bearer.ts';
 import { isMissing } from '../support/machine/programs.ts';
-import { atEnd } from '../support/machine/teardown.ts';
+import { temporaryDirectory } from '../support/machine/temporary-file.ts';
 import { until } from '../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../support/redis/redis.ts';
 import { type InProcess, runGateway, runTicketService } from '../support/services/in-process.ts';
@@ -21,8 +20,7 @@ let gateway: InProcess;
 let service: InProcess;
 
 beforeAll(async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'oncegate-clients-'));
-  atEnd(async () => rmSync(directory, { recursive: true }));
+  const directory = temporaryDirectory();
   writeFileSync(join(directory, 'users'), `ada:${await hashPassword(PASSWORD)}\n`);
   redis = await startRedis();
   gateway = await runGateway({ REDIS_URL: redis.url });

@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { atEnd } from '../../support/machine/teardown.ts';
+import { temporaryDirectory } from '../../support/machine/temporary-file.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 
@@ -15,8 +14,7 @@ export interface FixtureProject {
 }
 
 export function createFixtureProject(): FixtureProject {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'oncegate-client-')));
-  atEnd(async () => rmSync(folder, { recursive: true }));
+  const folder = realpathSync(temporaryDirectory());
   mkdirSync(join(folder, 'node_modules', '@types'), { recursive: true });
   symlinkSync(root, join(folder, 'node_modules', 'oncegate'));
   for (const name of ['ws', '@types/ws', '@types/node', 'undici-types']) {

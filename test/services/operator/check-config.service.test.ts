@@ -1,13 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { settingNames, settingRow } from '../../../shared/settings/table.ts';
 import { type Loopback, startLoopback } from '../../support/browsers/loopback.ts';
 import { JWT_SECRET } from '../../support/logins/bearer.ts';
 import { freePort } from '../../support/machine/free-port.ts';
-import { atEnd } from '../../support/machine/teardown.ts';
-import { temporaryFile } from '../../support/machine/temporary-file.ts';
+import { temporaryDirectory, temporaryFile } from '../../support/machine/temporary-file.ts';
 import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
 import { oncegate } from '../../support/services/command-line.ts';
 
@@ -24,8 +22,7 @@ let world: Loopback;
 beforeAll(async () => {
   redis = await startRedis({ args: ['--requirepass', PASSWORD], password: PASSWORD });
   redisUrl = `redis://:${PASSWORD}@127.0.0.1:${redis.port}`;
-  directory = mkdtempSync(join(tmpdir(), 'oncegate-check-'));
-  atEnd(async () => rmSync(directory, { recursive: true }));
+  directory = temporaryDirectory();
   world = await startLoopback(({ url, headers }, response) => {
     const json = (status: number, body: object): void => {
       response.writeHead(status, { 'Content-Type': 'application/json' });

@@ -1,9 +1,9 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { settingNames } from '../../../shared/settings/table.ts';
 import { basic, quickHash } from '../../support/logins/passwords.ts';
+import { temporaryDirectory } from '../../support/machine/temporary-file.ts';
 import { until } from '../../support/machine/wait.ts';
 import { oncegate, startOncegate } from '../../support/services/command-line.ts';
 import {
@@ -19,9 +19,8 @@ let directory: string;
 let file: string;
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'oncegate-cli-'));
+  directory = temporaryDirectory();
   file = join(directory, 'users');
-  onTestFinished(() => rmSync(directory, { recursive: true }));
 });
 
 describe('oncegate users add', () => {
@@ -144,7 +143,8 @@ describe('oncegate connect', () => {
     return path;
   }
 
-  const hello = (): string => `{"type":"hello","ticket_id":"${ticket.id}","subject":"ada","claims":{"room":7}}\n`;
+  const hello = (): string =>
+    `{"type":"hello","ticket_id":"${ticket.id}","subject":"ada","claims":{"room":7},"client_claims":{}}\n`;
 
   test('opens with the answer of the ticket service, sends lines and prints messages', async () => {
     const { code, stdout, stderr } = await oncegate(['connect', answerFile()], { input: 'one\ntwo ü\n\n' });

@@ -1,17 +1,8 @@
-import {
-  chmodSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { mintApiKey } from '../../../shared/logins/api-keys.ts';
+import { temporaryDirectory } from '../../support/machine/temporary-file.ts';
 import { oncegate } from '../../support/services/command-line.ts';
 import { type InProcess, runTicketService } from '../../support/services/in-process.ts';
 import { type Answer, ask } from '../../support/services/ticket-client.ts';
@@ -22,9 +13,8 @@ let directory: string;
 let file: string;
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'oncegate-keys-'));
+  directory = temporaryDirectory();
   file = join(directory, 'keys.json');
-  onTestFinished(() => rmSync(directory, { recursive: true }));
 });
 
 const keys = (...args: string[]) => oncegate(['keys', ...args, '--file', file]);

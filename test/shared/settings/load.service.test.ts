@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Environment, loadSettings, readEnvironment, redisIsNeeded } from '../../../shared/settings/load.ts';
 import { settingNames } from '../../../shared/settings/table.ts';
+import { temporaryDirectory } from '../../support/machine/temporary-file.ts';
 import { runToEnd } from '../../support/services/services.ts';
 
 /** Every setting, each out of its bounds by as little as can be, with the fault that has to be reported. */
@@ -329,8 +329,7 @@ describe('a configuration', () => {
 
 describe('a .env file', () => {
   function directoryWith(content: string): string {
-    const directory = mkdtempSync(join(tmpdir(), 'oncegate-env-'));
-    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const directory = temporaryDirectory();
     writeFileSync(join(directory, '.env'), content);
     return directory;
   }

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { freePort } from '../machine/free-port.ts';
 import { atEnd } from '../machine/teardown.ts';
+import { temporaryDirectory } from '../machine/temporary-file.ts';
 import { until } from '../machine/wait.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
@@ -42,7 +42,7 @@ export async function startProxy(options: ProxyOptions): Promise<ProxyProcess> {
 }
 
 async function startOn(port: number, { command, files, args, replace }: ProxyOptions): Promise<ProxyProcess> {
-  const dir = mkdtempSync(join(tmpdir(), `oncegate-${command}-`));
+  const dir = temporaryDirectory();
   for (const [index, path] of files.entries()) {
     const content = readFileSync(join(ROOT, path), 'utf8');
     writeFileSync(join(dir, basename(path)), index === 0 ? replaced(path, content, replace(port)) : content);
@@ -69,7 +69,6 @@ async function startOn(port: number, { command, files, args, replace }: ProxyOpt
     await exited;
     clearTimeout(patience);
     process.off('exit', killWithUs);
-    rmSync(dir, { recursive: true, force: true });
   };
   const ended = exited.then(() => {
     throw new Error(`${command} ended: ${output}`);

@@ -1,11 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { freePort } from '../machine/free-port.ts';
 import { atEnd } from '../machine/teardown.ts';
+import { temporaryDirectory } from '../machine/temporary-file.ts';
 import { until } from '../machine/wait.ts';
 
 const HOST = '127.0.0.1';
@@ -69,7 +69,7 @@ async function launchOn(
   argumentsOf: (dir: string) => readonly string[],
   password?: string,
 ): Promise<RedisServer> {
-  const dir = mkdtempSync(join(tmpdir(), 'oncegate-redis-'));
+  const dir = temporaryDirectory();
   // redis-server takes a configuration file as its first argument only.
   const args = argumentsOf(dir);
   const [config, rest] = args[0]?.startsWith('--') ? [[], args] : [args.slice(0, 1), args.slice(1)];
@@ -93,7 +93,6 @@ async function launchOn(
   async function stop(): Promise<void> {
     client.disconnect();
     await kill();
-    rmSync(dir, { recursive: true, force: true });
   }
   try {
     await answering(client, child);

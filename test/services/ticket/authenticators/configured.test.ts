@@ -1,8 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { configuredAuthenticators } from '../../../../services/ticket/authenticators/configured.ts';
 import { authenticationRules } from '../../../../services/ticket/authenticators/rules.ts';
 import { createLogger } from '../../../../shared/process/log.ts';
@@ -10,13 +9,13 @@ import { loadSettings } from '../../../../shared/settings/load.ts';
 import { MemoryStore } from '../../../../shared/store/memory/memory-store.ts';
 import { bearer, JWT_SECRET } from '../../../support/logins/bearer.ts';
 import { basic, quickHash } from '../../../support/logins/passwords.ts';
+import { temporaryDirectory } from '../../../support/machine/temporary-file.ts';
 import { runTicketService, settingsOf } from '../../../support/services/in-process.ts';
 import { ask } from '../../../support/services/ticket-client.ts';
 import { exchange } from '../../../support/sockets/raw-client.ts';
 
 function fileOf(content: string): string {
-  const directory = mkdtempSync(join(tmpdir(), 'oncegate-auth-'));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const directory = temporaryDirectory();
   writeFileSync(join(directory, 'file'), content);
   return join(directory, 'file');
 }

@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -7,7 +6,7 @@ import { hashPassword } from '../../../../../shared/logins/password.ts';
 import { createKeys } from '../../../../../shared/store/keys.ts';
 import { type HttpReply, httpRequest } from '../../../../support/http/http-request.ts';
 import { basic, quickHash } from '../../../../support/logins/passwords.ts';
-import { atEnd } from '../../../../support/machine/teardown.ts';
+import { temporaryDirectory } from '../../../../support/machine/temporary-file.ts';
 import { until } from '../../../../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../../../../support/redis/redis.ts';
 import { type ServiceProcess, startService } from '../../../../support/services/services.ts';
@@ -25,8 +24,7 @@ let redis: RedisServer;
 let services: [ServiceProcess, ServiceProcess];
 
 beforeAll(async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'oncegate-brute-'));
-  atEnd(async () => rmSync(directory, { recursive: true }));
+  const directory = temporaryDirectory();
   const file = join(directory, 'users');
   // Real hashes: each guess costs the time of one.
   const users = ['ada', 'bob', 'carol'].map(async (name) => `${name}:${await hashPassword(`${name}'s own`)}`);
