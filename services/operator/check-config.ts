@@ -1,10 +1,24 @@
 import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { exitCodes } from '../../shared/process/exit-codes.ts';
+import { UsageError } from './usage-error.ts';
 
 /** `oncegate check-config`: runs the ticket service's own check, as a process because no service imports another. */
-export function checkConfig(): number {
+export function checkConfig(token: string | undefined): number {
+  if (token !== undefined && !isReadable(token)) throw new UsageError(`${token} cannot be read`);
   const program = fileURLToPath(new URL('../ticket/check-config.js', import.meta.url));
-  const { status } = spawnSync(process.execPath, [program], { stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [program, ...(token === undefined ? [] : ['--token', token])], {
+    stdio: 'inherit',
+  });
   return status ?? exitCodes.fault;
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -22,9 +22,10 @@ const USAGE = `oncegate ${VERSION}: one ticket, one connection, once
       subjects too (* matches any run of characters). The file is AUTH_API_KEYS_FILE unless --file
       names another.
 
-  oncegate check-config
+  oncegate check-config [--token <file>]
       Prints the ticket service's effective configuration without its secrets, tries to reach every
-      service that it needs, and reports what is wrong.
+      service that it needs, and reports what is wrong. With --token it also says why the Bearer token
+      in that file would be refused.
 
   oncegate connect <file or URL> [--insecure]
       Opens a WebSocket with a ticket. Give a file with the answer of POST /tickets, or its
@@ -42,7 +43,7 @@ async function main(args: readonly string[]): Promise<number> {
   const [noun, verb, name, ...rest] = positionals;
   if (noun === 'users' && verb === 'add' && name !== undefined && rest.length === 0) return addUser(name, values.file);
   if (noun === 'keys') return keys(verb, name, rest.length, values);
-  if (noun === 'check-config' && verb === undefined) return checkConfig();
+  if (noun === 'check-config' && verb === undefined) return checkConfig(values.token);
   if (noun === 'connect' && verb !== undefined && name === undefined)
     return connect(verb, { insecure: values.insecure });
   if (noun === 'settings' && verb === undefined) return print(printSettings());
@@ -58,6 +59,7 @@ function parse(args: readonly string[]) {
         file: { type: 'string' },
         subject: { type: 'string', multiple: true },
         audience: { type: 'string', multiple: true },
+        token: { type: 'string' },
         insecure: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
         version: { type: 'boolean', default: false },

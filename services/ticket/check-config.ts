@@ -1,10 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { exitCodes } from '../../shared/process/exit-codes.ts';
 import { createLogger } from '../../shared/process/log.ts';
 import { loadSettings, readEnvironment, redisIsNeeded } from '../../shared/settings/load.ts';
 import { type SettingName, type Settings, settingNames, settingRow } from '../../shared/settings/table.ts';
 import { createStore } from '../../shared/store/create-store.ts';
-import { introspectionOf, issuerKeysOf, sessionRedisOf } from './authenticators/configured.ts';
+import { introspectionOf, issuerKeysOf, sessionRedisOf, tokenVerifier } from './authenticators/configured.ts';
+import { reasonOf } from './authenticators/reason.ts';
 import { authenticationIsNeeded, authenticationRules } from './authenticators/rules.ts';
 import { checkIntrospection } from './authenticators/tokens/introspection.ts';
 import { policyRule } from './issuing/policy-file.ts';
@@ -16,10 +19,13 @@ interface Counterpart {
 }
 
 const environment = readEnvironment();
+const { token } = parseArgs({ options: { token: { type: 'string' } } }).values;
 printEffective();
 const loaded = loadSettings(environment, [redisIsNeeded, authenticationIsNeeded, ...authenticationRules, policyRule]);
 if (loaded.ok) {
-  process.exit((await tryAll(counterpartsOf(loaded.settings))) ? exitCodes.ok : exitCodes.unavailable);
+  const reached = await tryAll(counterpartsOf(loaded.settings));
+  const accepted = token === undefined || (await tryToken(loaded.settings, token));
+  process.exit(accepted ? (reached ? exitCodes.ok : exitCodes.unavailable) : exitCodes.fault);
 } else {
   for (const fault of loaded.faults) process.stdout.write(`wrong    ${fault}\n`);
   process.exit(exitCodes.config);
@@ -79,17 +85,27 @@ async function tryAll(counterparts: readonly Counterpart[]): Promise<boolean> {
       process.stdout.write(`reached  ${name}\n`);
     } catch (error) {
       good = false;
-      process.stdout.write(`failed   ${name}: ${error instanceof Error ? reasonOf(error) : 'unknown'}\n`);
+      process.stdout.write(`failed   ${name}: ${reasonOf(error)}\n`);
     }
   }
   process.stdout.write(good ? 'The configuration is good.\n' : 'Some counterparts cannot be reached.\n');
   return good;
 }
 
-/** The reason of a failure: fetch has it in `cause`, an OAuth error in `error`. */
-function reasonOf(error: Error): string {
-  if ('error' in error && typeof error.error === 'string') return `${error.message}: ${error.error}`;
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+/** Says what the ticket service would make of a Bearer token in a file. The token itself is not printed. */
+async function tryToken(settings: Settings, path: string): Promise<boolean> {
+  const content = readFileSync(path, 'utf8').trim();
+  const log = createLogger('silent', {});
+  const verifier = tokenVerifier({ settings, log, store: createStore(settings, log) });
+  const found = await verifier?.verify(content.replace(/^Bearer +/i, ''));
+  if (found?.kind === 'principal') {
+    const { subject, expiresAt } = found.principal;
+    const until = expiresAt === undefined ? 'without an end' : `until ${new Date(expiresAt).toISOString()}`;
+    process.stdout.write(`accepted the token, for ${JSON.stringify(subject)}, ${until}\n`);
+    return true;
+  }
+  process.stdout.write(`refused  the token: ${found?.reason ?? 'no setting is for Bearer tokens'}\n`);
+  return false;
 }
 
 /** Asks until there is an answer: a link to Redis connects by itself. After the time-out it throws the last error. */

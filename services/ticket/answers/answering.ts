@@ -5,8 +5,10 @@ import { type Logger, logFault } from '../../../shared/process/log.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import { StoreUnavailable } from '../../../shared/store/store.ts';
 
-/** Answers with a refusal. `subject` goes to the log, if it is known. */
-export type Refuse = (response: ServerResponse, refusal: Refusal, subject?: string) => void;
+/**
+ * Answers with a refusal. The subject, if it is known, and the reason, which the answer does not tell, go to the log.
+ */
+export type Refuse = (response: ServerResponse, refusal: Refusal, subject?: string, reason?: string) => void;
 
 export interface Answering {
   readonly refuse: Refuse;
@@ -16,9 +18,9 @@ export interface Answering {
 
 /** How the ticket service answers refusals and faults, and counts and logs them. */
 export function createAnswering({ metrics, log }: { readonly metrics: Metrics; readonly log: Logger }): Answering {
-  function refuse(response: ServerResponse, refusal: Refusal, subject?: string): void {
+  function refuse(response: ServerResponse, refusal: Refusal, subject?: string, reason?: string): void {
     metrics.count('oncegate_requests_refused_total', refusal.code);
-    log.info({ event: 'refusal', code: refusal.code, subject });
+    log.info({ event: 'refusal', code: refusal.code, subject, reason });
     sendRefusal(response, refusal);
   }
 

@@ -36,11 +36,22 @@ type Unavailable = Extract<RefusalCode, 'overloaded' | 'rate_limited' | 'authent
 export type Authentication =
   | { readonly kind: 'principal'; readonly principal: Principal }
   /** The request has no credentials of this kind. */
-  | { readonly kind: 'none' }
+  | { readonly kind: 'none'; readonly reason?: Reason }
   /** The credentials are wrong, malformed or expired. `challenges` are those of the counterpart, if it sent any. */
-  | { readonly kind: 'invalid'; readonly challenges?: readonly string[] }
+  | { readonly kind: 'invalid'; readonly reason: Reason; readonly challenges?: readonly string[] }
   /** The credentials cannot be checked now. */
-  | { readonly kind: 'unavailable'; readonly code: Unavailable; readonly retryAfterSeconds?: number };
+  | {
+      readonly kind: 'unavailable';
+      readonly code: Unavailable;
+      readonly reason: Reason;
+      readonly retryAfterSeconds?: number;
+    };
+
+/**
+ * Why, for the operator's log and for nobody else: the answer says less. It names claims, settings and expected
+ * values, and never repeats the credentials.
+ */
+type Reason = string;
 
 /** One way to authenticate a caller. */
 export interface Authenticator {

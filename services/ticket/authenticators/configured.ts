@@ -6,7 +6,7 @@ import type { Settings } from '../../../shared/settings/table.ts';
 import { RedisLink } from '../../../shared/store/redis/redis-link.ts';
 import type { TicketStore } from '../../../shared/store/store.ts';
 import type { Authenticator, TokenVerifier } from './authenticator.ts';
-import { createBearerAuthenticator } from './bearer.ts';
+import { createBearerAuthenticator, firstThatKnows } from './bearer.ts';
 import { createForwardAuthenticator } from './forward.ts';
 import type { IdentityRules } from './identity.ts';
 import { createBasicAuthenticator } from './passwords/basic.ts';
@@ -39,7 +39,7 @@ export function configuredAuthenticators(context: AuthenticationContext): Authen
       ? undefined
       : createProxyHeaderAuthenticator(settings.authProxyHeader, settings.trustProxy),
     basic(context),
-    bearer(context),
+    bearer(tokenVerifier(context)),
     sessionCookie(context),
     forward(settings),
   ];
@@ -76,7 +76,12 @@ function basic({ settings, store }: AuthenticationContext): Authenticator | unde
   return createBasicAuthenticator({ users, throttle: new NameThrottle(store) });
 }
 
-function bearer(context: AuthenticationContext): Authenticator | undefined {
+function bearer(verifier: TokenVerifier | undefined): Authenticator | undefined {
+  return verifier && createBearerAuthenticator(verifier);
+}
+
+/** The verifier of every kind of token that the settings configure; undefined if there is none. */
+export function tokenVerifier(context: AuthenticationContext): TokenVerifier | undefined {
   const { settings } = context;
   const rules: JwtRules = {
     ...identityRules(settings, settings.authJwtSubject),
@@ -95,7 +100,7 @@ function bearer(context: AuthenticationContext): Authenticator | undefined {
     introspection && createIntrospectionVerifier(introspection),
   ];
   const verifiers = found.filter((verifier) => verifier !== undefined);
-  return verifiers.length === 0 ? undefined : createBearerAuthenticator(verifiers);
+  return verifiers.length === 0 ? undefined : firstThatKnows(verifiers);
 }
 
 function apiKeys({ settings, log }: AuthenticationContext): TokenVerifier | undefined {

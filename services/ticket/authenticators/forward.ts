@@ -1,7 +1,10 @@
 import type { IncomingMessage } from 'node:http';
+import { utf8Json } from '../../../shared/utf8.ts';
+import { readBody } from './answer-body.ts';
 import { AnswerCache } from './answer-cache.ts';
 import { type Authentication, type Authenticator, isAmbient } from './authenticator.ts';
-import { type IdentityRules, principalOf } from './identity.ts';
+import { authenticated, endOf, type IdentityRules, member } from './identity.ts';
+import { reasonOf } from './reason.ts';
 
 export interface ForwardOptions extends IdentityRules {
   /** An endpoint of the application that says who the caller is. */
@@ -11,9 +14,7 @@ export interface ForwardOptions extends IdentityRules {
   readonly cacheSeconds: number;
 }
 
-const MAX_ANSWER_BYTES = 65_536;
 const MAX_CHALLENGE_LENGTH = 1_024;
-const UNAVAILABLE: Authentication = { kind: 'unavailable', code: 'authentication_unavailable' };
 
 /**
  * Asks an endpoint of the application who the caller is. It gets the caller's Cookie and Authorization and
@@ -37,20 +38,29 @@ export function createForwardAuthenticator(options: ForwardOptions): Authenticat
       if (response.status === 401) {
         const challenge = response.headers.get('www-authenticate') ?? '';
         await response.body?.cancel();
-        return { kind: 'invalid', ...(isChallenge(challenge) && { challenges: [challenge] }) };
+        const challenges = isChallenge(challenge) ? [challenge] : [];
+        return { kind: 'invalid', reason: 'the application answered 401', challenges };
       }
-      const identity = response.status === 200 ? await readJson(response) : undefined;
-      if (identity === undefined) {
+      const body = response.status === 200 ? await readBody(response) : undefined;
+      if (body === undefined) {
         await response.body?.cancel();
-        return UNAVAILABLE;
+        return unavailable(response.status === 200 ? 'its answer is too long' : `it answered ${response.status}`);
       }
-      const principal = principalOf(identity, options, expiryOf(identity));
-      if (principal === null) return UNAVAILABLE;
-      const ambient = isAmbient(authorization);
-      return { kind: 'principal', principal: { ...principal, ...(ambient && { ambient }) } };
-    } catch {
-      return UNAVAILABLE;
+      return judge(utf8Json(body), isAmbient(authorization));
+    } catch (error) {
+      return unavailable(reasonOf(error));
     }
+  }
+
+  /** Decides by the application's 200. An answer without a subject is the application's fault, not the caller's. */
+  function judge(identity: unknown, ambient: boolean): Authentication {
+    if (identity === undefined) return unavailable('its answer is not JSON in UTF-8');
+    const end = endOf(member(identity, 'exp'), 1_000);
+    if (!end.ok) return unavailable('exp in its answer is not a number');
+    if (end.at !== undefined && end.at <= Date.now()) return { kind: 'invalid', reason: 'the login has ended (exp)' };
+    const found = authenticated(identity, options, end.at);
+    if (found.kind !== 'principal') return unavailable(`in its answer ${found.reason}`);
+    return ambient ? { kind: 'principal', principal: { ...found.principal, ambient } } : found;
   }
 
   return {
@@ -63,26 +73,8 @@ export function createForwardAuthenticator(options: ForwardOptions): Authenticat
   };
 }
 
-/** The JSON of an answer; undefined if it is malformed or too long. */
-async function readJson(response: Response): Promise<unknown> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.byteLength;
-    if (length > MAX_ANSWER_BYTES) return undefined;
-    chunks.push(chunk);
-  }
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
-  } catch {
-    return undefined;
-  }
-}
-
-/** When the login ends: `exp`, in Unix seconds as in a JWT (RFC 7519 §4.1.4). */
-function expiryOf(identity: unknown): number | undefined {
-  const exp: unknown = typeof identity === 'object' && identity !== null ? Reflect.get(identity, 'exp') : undefined;
-  return typeof exp === 'number' && Number.isSafeInteger(exp) ? exp * 1000 : undefined;
+function unavailable(reason: string): Authentication {
+  return { kind: 'unavailable', code: 'authentication_unavailable', reason: `AUTH_FORWARD_URL: ${reason}` };
 }
 
 /** Whether a challenge of the application is well-formed, so that it may be passed on. */

@@ -1,6 +1,7 @@
 import { isTrustedPeer, type Trust } from '../../../shared/http/client-address.ts';
 import { isSubject } from '../../../shared/ticket/ticket.ts';
-import type { Authenticator } from './authenticator.ts';
+import { utf8Text } from '../../../shared/utf8.ts';
+import type { Authentication, Authenticator } from './authenticator.ts';
 
 /**
  * The user that an authenticating proxy names in a header. From any other peer the header is refused, not
@@ -18,10 +19,15 @@ export function createProxyHeaderAuthenticator(name: string, trust: Trust): Auth
       );
       if (spellings.length === 0) return { kind: 'none' };
       const value = request.headers[name];
-      if (spellings.length > 1 || typeof value !== 'string' || !isTrustedPeer(request, trust))
-        return { kind: 'invalid' };
-      const subject = Buffer.from(value, 'latin1').toString('utf8');
-      return isSubject(subject) ? { kind: 'principal', principal: { subject, ambient: true } } : { kind: 'invalid' };
+      const invalid = (reason: string): Authentication => ({ kind: 'invalid', reason: `AUTH_PROXY_HEADER: ${reason}` });
+      if (!isTrustedPeer(request, trust)) return invalid('it comes from an address that TRUST_PROXY does not list');
+      if (spellings.length > 1 || typeof value !== 'string') return invalid('it is there more than once');
+      // Node reads the bytes of a header as Latin-1.
+      const subject = utf8Text(Buffer.from(value, 'latin1'));
+      if (subject === undefined) return invalid('it is not UTF-8');
+      return isSubject(subject)
+        ? { kind: 'principal', principal: { subject, ambient: true } }
+        : invalid('it is no valid subject');
     },
   };
 }

@@ -2,8 +2,9 @@ import { parseCookie as parse } from 'cookie';
 import { unsign } from 'cookie-signature';
 import type { RedisLink } from '../../../shared/store/redis/redis-link.ts';
 import { StoreUnavailable } from '../../../shared/store/store.ts';
+import { utf8Json, utf8Text } from '../../../shared/utf8.ts';
 import type { Authentication, Authenticator } from './authenticator.ts';
-import { principalOf, subjectAt } from './identity.ts';
+import { authenticated, type End, endOf, member, subjectAt } from './identity.ts';
 
 export interface SessionCookieOptions {
   /** Secrets that sign session cookies, the newest first. A cookie may be signed with any of them. */
@@ -35,16 +36,19 @@ export function createSessionCookieAuthenticator(options: SessionCookieOptions):
     const key = keyPrefix + id;
     // Taken before Redis is asked, so that the session never outlives its key.
     const now = Date.now();
-    const [text, lifetimeMs] = await redis.run((client) => Promise.all([client.get(key), client.pttl(key)]));
-    const session = text === null ? null : parseSession(text);
-    if (session === null) return { kind: 'invalid' };
+    const [bytes, lifetimeMs] = await redis.run((client) => Promise.all([client.getBuffer(key), client.pttl(key)]));
+    if (bytes === null) return invalid('Redis has no such session');
+    if (utf8Text(bytes) === undefined) return unavailable('the session is not UTF-8');
+    const session = utf8Json(bytes);
+    if (typeof session !== 'object' || session === null) return invalid('the session is not JSON');
     // A session without a subject is one before the login: it carries no credentials.
     if (subjectAt(session, subjectPath) === undefined) return { kind: 'none' };
 
-    const expiresAt = sessionEnd(session, lifetimeMs, now);
-    if (expiresAt !== undefined && expiresAt <= Date.now()) return { kind: 'invalid' };
-    const principal = principalOf(session, { subjectPath, claimNames: [] }, expiresAt);
-    return principal === null ? { kind: 'invalid' } : { kind: 'principal', principal: { ...principal, ambient: true } };
+    const end = sessionEnd(session, lifetimeMs, now);
+    if (!end.ok) return unavailable('cookie.expires of the session is no date');
+    if (end.at !== undefined && end.at <= Date.now()) return invalid('the session has ended');
+    const found = authenticated(session, { subjectPath, claimNames: [] }, end.at);
+    return found.kind === 'principal' ? { kind: 'principal', principal: { ...found.principal, ambient: true } } : found;
   }
 
   return {
@@ -53,34 +57,35 @@ export function createSessionCookieAuthenticator(options: SessionCookieOptions):
       const cookie = parse(request.headers.cookie ?? '')[cookieName];
       if (cookie === undefined) return { kind: 'none' };
       const id = sessionId(cookie);
-      if (id === undefined) return { kind: 'invalid' };
+      if (id === undefined) return invalid('the cookie is not signed with AUTH_SESSION_SECRET');
       try {
         return await readSession(id);
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error;
-        return { kind: 'unavailable', code: 'authentication_unavailable' };
+        return unavailable('the Redis of the sessions does not answer');
       }
     },
   };
 }
 
-function parseSession(text: string): object | null {
-  try {
-    const session: unknown = JSON.parse(text);
-    return typeof session === 'object' ? session : null;
-  } catch {
-    return null;
-  }
+function invalid(reason: string): Authentication {
+  return { kind: 'invalid', reason };
+}
+
+function unavailable(reason: string): Authentication {
+  return { kind: 'unavailable', code: 'authentication_unavailable', reason };
 }
 
 /**
  * When a session ends: at its cookie's expiry or with its key, whichever is sooner. A rolling session
  * prolongs the key only, so a stored expiry in the past is ignored while the key lives.
  */
-function sessionEnd(session: object, lifetimeMs: number, now: number): number | undefined {
-  const cookie: unknown = Reflect.get(session, 'cookie');
-  const expires: unknown = typeof cookie === 'object' && cookie !== null ? Reflect.get(cookie, 'expires') : undefined;
-  const cookieEnd = typeof expires === 'string' ? Date.parse(expires) : Number.NaN;
-  if (lifetimeMs <= 0) return Number.isNaN(cookieEnd) ? undefined : cookieEnd;
-  return cookieEnd > now ? Math.min(cookieEnd, now + lifetimeMs) : now + lifetimeMs;
+function sessionEnd(session: object, lifetimeMs: number, now: number): End {
+  const expires = member(member(session, 'cookie'), 'expires');
+  // express-session writes null, and an application may write false, for a cookie that ends with the browser.
+  const written = expires === null || expires === false ? undefined : expires;
+  const cookie = endOf(typeof written === 'string' ? Date.parse(written) : written, 1);
+  if (!cookie.ok || lifetimeMs <= 0) return cookie;
+  const at = now + lifetimeMs;
+  return { ok: true, at: cookie.at !== undefined && cookie.at > now ? Math.min(cookie.at, at) : at };
 }

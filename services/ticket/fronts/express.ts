@@ -7,6 +7,7 @@ import { createStore, usesRedis } from '../../../shared/store/create-store.ts';
 import { MeasuredStore } from '../../../shared/store/measured-store.ts';
 import { isSubject } from '../../../shared/ticket/ticket.ts';
 import { type Authenticator, isAmbient } from '../authenticators/authenticator.ts';
+import { endOf } from '../authenticators/identity.ts';
 import { announcementOf } from '../issuing/announce.ts';
 import { policyRule, watchPolicy } from '../issuing/policy-file.ts';
 import { createTicketRouter, routerSettings } from './router.ts';
@@ -15,9 +16,12 @@ import { createTicketRouter, routerSettings } from './router.ts';
 export interface ApplicationPrincipal {
   /** 1 to 256 characters without control characters. */
   readonly subject: string;
-  /** When the login ends, in whole Unix ms. The connection ends then too. Absent if the login does not end. */
+  /**
+   * When the login ends, in Unix ms, rounded down. The connection ends then too. Absent if the login does not end.
+   * With anything but a finite number the caller gets 503 `authentication_unavailable`, and the log says why.
+   */
   readonly expiresAt?: number;
-  /** Added to every ticket. They override claims that the caller asks for. At most 4,096 bytes as JSON. */
+  /** Claims of every ticket, apart from those that the caller asks for. At most 4,096 bytes as JSON. */
   readonly claims?: Readonly<Record<string, unknown>>;
 }
 
@@ -83,14 +87,24 @@ function applicationAuthenticator({ authenticate, csrf = true, challenge }: Tick
     async authenticate(request) {
       const principal = await authenticate(request as Request); // the router is used in Express only
       if (principal === null || principal === undefined) return { kind: 'none' };
-      const { subject, expiresAt } = principal;
+      const { subject, expiresAt, claims } = principal;
       if (!isSubject(subject)) throw new TypeError('authenticate() gave a subject that cannot be one');
-      if (expiresAt !== undefined && !Number.isSafeInteger(expiresAt)) {
-        throw new TypeError('authenticate() gave an expiresAt that is not whole Unix ms');
+      const end = endOf(expiresAt, 1);
+      if (!end.ok) {
+        const reason = 'authenticate() gave an expiresAt that is no number';
+        return { kind: 'unavailable', code: 'authentication_unavailable', reason };
       }
-      if (expiresAt !== undefined && expiresAt <= Date.now()) return { kind: 'invalid' };
+      if (end.at !== undefined && end.at <= Date.now()) return { kind: 'invalid', reason: 'expiresAt has passed' };
       const ambient = csrf && isAmbient(request.headers.authorization);
-      return { kind: 'principal', principal: { ...principal, ...(ambient && { ambient }) } };
+      return {
+        kind: 'principal',
+        principal: {
+          subject,
+          ...(end.at !== undefined && { expiresAt: end.at }),
+          ...(claims !== undefined && { claims }),
+          ...(ambient && { ambient }),
+        },
+      };
     },
   };
 }

@@ -10,7 +10,8 @@ export type Caller =
       /** The refusal to answer with if the credentials are revoked before the request is done. */
       readonly revoked: Refusal;
     }
-  | { readonly ok: false; readonly refusal: Refusal };
+  /** The reason is for the log. */
+  | { readonly ok: false; readonly refusal: Refusal; readonly reason?: string };
 
 /**
  * Finds out who sends a request. The first authenticator that finds credentials of its kind decides.
@@ -32,7 +33,10 @@ export async function authenticate(
   const given = request.rawHeaders.filter(
     (name, index) => index % 2 === 0 && name.toLowerCase() === 'authorization',
   ).length;
-  if (given > 1) return { ok: false, refusal: { code: 'credentials_invalid', challenges: challenges() } };
+  if (given > 1) {
+    const refusal: Refusal = { code: 'credentials_invalid', challenges: challenges() };
+    return { ok: false, refusal, reason: 'there is more than one Authorization header' };
+  }
 
   for (const authenticator of authenticators) {
     const found = await authenticator.authenticate(request, from);
@@ -42,13 +46,18 @@ export async function authenticate(
       case 'principal':
         return { ok: true, principal: found.principal, revoked: refusedBy(authenticator) };
       case 'unavailable':
-        return { ok: false, refusal: { code: found.code, retryAfterSeconds: found.retryAfterSeconds } };
+        return {
+          ok: false,
+          refusal: { code: found.code, retryAfterSeconds: found.retryAfterSeconds },
+          reason: found.reason,
+        };
       case 'invalid':
-        return { ok: false, refusal: refusedBy(authenticator, found.challenges) };
+        return { ok: false, refusal: refusedBy(authenticator, found.challenges), reason: found.reason };
       default:
         return found satisfies never;
     }
   }
-  const code = given === 0 ? 'credentials_missing' : 'credentials_invalid';
-  return { ok: false, refusal: { code, challenges: challenges() } };
+  if (given === 0) return { ok: false, refusal: { code: 'credentials_missing', challenges: challenges() } };
+  const reason = 'no setting is for the scheme of the Authorization header';
+  return { ok: false, refusal: { code: 'credentials_invalid', challenges: challenges() }, reason };
 }

@@ -63,8 +63,8 @@ export function createSignIn(options: SignInOptions): SignIn {
   const subject = new Rate({ kind: 'subject', quota: rates.perSubject, store });
   const failures = new Rate({ kind: 'failures', quota: MAX_FAILURES_PER_ADDRESS, store });
 
-  function refused(response: ServerResponse, refusal: Refusal, subjectName?: string): undefined {
-    refuse(response, refusal, subjectName);
+  function refused(response: ServerResponse, refusal: Refusal, subjectName?: string, reason?: string): undefined {
+    refuse(response, refusal, subjectName, reason);
   }
 
   return async (request, response) => {
@@ -79,7 +79,7 @@ export function createSignIn(options: SignInOptions): SignIn {
     const caller = await authenticate(request, authenticators, networkOf(from));
     if (!caller.ok) {
       if (caller.refusal.code === 'credentials_invalid') await failures.hit(from);
-      return refused(response, caller.refusal);
+      return refused(response, caller.refusal, undefined, caller.reason);
     }
     const { principal } = caller;
     if (principal.ambient) {

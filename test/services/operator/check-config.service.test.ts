@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { settingNames, settingRow } from '../../../shared/settings/table.ts';
 import { type Loopback, startLoopback } from '../../support/browsers/loopback.ts';
-import { JWT_SECRET } from '../../support/logins/bearer.ts';
+import { bearer, JWT_SECRET } from '../../support/logins/bearer.ts';
 import { freePort } from '../../support/machine/free-port.ts';
 import { temporaryDirectory, temporaryFile } from '../../support/machine/temporary-file.ts';
 import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
@@ -55,6 +55,42 @@ type Environment = Readonly<Record<string, string>>;
 
 const check = (env: Environment) => oncegate(['check-config'], { cwd: directory, env: { ...TIMEOUT, ...env } });
 const linesOf = (stdout: string, word: string): string[] => stdout.split('\n').filter((line) => line.startsWith(word));
+
+describe('oncegate check-config --token', () => {
+  const ask = async (token: string, env: Environment = {}) => {
+    const file = temporaryFile(token);
+    const { code, stdout } = await oncegate(['check-config', '--token', file], {
+      cwd: directory,
+      env: { ...TIMEOUT, REDIS_URL: redisUrl, AUTH_JWT_SECRET: JWT_SECRET, ...env },
+    });
+    expect(stdout).not.toContain(token.trim().split('.')[1]);
+    return [code, stdout.trimEnd().split('\n').at(-1)];
+  };
+
+  test('says whom a good token is for, and until when', async () => {
+    expect(await ask(`${await bearer('ada')}\n`)).toEqual([
+      0,
+      expect.stringMatching(/^accepted the token, for "ada", until 2\S+Z$/),
+    ]);
+  });
+
+  test('says why another one is refused', async () => {
+    const token = await bearer('ada');
+
+    expect(await ask(token, { AUTH_JWT_AUDIENCE: 'chat' })).toEqual([1, 'refused  the token: its aud is not chat']);
+    expect(await ask(await bearer('ada', '-1 minute'))).toEqual([1, 'refused  the token: it has expired (exp)']);
+    expect(await ask('opaque.of-ada')).toEqual([1, expect.stringMatching(/it is no JWT$/)]);
+  });
+
+  test('needs a file that can be read', async () => {
+    const { code, stderr } = await oncegate(['check-config', '--token', join(directory, 'none')], {
+      cwd: directory,
+      env: {},
+    });
+
+    expect([code, stderr.split('\n')[0]]).toEqual([64, expect.stringMatching(/cannot be read$/)]);
+  });
+});
 
 describe('oncegate check-config', () => {
   test('prints every setting as it counts, reaches every counterpart, and ends with 0', async () => {
@@ -211,7 +247,9 @@ describe('oncegate check-config', () => {
     });
 
     expect(code).toBe(69);
-    expect(linesOf(stdout, 'failed')).toEqual([expect.stringMatching(/^failed {3}AUTH_FORWARD_URL: .*timeout/)]);
+    expect(linesOf(stdout, 'failed')).toEqual([
+      expect.stringMatching(/^failed {3}AUTH_FORWARD_URL: it did not answer in time$/),
+    ]);
   });
 
   test.each<readonly [string, Environment, string]>([

@@ -1,6 +1,7 @@
 import { decoyHash, parsePasswordHash, passwordMatches } from '../../../../shared/logins/password.ts';
 import { SCRYPT_THREADS } from '../../../../shared/logins/scrypt-threads.ts';
 import type { Users } from '../../../../shared/logins/users-file.ts';
+import { utf8Text } from '../../../../shared/utf8.ts';
 import { FairQueue } from '../../limits/fair-queue.ts';
 import { type Authentication, type Authenticator, credentialsOf } from '../authenticator.ts';
 import type { NameThrottle } from './name-throttle.ts';
@@ -34,7 +35,7 @@ export function createBasicAuthenticator({ users, throttle }: BasicOptions): Aut
     const retryAfterSeconds = await throttle.retryAfterSeconds(name, address);
     return retryAfterSeconds === undefined
       ? undefined
-      : { kind: 'unavailable', code: 'rate_limited', retryAfterSeconds };
+      : { kind: 'unavailable', code: 'rate_limited', reason: 'too many failed sign-ins', retryAfterSeconds };
   }
 
   async function check(userPass: UserPass, hash: string | undefined, address: string): Promise<Authentication> {
@@ -44,7 +45,7 @@ export function createBasicAuthenticator({ users, throttle }: BasicOptions): Aut
     if (unavailable !== undefined) return unavailable;
     if (await matches(password, hash)) return principalOf(name);
     await throttle.failed(name, address);
-    return { kind: 'invalid' };
+    return { kind: 'invalid', reason: 'the name or the password is wrong' };
   }
 
   return {
@@ -54,7 +55,7 @@ export function createBasicAuthenticator({ users, throttle }: BasicOptions): Aut
       const encoded = credentialsOf(request, 'basic');
       if (encoded === undefined) return { kind: 'none' };
       const userPass = decodeUserPass(encoded);
-      if (userPass === null) return { kind: 'invalid' };
+      if (userPass === null) return { kind: 'invalid', reason: 'not name and password in Base64 and UTF-8 (RFC 7617)' };
       const { name, password } = userPass;
       const hash = users.get(name);
       const address = from.key;
@@ -71,7 +72,9 @@ export function createBasicAuthenticator({ users, throttle }: BasicOptions): Aut
       );
       const right = checked.then((found) => found?.kind === 'principal');
       await verified.add(name, password, hash, right);
-      return (await checked) ?? { kind: 'unavailable', code: 'overloaded' };
+      return (
+        (await checked) ?? { kind: 'unavailable', code: 'overloaded', reason: 'too many passwords wait to be checked' }
+      );
     },
   };
 }
@@ -87,9 +90,8 @@ function principalOf(name: string): Authentication {
 
 function decodeUserPass(encoded: string): UserPass | null {
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(encoded)) return null;
-  const bytes = Buffer.from(encoded, 'base64');
-  const text = bytes.toString('utf8');
-  const colon = text.indexOf(':');
-  if (colon < 1 || !Buffer.from(text, 'utf8').equals(bytes)) return null;
+  const text = utf8Text(Buffer.from(encoded, 'base64'));
+  const colon = text?.indexOf(':') ?? -1;
+  if (text === undefined || colon < 1) return null;
   return { name: text.slice(0, colon), password: text.slice(colon + 1) };
 }

@@ -12,7 +12,9 @@ export function createApiKeyVerifier(keys: () => readonly ApiKey[]): TokenVerifi
     async verify(token) {
       if (!isApiKey(token)) return { kind: 'none' };
       const key = findApiKey(token, keys());
-      return key === undefined ? { kind: 'invalid' } : { kind: 'principal', principal: principalOfKey(key, keys) };
+      return key === undefined
+        ? { kind: 'invalid', reason: 'AUTH_API_KEYS_FILE has no such key' }
+        : { kind: 'principal', principal: principalOfKey(key, keys) };
     },
   };
 }

@@ -1,7 +1,10 @@
 import * as oauth from 'oauth4webapi';
+import { utf8Text } from '../../../../shared/utf8.ts';
+import { readBody } from '../answer-body.ts';
 import { AnswerCache } from '../answer-cache.ts';
 import type { Authentication, TokenVerifier } from '../authenticator.ts';
-import { authenticated, type IdentityRules, principalOf } from '../identity.ts';
+import { authenticated, endOf, type IdentityRules } from '../identity.ts';
+import { reasonOf } from '../reason.ts';
 
 export interface IntrospectionOptions extends IdentityRules {
   readonly url: string;
@@ -14,8 +17,6 @@ export interface IntrospectionOptions extends IdentityRules {
   readonly cacheSeconds: number;
 }
 
-const UNAVAILABLE: Authentication = { kind: 'unavailable', code: 'authentication_unavailable' };
-
 /** Opaque access tokens, about which their issuer is asked (RFC 7662). */
 export function createIntrospectionVerifier(options: IntrospectionOptions): TokenVerifier {
   const { server, client, authentication } = partiesOf(options);
@@ -25,12 +26,13 @@ export function createIntrospectionVerifier(options: IntrospectionOptions): Toke
     let answer: oauth.IntrospectionResponse;
     try {
       const response = await oauth.introspectionRequest(server, client, authentication, token, requestOptions(options));
-      answer = await oauth.processIntrospectionResponse(server, client, response);
-    } catch {
-      return UNAVAILABLE;
+      const body = await readBody(response);
+      const text = body && utf8Text(body);
+      if (text === undefined) return unavailable(`its answer is ${body ? 'not UTF-8' : 'too long'}`);
+      answer = await oauth.processIntrospectionResponse(server, client, new Response(text, response));
+    } catch (error) {
+      return unavailable(reasonOf(error));
     }
-    // The library checks `active` only, and a comparison with something other than a number is always false.
-    if (![answer.exp, answer.nbf].every(isTime)) return UNAVAILABLE;
     return judge(answer, options, Date.now());
   }
 
@@ -52,17 +54,21 @@ function requestOptions({
 
 /** Decides about a token by its introspection answer, at `now` (Unix ms). */
 export function judge(answer: oauth.IntrospectionResponse, rules: IntrospectionOptions, now: number): Authentication {
-  const { active, exp, nbf, aud } = answer;
-  if (active !== true) return { kind: 'invalid' };
-  if (exp !== undefined && now >= exp * 1000) return { kind: 'invalid' };
-  if (nbf !== undefined && now < nbf * 1000) return { kind: 'invalid' };
+  const invalid = (reason: string): Authentication => ({ kind: 'invalid', reason });
+  const { active, aud } = answer;
+  // The library checks `active` only.
+  const [end, begin] = [endOf(answer.exp, 1_000), endOf(answer.nbf, 1_000)];
+  if (active !== true) return invalid('the introspection endpoint says that it is not active');
+  if (!end.ok || !begin.ok) return unavailable(`${end.ok ? 'nbf' : 'exp'} in its answer is not a number`);
+  if (end.at !== undefined && now >= end.at) return invalid('it has expired (exp)');
+  if (begin.at !== undefined && now < begin.at) return invalid('it is not valid yet (nbf)');
   if (rules.audience !== undefined && aud !== undefined && ![aud].flat().includes(rules.audience))
-    return { kind: 'invalid' };
-  return authenticated(principalOf(answer, rules, exp === undefined ? undefined : Math.floor(exp * 1000)));
+    return invalid(`its aud is not ${rules.audience}`);
+  return authenticated(answer, rules, end.at);
 }
 
-function isTime(value: unknown): boolean {
-  return value === undefined || Number.isFinite(value);
+function unavailable(reason: string): Authentication {
+  return { kind: 'unavailable', code: 'authentication_unavailable', reason: `AUTH_INTROSPECTION_URL: ${reason}` };
 }
 
 /** Asks about a token that cannot be valid. Throws if the endpoint does not answer as RFC 7662 requires. */

@@ -1,5 +1,6 @@
 import { createLocalJWKSet, createRemoteJWKSet, errors } from 'jose';
 import * as oauth from 'oauth4webapi';
+import { reasonOf } from '../reason.ts';
 import { type KeySource, KeysUnavailable } from './jwt.ts';
 import { keysFor } from './key-set.ts';
 
@@ -24,6 +25,7 @@ export class IssuerKeys {
   #remote: ReturnType<typeof createRemoteJWKSet> | undefined;
   #discovery: Promise<URL> | undefined;
   #pausedUntil = 0;
+  #failure = 'it has not been asked yet';
 
   constructor(address: IssuerAddress, timeoutMs: number) {
     this.#address = address;
@@ -38,14 +40,15 @@ export class IssuerKeys {
       } catch (error) {
         if (isAboutTheToken(error)) throw error;
         this.#pausedUntil = Date.now() + PAUSE_MS;
+        this.#failure = reasonOf(error);
       }
     }
     const known = this.#remote?.jwks();
-    if (known === undefined) throw new KeysUnavailable();
+    if (known === undefined) throw new KeysUnavailable(this.#failure);
     try {
       return await keysFor(header, createLocalJWKSet(known));
     } catch {
-      throw new KeysUnavailable();
+      throw new KeysUnavailable(this.#failure);
     }
   };
 

@@ -1,6 +1,6 @@
 import type { TokenVerifier } from '../authenticator.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
-import { type JwtRules, peekJwt, verifyJwt } from './jwt.ts';
+import { type JwtRules, NOT_A_JWT, NOT_ASYMMETRIC, peekJwt, verifyJwt } from './jwt.ts';
 import { isAsymmetric } from './jwt-signature.ts';
 
 /**
@@ -10,9 +10,12 @@ import { isAsymmetric } from './jwt-signature.ts';
 export function createIssuerVerifier(keys: IssuerKeys, rules: JwtRules): TokenVerifier {
   return {
     async verify(token) {
-      const { header: { alg } = {}, payload } = peekJwt(token) ?? {};
-      if (!isAsymmetric(alg)) return { kind: 'none' };
-      if (rules.issuer !== undefined && payload?.iss !== rules.issuer) return { kind: 'none' };
+      const jwt = peekJwt(token);
+      if (jwt === null) return NOT_A_JWT;
+      if (!isAsymmetric(jwt.header.alg)) return NOT_ASYMMETRIC;
+      if (rules.issuer !== undefined && jwt.payload.iss !== rules.issuer) {
+        return { kind: 'none', reason: `its iss is not ${rules.issuer}` };
+      }
       return verifyJwt(token, keys.find, rules);
     },
   };

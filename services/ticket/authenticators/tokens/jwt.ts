@@ -6,9 +6,10 @@ import {
   type JWTPayload,
   type ProtectedHeaderParameters,
 } from 'jose';
+import { utf8Text } from '../../../../shared/utf8.ts';
 import type { Authentication } from '../authenticator.ts';
-import { authenticated, type IdentityRules, principalOf } from '../identity.ts';
-import { type ClaimRules, claimsHold } from './jwt-claims.ts';
+import { authenticated, endOf, type IdentityRules } from '../identity.ts';
+import { type ClaimRules, EXPIRED, unmetClaim } from './jwt-claims.ts';
 import { isAsymmetric, isSignedBy } from './jwt-signature.ts';
 
 /** What every JWT must satisfy, whoever signed it. */
@@ -26,13 +27,33 @@ export interface UnverifiedJwt {
 /** Decodes a JWT without verifying it; null if it is not a JWT. */
 export function peekJwt(token: string): UnverifiedJwt | null {
   try {
+    // jose decodes malformed UTF-8 too, and two subjects would become one.
+    for (const part of token.split('.', 2)) {
+      if (utf8Text(Buffer.from(part, 'base64url')) === undefined) return null;
+    }
     return { header: decodeProtectedHeader(token), payload: decodeJwt(token) };
   } catch {
     return null;
   }
 }
 
-/** Thrown by a key source that is unavailable. */
+/** What a verifier of JWTs says of another token. */
+export const NOT_A_JWT: Authentication = { kind: 'none', reason: 'it is no JWT' };
+export const NOT_ASYMMETRIC: Authentication = { kind: 'none', reason: 'its alg is not asymmetric' };
+
+/** Why a JWT is refused, besides its claims. */
+export const REASONS = {
+  crit: 'its header has crit, and no extension is supported',
+  key: 'there is no key for its kid and alg',
+  signature: 'its signature is wrong',
+  typ: 'its typ is neither JWT nor at+jwt',
+} as const;
+
+export function invalid(reason: string): Authentication {
+  return { kind: 'invalid', reason };
+}
+
+/** Thrown by a key source that is unavailable. The message says why. */
 export class KeysUnavailable extends Error {
   override readonly name = 'KeysUnavailable';
 }
@@ -47,14 +68,17 @@ export type KeySource = (header: JWTHeaderParameters) => Promise<readonly KeyObj
 export async function verifyJwt(token: string, keys: KeySource, rules: JwtRules): Promise<Authentication> {
   const jwt = peekJwt(token);
   const { alg } = jwt?.header ?? {};
-  if (jwt === null || !isAsymmetric(alg) || !hasNoExtensions(jwt)) return { kind: 'invalid' };
+  if (jwt === null) return NOT_A_JWT;
+  if (!isAsymmetric(alg)) return NOT_ASYMMETRIC;
+  if (!hasNoExtensions(jwt)) return invalid(REASONS.crit);
   try {
     const candidates = await keys({ ...jwt.header, alg });
     // Attack: a key decides which algorithms it may be used with, not the token.
-    if (!candidates.some((key) => isSignedBy(token, alg, key))) return { kind: 'invalid' };
+    if (!candidates.some((key) => isSignedBy(token, alg, key))) return invalid(REASONS.signature);
   } catch (error) {
-    if (error instanceof KeysUnavailable) return { kind: 'unavailable', code: 'authentication_unavailable' };
-    return { kind: 'invalid' }; // the answer does not tell what is wrong
+    if (!(error instanceof KeysUnavailable)) return invalid(REASONS.key);
+    const reason = `the keys of the issuer cannot be read: ${error.message}`;
+    return { kind: 'unavailable', code: 'authentication_unavailable', reason };
   }
   return authenticationOf(jwt, rules);
 }
@@ -66,10 +90,12 @@ export function hasNoExtensions({ header }: UnverifiedJwt): boolean {
 
 /** The authentication for a JWT whose signature is verified. */
 export function authenticationOf({ header, payload }: UnverifiedJwt, rules: JwtRules): Authentication {
-  if (!claimsHold(payload, rules, Math.floor(Date.now() / 1000))) return { kind: 'invalid' };
-  if (header.typ !== undefined && !CREDENTIAL_TYPE.test(header.typ)) return { kind: 'invalid' };
-  const expiresAt = payload.exp === undefined ? undefined : Math.floor(payload.exp * 1000);
+  const unmet = unmetClaim(payload, rules, Math.floor(Date.now() / 1000));
+  if (unmet !== undefined) return invalid(unmet);
+  if (header.typ !== undefined && !CREDENTIAL_TYPE.test(header.typ)) return invalid(REASONS.typ);
+  const end = endOf(payload.exp, 1_000);
+  if (!end.ok) return invalid('its exp is not a finite number');
   // No clock tolerance here: with an expired token, the ticket would expire at once.
-  if (expiresAt !== undefined && expiresAt <= Date.now()) return { kind: 'invalid' };
-  return authenticated(principalOf(payload, rules, expiresAt));
+  if (end.at !== undefined && end.at <= Date.now()) return invalid(EXPIRED);
+  return authenticated(payload, rules, end.at);
 }

@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { createLocalJWKSet } from 'jose';
 import { z } from 'zod';
 import type { TokenVerifier } from '../authenticator.ts';
-import { type JwtRules, type KeySource, peekJwt, verifyJwt } from './jwt.ts';
+import { type JwtRules, type KeySource, NOT_A_JWT, NOT_ASYMMETRIC, peekJwt, verifyJwt } from './jwt.ts';
 import { isAsymmetric, isUsableKey } from './jwt-signature.ts';
 import { keysFor } from './key-set.ts';
 
@@ -35,7 +35,9 @@ function parsePem(content: string): KeySource | null {
 export function createPublicKeyVerifier(keys: KeySource, rules: JwtRules): TokenVerifier {
   return {
     async verify(token) {
-      return isAsymmetric(peekJwt(token)?.header.alg) ? verifyJwt(token, keys, rules) : { kind: 'none' };
+      const jwt = peekJwt(token);
+      if (jwt === null) return NOT_A_JWT;
+      return isAsymmetric(jwt.header.alg) ? verifyJwt(token, keys, rules) : NOT_ASYMMETRIC;
     },
   };
 }

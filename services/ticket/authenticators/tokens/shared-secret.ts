@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { TokenVerifier } from '../authenticator.ts';
-import { authenticationOf, hasNoExtensions, type JwtRules, peekJwt } from './jwt.ts';
+import { authenticationOf, hasNoExtensions, invalid, type JwtRules, NOT_A_JWT, peekJwt, REASONS } from './jwt.ts';
 
 /**
  * JWTs that are signed with HS256 and a shared secret.
@@ -15,8 +15,10 @@ export function createSharedSecretVerifier(secret: string, rules: JwtRules): Tok
   return {
     async verify(token) {
       const jwt = peekJwt(token);
-      if (jwt?.header.alg !== 'HS256') return { kind: 'none' };
-      return hasNoExtensions(jwt) && hasMac(token, key) ? authenticationOf(jwt, rules) : { kind: 'invalid' };
+      if (jwt === null) return NOT_A_JWT;
+      if (jwt.header.alg !== 'HS256') return { kind: 'none', reason: 'its alg is not HS256' };
+      if (!hasNoExtensions(jwt)) return invalid(REASONS.crit);
+      return hasMac(token, key) ? authenticationOf(jwt, rules) : invalid(REASONS.signature);
     },
   };
 }

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { exportJWK, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
-import { createBearerAuthenticator } from '../../../../services/ticket/authenticators/bearer.ts';
+import { createBearerAuthenticator, firstThatKnows } from '../../../../services/ticket/authenticators/bearer.ts';
 import type { JwtRules } from '../../../../services/ticket/authenticators/tokens/jwt.ts';
 import {
   createPublicKeyVerifier,
@@ -49,7 +49,10 @@ async function answerTo(token: string, { secret, keys, issuer, audience }: Trust
     secret === undefined ? undefined : createSharedSecretVerifier(secret, rules),
     publicKeys && createPublicKeyVerifier(publicKeys, rules),
   ].filter((verifier) => verifier !== undefined);
-  const service = await runTicketService({}, { authenticators: () => [createBearerAuthenticator(verifiers)] });
+  const service = await runTicketService(
+    {},
+    { authenticators: () => [createBearerAuthenticator(firstThatKnows(verifiers))] },
+  );
   const answer = await ask(service, '/tickets', { method: 'POST', credentials: `${scheme} ${token}` });
   const record = answer.status === 201 ? await service.store.read(String(answer.body.id)) : null;
   return { ...answer, record, log: service.log };

@@ -31,6 +31,8 @@ const CHALLENGED: Expected = {
   code: 'credentials_invalid',
   challenges: [APPLICATION_CHALLENGE, ...OWN],
 };
+/** Bytes that a lenient decoder would read as another name. */
+const ZOE = Buffer.from('{"sub":"Zo\xeb"}', 'latin1');
 const UNAVAILABLE: Expected = { status: 503, code: 'authentication_unavailable' };
 
 const COOKIE = { Cookie: SIGNED_IN };
@@ -252,7 +254,55 @@ describe('an application that is asked who somebody is', () => {
     const service = await start({ AUTH_CLAIMS: 'roles' });
     application.answer((response) => response.type('json').send('{"sub":"ada","roles":{"__proto__":{"admin":true}}}'));
 
+    expect(await signIn(service, COOKIE)).toMatchObject({
+      status: 422,
+      code: 'request_invalid',
+      body: { errors: [{ pointer: '#/claims' }] },
+    });
+  });
+
+  it.each<readonly [string, unknown, Expected]>([
+    ['in quotes', '"1795951416"', UNAVAILABLE],
+    ['that is null', 'null', UNAVAILABLE],
+    ['that is true', 'true', UNAVAILABLE],
+    ['that is a list', '[1795951416]', UNAVAILABLE],
+    ['that no double can hold', '1e400', UNAVAILABLE],
+    ['in the past', '1000', INVALID],
+    ['in the past, with a fraction', '1000.5', INVALID],
+    ['before 1970', '-1.5', INVALID],
+    ['of zero', '0', INVALID],
+  ])('with an exp %s', async (_row, exp, expected) => {
+    const service = await start();
+    application.answer((response) => response.type('json').send(`{"sub":"ada","exp":${exp}}`));
+
+    await expectAnswer(service, await signIn(service, COOKIE), expected);
+  });
+
+  it('with an exp of a fraction ends the session at that millisecond, and with a vast one never', async () => {
+    const service = await start();
+    const exp = Math.floor(Date.now() / 1000) + 300.5;
+    for (const [written, end] of [[exp, exp * 1000] as const, [1e308, undefined] as const]) {
+      application.answer((response) => response.json({ ...ADA, exp: written }));
+      const { issuedAt, sessionExpiresAt } = await recordOf(service, await signIn(service, COOKIE));
+      expect(sessionExpiresAt).toBe(end ?? issuedAt + 43_200_000);
+    }
+  });
+
+  it.each<readonly [string, (response: Response) => unknown, string]>([
+    ['another status', (response) => response.status(500).end(), 'it answered 500'],
+    ['no JSON', (response) => response.send('<html>of ada</html>'), 'its answer is not JSON in UTF-8'],
+    ['bytes that are not UTF-8', (response) => response.end(ZOE), 'its answer is not JSON in UTF-8'],
+    ['too much', (response) => response.type('json').send(sized(65_537)), 'its answer is too long'],
+    ['no subject', (response) => response.json({ name: 'ada' }), 'in its answer there is no valid subject at sub'],
+    ['an exp in words', (response) => response.json({ ...ADA, exp: 'soon' }), 'exp in its answer is not a number'],
+  ])('that answers with %s is named in the log, with the reason', async (_row, respond, reason) => {
+    const service = await start();
+    application.answer(respond);
+
     await expectAnswer(service, await signIn(service, COOKIE), UNAVAILABLE);
+    expect(service.log.filter(({ event }) => event === 'refusal')).toMatchObject([
+      { code: 'authentication_unavailable', reason: `AUTH_FORWARD_URL: ${reason}` },
+    ]);
   });
 
   it('allows the longest session, because it does not say when the login ends', async () => {

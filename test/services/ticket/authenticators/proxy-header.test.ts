@@ -52,6 +52,8 @@ describe('the header of an authenticating proxy', () => {
       { 'X-Forwarded-User': 'ada', 'X-Forwarded-For': '192.0.2.7' },
       { subject: 'ada' },
     ],
+    ['malformed: not UTF-8', TRUSTED, { 'X-Forwarded-User': 'Zo\xeb' }, INVALID],
+    ['malformed: UTF-8 that is cut off', TRUSTED, { 'X-Forwarded-User': 'Zo\xc3' }, INVALID],
     ['missing', TRUSTED, {}, MISSING],
     ['missing, with another', TRUSTED, { 'X-Forwarded-Username': 'ada' }, MISSING],
     ['empty', TRUSTED, { 'X-Forwarded-User': '' }, INVALID],

@@ -31,8 +31,11 @@ let users: string;
 const cookieOf = (id: string, secret = SESSION_SECRET): string =>
   `connect.sid=${encodeURIComponent(`s:${sign(id, secret)}`)}`;
 
+const sessionOf = (id: string, expires = 'null'): string =>
+  `{"cookie":{"expires":${expires}},"passport":{"user":{"id":"${id}"}}}`;
+
 /** A cookie whose session is this text in Redis. */
-async function stored(text: string, lifetimeMs?: number): Promise<string> {
+async function stored(text: string | Buffer, lifetimeMs?: number): Promise<string> {
   const id = `session-${Math.random()}`;
   await redis.client.set(`sess:${id}`, text);
   if (lifetimeMs !== undefined) await redis.client.pexpire(`sess:${id}`, lifetimeMs);
@@ -105,6 +108,11 @@ describe.skipIf(isMissing('redis'))('a session cookie', () => {
       {},
     ],
     ['of a session that is no JSON', () => stored('passport'), INVALID, {}],
+    ['of a session that is not UTF-8', () => stored(Buffer.from(sessionOf('Zo\xeb'), 'latin1')), UNAVAILABLE, {}],
+    ['whose expiry is no date', () => stored(sessionOf('ada', '"soon"')), UNAVAILABLE, {}],
+    ['whose expiry is a truth', () => stored(sessionOf('ada', 'true')), UNAVAILABLE, {}],
+    ['whose expiry is null', () => stored(sessionOf('ada', 'null')), { subject: 'ada' }, {}],
+    ['whose expiry is false', () => stored(sessionOf('ada', 'false')), { subject: 'ada' }, {}],
     ['of a session that is null', () => stored('null'), INVALID, {}],
     ['of a session that is a number', () => stored('5'), INVALID, {}],
     ['of a user with a number', () => stored('{"passport":{"user":{"id":4711}}}'), { subject: '4711' }, {}],

@@ -91,7 +91,7 @@ function leaking(checkUnknown: (password: string) => Promise<unknown>): Authenti
         .split(':');
       const expected = known.includes(name) ? parsePasswordHash(hash) : null;
       await (expected === null ? checkUnknown(password) : passwordMatches(password, expected));
-      return { kind: 'invalid' };
+      return { kind: 'invalid', reason: 'the name or the password is wrong' };
     },
   };
 }

@@ -4,6 +4,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import {
+  type ApplicationPrincipal,
   type EmbeddedTicketRouter,
   type TicketRouterOptions,
   ticketRouter,
@@ -113,8 +114,6 @@ describe('authenticate', () => {
     ['throws', () => Promise.reject(new Error('the database of passwords is away'))],
     ['gives an empty subject', () => ({ subject: '' })],
     ['gives a subject with a control character', () => ({ subject: 'a\nb' })],
-    ['gives an end in seconds and a half', () => ({ ...ada, expiresAt: 1_800_000_000.5 })],
-    ['gives an end that is no number', () => ({ ...ada, expiresAt: Number.NaN })],
   ])('is at fault where it %s: 500, and only the log knows why', async (_name, authenticate) => {
     const { issue, log } = await embed({ authenticate });
     const reply = await issue();
@@ -122,6 +121,30 @@ describe('authenticate', () => {
     expect([reply.status, reply.headers['content-type']]).toEqual([500, 'application/problem+json; charset=utf-8']);
     expect(reply.body).toEqual({ type: 'about:blank', title: 'Internal Server Error', status: 500 });
     expect(log).toEqual([expect.objectContaining({ level: 50, event: 'fault', message: expect.stringMatching(/\S/) })]);
+  });
+});
+
+describe('an end of the login', () => {
+  test.each<readonly [string, unknown]>([
+    ['NaN', Number.NaN],
+    ['infinite', Number.POSITIVE_INFINITY],
+    ['null', null],
+    ['a text', String(Date.now() + 60_000)],
+    ['a Date', new Date(Date.now() + 60_000)],
+  ])('that is %s means 503, and the log says why', async (_name, expiresAt) => {
+    const { issue, log } = await embed({ authenticate: () => ({ ...ada, expiresAt }) as ApplicationPrincipal });
+    const { status, body } = await issue();
+
+    expect([status, body.code]).toEqual([503, 'authentication_unavailable']);
+    expect(log).toMatchObject([{ event: 'refusal', reason: 'authenticate() gave an expiresAt that is no number' }]);
+  });
+
+  test('is rounded down to a millisecond', async () => {
+    const expiresAt = Date.now() + 60_000.75;
+    const { issue, send } = await embed({ authenticate: () => ({ ...ada, expiresAt }) });
+    const { body } = await send(String((await issue()).headers.location));
+
+    expect(body.session_expires_at).toBe(new Date(Math.floor(expiresAt)).toISOString());
   });
 });
 

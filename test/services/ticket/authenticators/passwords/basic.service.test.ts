@@ -121,10 +121,12 @@ describe('HTTP Basic', () => {
     const answers = await Promise.all(names.map((name) => authenticate(name, 'wrong')));
     const equal = await Promise.all(Array.from({ length: 100 }, () => authenticate('ada', 'right')));
 
-    expect(answers.slice(0, 32)).toEqual(Array.from({ length: 32 }, () => ({ kind: 'invalid' })));
-    expect(answers[32]).toEqual({ kind: 'unavailable', code: 'overloaded' });
+    expect(answers.slice(0, 32)).toEqual(
+      Array.from({ length: 32 }, () => expect.objectContaining({ kind: 'invalid' })),
+    );
+    expect(answers[32]).toMatchObject({ kind: 'unavailable', code: 'overloaded' });
     expect(equal.every(({ kind }) => kind === 'principal')).toBe(true);
-    expect(await authenticate('user-32', 'wrong')).toEqual({ kind: 'invalid' });
+    expect(await authenticate('user-32', 'wrong')).toMatchObject({ kind: 'invalid' });
   });
 
   test('never logs a password', async () => {

@@ -166,6 +166,9 @@ describe('an introspection endpoint', () => {
     ['that has a word for an expiry', () => ({ active: true, sub: 'ada', exp: 'tomorrow' }), UNAVAILABLE],
     ['that has an object for an expiry', () => ({ active: true, sub: 'ada', exp: {} }), UNAVAILABLE],
     ['that has no number for a start', () => ({ active: true, sub: 'ada', nbf: 'now' }), UNAVAILABLE],
+    ['that has null for an expiry', () => ({ active: true, sub: 'ada', exp: null }), UNAVAILABLE],
+    ['that has an expiry that no double can hold', () => '{"active":true,"sub":"ada","exp":1e400}', UNAVAILABLE],
+    ['that answers more than 64 KiB', () => ({ active: true, sub: 'ada', padding: 'x'.repeat(65_536) }), UNAVAILABLE],
     ['that answers null', () => 'null', UNAVAILABLE],
     ['that answers a list', () => '[{"active":true,"sub":"ada"}]', UNAVAILABLE],
     ['that answers no JSON', () => '<html>', UNAVAILABLE],
@@ -175,6 +178,20 @@ describe('an introspection endpoint', () => {
     const service = await start(endpoint.url);
 
     await expectAnswer(service, await signIn(service, bearer('opaque')), expected);
+  });
+
+  it('that answers bytes that are not UTF-8 is unavailable, and the log says why', async () => {
+    const endpoint = await startLoopback((_request, response) =>
+      response
+        .writeHead(200, { 'Content-Type': 'application/json' })
+        .end(Buffer.from('{"active":true,"sub":"Zo\xeb"}', 'latin1')),
+    );
+    const service = await start(endpoint.url);
+
+    await expectAnswer(service, await signIn(service, bearer('opaque')), UNAVAILABLE);
+    expect(service.log.filter(({ event }) => event === 'refusal')).toMatchObject([
+      { reason: 'AUTH_INTROSPECTION_URL: its answer is not UTF-8' },
+    ]);
   });
 
   it('with an expiry in fractions of a second ends the session at that millisecond', async () => {

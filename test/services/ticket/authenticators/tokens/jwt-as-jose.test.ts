@@ -104,8 +104,13 @@ async function byJose(token: string, { alg, key }: Signed, held: JwtRules): Prom
     });
     return authenticationOf({ header: protectedHeader, payload }, held);
   } catch {
-    return { kind: 'invalid' };
+    return { kind: 'invalid', reason: 'jose says no' };
   }
+}
+
+/** jose words its reasons otherwise. */
+function withoutReason(found: Authentication): Authentication | 'invalid' {
+  return found.kind === 'invalid' ? 'invalid' : found;
 }
 
 describe.each(SIGNED)('a JWT that is signed with $alg', (signed) => {
@@ -116,7 +121,7 @@ describe.each(SIGNED)('a JWT that is signed with $alg', (signed) => {
         const token = forge({ alg: signed.alg, ...more }, claims, signed.signer);
         const judged = await byJose(token, signed, held);
 
-        expect(await signed.verifier(held).verify(token)).toEqual(judged);
+        expect(withoutReason(await signed.verifier(held).verify(token))).toEqual(withoutReason(judged));
         if (judged.kind === 'principal') good += 1;
       }),
       { numRuns: signed.alg === 'HS256' ? 3_000 : 100 },
@@ -141,8 +146,8 @@ describe.each(SIGNED)('a JWT that is signed with $alg', (signed) => {
 
     expect(await verify(good)).toMatchObject({ kind: 'principal' });
     for (const bytes of signatures) {
-      expect(await byJose(input + bytes.toString('base64url'), signed, HELD)).toEqual({ kind: 'invalid' });
-      expect(await verify(bytes)).toEqual({ kind: 'invalid' });
+      expect(await byJose(input + bytes.toString('base64url'), signed, HELD)).toMatchObject({ kind: 'invalid' });
+      expect(await verify(bytes)).toMatchObject({ kind: 'invalid' });
     }
   });
 });
@@ -163,8 +168,8 @@ describe('a key', () => {
     const signed = asymmetric(alg, pair);
     const token = forge({ alg }, { sub: 'ada' }, signed.signer);
 
-    expect(await byJose(token, signed, HELD)).toEqual({ kind: 'invalid' });
-    expect(await signed.verifier(HELD).verify(token)).toEqual({ kind: 'invalid' });
+    expect(await byJose(token, signed, HELD)).toMatchObject({ kind: 'invalid' });
+    expect(await signed.verifier(HELD).verify(token)).toMatchObject({ kind: 'invalid' });
   });
 });
 
@@ -173,7 +178,7 @@ test.each([[['b64']], [['exp']], [[]], [null]])('a JWT under a shared secret may
     createSharedSecretVerifier(SECRET, HELD).verify(forge({ alg: 'HS256', ...more }, { sub: 'ada' }, hmac(SECRET)));
 
   expect(await verify({})).toMatchObject({ kind: 'principal' });
-  expect(await verify({ crit, b64: true })).toEqual({ kind: 'invalid' });
+  expect(await verify({ crit, b64: true })).toMatchObject({ kind: 'invalid' });
 });
 
 test('a JWT under a shared secret has exactly one valid spelling of its signature', async () => {
@@ -189,6 +194,6 @@ test('a JWT under a shared secret has exactly one valid spelling of its signatur
 
   expect(await verify(token)).toMatchObject({ kind: 'principal' });
   expect(stray).toHaveLength(3);
-  for (const other of stray) expect(await verify(token.slice(0, -1) + other)).toEqual({ kind: 'invalid' });
+  for (const other of stray) expect(await verify(token.slice(0, -1) + other)).toMatchObject({ kind: 'invalid' });
   for (const more of ['=', '==', 'A', '.']) expect((await verify(token + more)).kind).not.toBe('principal');
 });
