@@ -29,8 +29,14 @@ export interface Network {
   readonly site?: string;
 }
 
-/** How many networks' worth of a limit a whole site has. */
+/** How many times the limit of a network its site has. */
 export const NETWORKS_PER_SITE = 16;
+
+/** What counts against a limit by address: each key with its own quota. */
+export function quotasOf({ key, site }: Network, quota: number): ReadonlyArray<readonly [key: string, quota: number]> {
+  const own = [key, quota] as const;
+  return site === undefined ? [own] : [own, [site, NETWORKS_PER_SITE * quota]];
+}
 
 const SITE_BITS = 48;
 
@@ -40,7 +46,7 @@ const SITE_BITS = 48;
  * @param address in its canonical spelling
  * @param prefixBits length of the prefix that counts as one IPv6 client, 1 to 128
  */
-export function networkOf(address: string, prefixBits = 64): Network {
+export function networkOf(address: string, prefixBits: number): Network {
   if (isIP(address) !== 6) return { key: address };
   const key = prefixOf(address, prefixBits);
   return prefixBits > SITE_BITS ? { key, site: prefixOf(address, SITE_BITS) } : { key };

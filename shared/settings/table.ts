@@ -169,7 +169,7 @@ export const settingsTable = {
     type: integer(0, 1_000_000),
     default: '0',
     reader: 'gateway',
-    doc: 'Failed handshakes of one client address in a minute, counted by each gateway; past it: 429 `rate_limited`. 0 for no limit: behind a proxy set TRUST_PROXY first, or all clients share one address.',
+    doc: 'Failed handshakes of one client address (IPv6: IPV6_PREFIX_BITS) in a minute, counted by each gateway; past it: 429 `rate_limited`. 0 for no limit: behind a proxy set TRUST_PROXY first, or all clients share one address.',
   },
   MAX_MESSAGE_BYTES: {
     type: integer(1, 104_857_600, 'bytes'),
@@ -252,6 +252,12 @@ export const settingsTable = {
     type: trustedAddresses,
     reader: 'both',
     doc: 'Addresses or CIDR blocks of proxies whose `X-Forwarded-*` headers are believed, and the header of AUTH_PROXY_HEADER.',
+  },
+  IPV6_PREFIX_BITS: {
+    type: integer(16, 128, 'bits'),
+    default: '64',
+    reader: 'both',
+    doc: 'Length of the IPv6 prefix that all limits by address count as one client. Every limit is sixteen times as high for a /48, if the prefix is longer.',
   },
   TLS_CERT_FILE: { type: file, reader: 'both', doc: 'PEM certificate chain of the public port; needs TLS_KEY_FILE.' },
   TLS_KEY_FILE: { type: file, secret: true, reader: 'both', doc: 'PEM private key of the public port.' },
@@ -402,7 +408,7 @@ export const settingsTable = {
     type: integer(0, 1_000_000),
     default: '0',
     reader: 'ticket',
-    doc: 'Requests of one client address in a minute over all ticket services; past it: 429 `rate_limited`. 0 for no limit: behind a proxy set TRUST_PROXY first, or all clients share one address.',
+    doc: 'Requests of one client address (IPv6: IPV6_PREFIX_BITS) in a minute over all ticket services; past it: 429 `rate_limited`. 0 for no limit: behind a proxy set TRUST_PROXY first, or all clients share one address.',
   },
   MAX_REQUESTS_PER_MINUTE_PER_SUBJECT: {
     type: integer(0, 1_000_000),

@@ -73,7 +73,7 @@ export async function admit(visitor: Visitor, context: AdmissionContext, slot: S
   const route = context.rules.findRoute(handshake.path);
   if (route === 'unclear') return refuse(UNCLEAR_ROUTE);
   const early =
-    (await context.load.refusal(visitor.address)) ??
+    context.load.refusal(visitor.address, slot) ??
     routeRefusal(route, context.load) ??
     originRefusal(visitor, handshake, route);
   if (early !== undefined || route === undefined) return refuse(early ?? NO_ROUTE);
@@ -170,7 +170,7 @@ async function note(
   ticket: Ticket,
   { rules, load, store }: AdmissionContext,
 ): Promise<string | undefined> {
-  const done = await load.mayNote(address);
+  const done = load.mayNote(address);
   if (done === undefined) return undefined;
   try {
     const { id, secret } = ticket;

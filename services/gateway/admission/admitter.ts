@@ -13,7 +13,7 @@ import {
   type Visitor,
 } from './admit.ts';
 import { Entry, type EntryContext } from './entry.ts';
-import type { Load } from './load.ts';
+import type { Load, Slot } from './load.ts';
 import type { FindRoute } from './routes.ts';
 
 export interface AdmitterContext {
@@ -67,7 +67,7 @@ export class Admitter {
       const admission = await admit(visitor, this.#admission, slot);
       if (admission.kind === 'refused') {
         const answered = await answer(admission);
-        await this.#refused(address, admission.refusal, admission.subject);
+        this.#refused(address, admission.refusal, admission.subject, slot);
         return answered;
       }
       this.#tellReplaced(admission);
@@ -100,9 +100,9 @@ export class Admitter {
     }
   }
 
-  async #refused(address: string, refusal: Refusal, subject: string | undefined): Promise<void> {
+  #refused(address: string, refusal: Refusal, subject: string | undefined, slot?: Slot): void {
     this.logRefusal(refusal, subject);
-    await this.#context.load.failed(address, refusal.code);
+    this.#context.load.failed(address, refusal.code, slot);
   }
 
   /** Commands the gateways that hold replaced connections to close them. */

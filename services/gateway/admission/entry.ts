@@ -14,7 +14,7 @@ export interface EntryContext {
   readonly metrics: Metrics;
   readonly connections: Connections;
   /** Logs a refusal and counts it, also against the client's address. */
-  readonly onRefused: (address: string, refusal: Refusal, subject: string | undefined) => Promise<void>;
+  readonly onRefused: (address: string, refusal: Refusal, subject: string | undefined) => void;
 }
 
 /**
@@ -90,7 +90,7 @@ export class Entry {
     const { ticketId, admitted } = this.admission;
     const named = { ...refusal, ticketId };
     await this.#recordRefusal(refusal);
-    await this.#context.onRefused(this.#address, named, admitted.subject);
+    this.#context.onRefused(this.#address, named, admitted.subject);
     return named;
   }
 

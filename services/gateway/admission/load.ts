@@ -1,5 +1,7 @@
 import { performance } from 'node:perf_hooks';
-import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { networkOf, quotasOf } from '../../../shared/http/address.ts';
+import { Places } from '../../../shared/limits/places.ts';
+import { WindowCounts } from '../../../shared/limits/window-counts.ts';
 import { type Refusal, type RefusalCode, rowOf } from '../../../shared/refusals.ts';
 import type { Route } from './routes.ts';
 
@@ -8,8 +10,10 @@ export interface LoadLimits {
   readonly maxConnections: number;
   /** The most upgrades that are being decided at once. */
   readonly maxPendingUpgrades: number;
-  /** Failed handshakes of one address in a minute; 0 for no limit. */
+  /** Failed handshakes of one network in a minute; 0 for no limit. An IPv6 site may have sixteen times as many. */
   readonly maxFailedHandshakesPerMinute: number;
+  /** Length of the IPv6 prefix that counts as one network. */
+  readonly ipv6PrefixBits: number;
 }
 
 /** The most refusals that are noted at the same time while the gateway, or one address, is over its limit. */
@@ -23,13 +27,16 @@ export interface Slot {
   deciding: 0 | 1;
   /** 1 if the upgrade arrived before the drain, so that it may be admitted. */
   readonly admissible: 0 | 1;
+  /** Frees the place of the upgrade among the failed handshakes of its network. */
+  freePlace?: () => void;
 }
 
 /** How busy a gateway is, and whether it accepts one more upgrade. */
 export class Load {
   readonly #limits: LoadLimits;
   readonly #connections: () => number;
-  readonly #failures: RateLimiterMemory | undefined;
+  readonly #failures: WindowCounts;
+  readonly #places = new Places();
   readonly #held = new Map<string, number>();
   #deciding = 0;
   #admissible = 0;
@@ -50,8 +57,7 @@ export class Load {
     this.#now = now;
     this.#limits = limits;
     this.#connections = connections;
-    const points = limits.maxFailedHandshakesPerMinute;
-    this.#failures = points === 0 ? undefined : new RateLimiterMemory({ points, duration: 60 });
+    this.#failures = new WindowCounts({ now });
   }
 
   get draining(): boolean {
@@ -85,13 +91,14 @@ export class Load {
   /** An upgrade has been answered. Called once for each upgrade. */
   leave(slot: Slot): void {
     this.free(slot);
+    slot.freePlace?.();
     this.#admissible -= slot.admissible;
   }
 
-  /** The refusal of an upgrade from this address, if the load demands one. The upgrade has a slot already. */
-  async refusal(address: string): Promise<Refusal | undefined> {
+  /** The refusal of an upgrade from this address, if the load demands one. */
+  refusal(address: string, slot: Slot): Refusal | undefined {
     if (this.#draining) return { code: 'draining' };
-    const limited = await this.#rateLimit(address);
+    const limited = this.#takePlace(address, slot);
     if (limited !== undefined) return limited;
     const { maxPendingUpgrades, maxConnections } = this.#limits;
     if (this.#deciding > maxPendingUpgrades) return { code: 'overloaded' };
@@ -120,9 +127,11 @@ export class Load {
     };
   }
 
-  /** Counts a failed handshake against its address, if its refusal counts against the client. */
-  async failed(address: string, code: RefusalCode): Promise<void> {
-    if (rowOf(code).countsAgainstClient !== false) await this.#failures?.penalty(address);
+  /** Counts a failed handshake against its network, if its refusal counts against the client. */
+  failed(address: string, code: RefusalCode, slot?: Slot): void {
+    slot?.freePlace?.();
+    if (rowOf(code).countsAgainstClient === false) return;
+    for (const [key] of this.#quotasOf(address)) this.#failures.add(key);
   }
 
   /**
@@ -131,11 +140,11 @@ export class Load {
    *
    * @returns a function to call when the note is written; undefined if it may not be written
    */
-  async mayNote(address: string): Promise<(() => void) | undefined> {
-    const limited = await this.#rateLimit(address);
+  mayNote(address: string): (() => void) | undefined {
+    const limited = this.#quotasOf(address).some(([key, quota]) => this.#failures.get(key).count >= quota);
     // A note is as much work for the store as a decision.
     const busy = this.#deciding + this.#notes >= this.#limits.maxPendingUpgrades;
-    if ((busy || limited !== undefined) && !this.#mayNoteUnderLoad()) return undefined;
+    if ((busy || limited) && !this.#mayNoteUnderLoad()) return undefined;
     this.#notes += 1;
     return () => {
       this.#notes -= 1;
@@ -153,9 +162,21 @@ export class Load {
     return true;
   }
 
-  async #rateLimit(address: string): Promise<Refusal | undefined> {
-    const failed = await this.#failures?.get(address);
-    if (!failed || failed.consumedPoints < this.#limits.maxFailedHandshakesPerMinute) return undefined;
-    return { code: 'rate_limited', retryAfterSeconds: Math.ceil(failed.msBeforeNext / 1000) };
+  /** Takes a place among the failed handshakes that the network may still have. Otherwise there is a refusal. */
+  #takePlace(address: string, slot: Slot): Refusal | undefined {
+    const quotas = this.#quotasOf(address);
+    const full = quotas.filter(([key, quota]) => this.#failures.get(key).count + this.#places.taken(key) >= quota);
+    if (full.length === 0) {
+      slot.freePlace = this.#places.take(quotas.map(([key]) => key));
+      return undefined;
+    }
+    const resetMs = Math.max(...full.map(([key]) => this.#failures.get(key).resetMs));
+    return { code: 'rate_limited', retryAfterSeconds: Math.max(1, Math.ceil(resetMs / 1000)) };
+  }
+
+  #quotasOf(address: string): ReturnType<typeof quotasOf> {
+    const { maxFailedHandshakesPerMinute, ipv6PrefixBits } = this.#limits;
+    if (maxFailedHandshakesPerMinute === 0) return [];
+    return quotasOf(networkOf(address, ipv6PrefixBits), maxFailedHandshakesPerMinute);
   }
 }

@@ -64,8 +64,19 @@ export interface Authenticator {
 /** Verifies one kind of Bearer token. */
 export interface TokenVerifier {
   /** Answers `none` for a token of another kind. */
-  verify(token: string): Promise<Authentication>;
+  verify(token: string, from: Network): Promise<Authentication>;
 }
+
+/** Whether credentials were found wrong, so that their network waits longer. */
+export function isFailure({ kind }: Authentication): boolean {
+  return kind === 'invalid';
+}
+
+export const OVERLOADED: Authentication = {
+  kind: 'unavailable',
+  code: 'overloaded',
+  reason: 'too many checks of credentials are running',
+};
 
 /** The credentials of an `Authorization` header (RFC 9110 §11.4); undefined if it has another scheme. */
 export function credentialsOf(request: IncomingMessage, scheme: string): string | undefined {

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { utf8Json } from '../../../shared/utf8.ts';
+import { COUNTERPART_LIMITS, FairQueue } from '../limits/fair-queue.ts';
 import { readBody } from './answer-body.ts';
 import { AnswerCache } from './answer-cache.ts';
-import { type Authentication, type Authenticator, isAmbient } from './authenticator.ts';
+import { type Authentication, type Authenticator, isAmbient, isFailure, OVERLOADED } from './authenticator.ts';
 import { authenticated, endOf, type IdentityRules, member } from './identity.ts';
 import { reasonOf } from './reason.ts';
 
@@ -23,6 +24,7 @@ const MAX_CHALLENGE_LENGTH = 1_024;
  */
 export function createForwardAuthenticator(options: ForwardOptions): Authenticator {
   const cache = new AnswerCache(options.cacheSeconds);
+  const queue = new FairQueue(COUNTERPART_LIMITS);
 
   async function ask(cookie: string | undefined, authorization: string | undefined): Promise<Authentication> {
     try {
@@ -65,10 +67,11 @@ export function createForwardAuthenticator(options: ForwardOptions): Authenticat
 
   return {
     challenge: () => 'Application realm="oncegate"',
-    async authenticate(request: IncomingMessage) {
+    async authenticate(request: IncomingMessage, from) {
       const { cookie, authorization } = request.headers;
       if (cookie === undefined && authorization === undefined) return { kind: 'none' };
-      return cache.answer(JSON.stringify([cookie, authorization]), () => ask(cookie, authorization));
+      const inTurn = () => queue.run(from, () => ask(cookie, authorization), isFailure);
+      return cache.answer(JSON.stringify([cookie, authorization]), async () => (await inTurn()) ?? OVERLOADED);
     },
   };
 }

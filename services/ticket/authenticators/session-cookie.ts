@@ -3,7 +3,8 @@ import { unsign } from 'cookie-signature';
 import type { RedisLink } from '../../../shared/store/redis/redis-link.ts';
 import { StoreUnavailable } from '../../../shared/store/store.ts';
 import { utf8Json, utf8Text } from '../../../shared/utf8.ts';
-import type { Authentication, Authenticator } from './authenticator.ts';
+import { COUNTERPART_LIMITS, FairQueue } from '../limits/fair-queue.ts';
+import { type Authentication, type Authenticator, isFailure, OVERLOADED } from './authenticator.ts';
 import { authenticated, type End, endOf, member, subjectAt } from './identity.ts';
 
 export interface SessionCookieOptions {
@@ -22,6 +23,7 @@ const SIGNED = 's:';
 /** The session cookie of an Express application: express-session with connect-redis. */
 export function createSessionCookieAuthenticator(options: SessionCookieOptions): Authenticator {
   const { secrets, cookieName, subjectPath, keyPrefix, redis } = options;
+  const queue = new FairQueue(COUNTERPART_LIMITS);
 
   function sessionId(cookie: string): string | undefined {
     if (!cookie.startsWith(SIGNED)) return undefined;
@@ -53,13 +55,13 @@ export function createSessionCookieAuthenticator(options: SessionCookieOptions):
 
   return {
     challenge: () => `Cookie realm="oncegate", cookie-name="${cookieName}"`,
-    async authenticate(request) {
+    async authenticate(request, from) {
       const cookie = parse(request.headers.cookie ?? '')[cookieName];
       if (cookie === undefined) return { kind: 'none' };
       const id = sessionId(cookie);
       if (id === undefined) return invalid('the cookie is not signed with AUTH_SESSION_SECRET');
       try {
-        return await readSession(id);
+        return (await queue.run(from, () => readSession(id), isFailure)) ?? OVERLOADED;
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error;
         return unavailable('the Redis of the sessions does not answer');

@@ -27,6 +27,7 @@ const OWN_PATHS = ['/tickets', '/problems'];
 export function routerSettings(settings: Settings) {
   return {
     trustProxy: settings.trustProxy,
+    ipv6PrefixBits: settings.ipv6PrefixBits,
     allowedOrigins: settings.allowedOrigins,
     rates: {
       perAddress: settings.maxRequestsPerMinutePerAddress,

@@ -1,5 +1,5 @@
 import { NETWORKS_PER_SITE, type Network } from '../../../shared/http/address.ts';
-import { setBounded } from './bounded-map.ts';
+import { WindowCounts } from '../../../shared/limits/window-counts.ts';
 
 export interface FairQueueLimits {
   /** How many run at once, for all networks together. */
@@ -10,9 +10,8 @@ export interface FairQueueLimits {
   readonly perNetwork: number;
 }
 
-/** How long a failure counts, ms. */
-const FAILURE_MS = 60_000;
-const MAX_FAILED = 10_000;
+/** Requests to one counterpart: an introspection endpoint, the application, its Redis. */
+export const COUNTERPART_LIMITS: FairQueueLimits = { running: 64, waiting: 256, perNetwork: 256 };
 
 /** What one network has in the queue. */
 interface Line {
@@ -29,17 +28,16 @@ interface Line {
  */
 export class FairQueue {
   readonly #limits: FairQueueLimits;
-  readonly #now: () => number;
   /** In the order of their turns. */
   readonly #lines = new Map<string, Line>();
-  readonly #failures = new Map<string, { readonly count: number; readonly until: number }>();
+  readonly #failures: WindowCounts;
   #running = 0;
   #waiting = 0;
 
-  /** @param now a monotonic clock, ms */
-  constructor(limits: FairQueueLimits, now = () => performance.now()) {
+  /** @param now a monotonic clock, ms; `performance.now` by default */
+  constructor(limits: FairQueueLimits, now?: () => number) {
     this.#limits = limits;
-    this.#now = now;
+    this.#failures = new WindowCounts(now && { now });
   }
 
   /**
@@ -121,19 +119,12 @@ export class FairQueue {
   }
 
   #failuresOf({ network: { key, site } }: Line): number {
-    const ofSite = site === undefined ? 0 : this.#countOf(site);
-    return this.#countOf(key) + Math.floor(ofSite / NETWORKS_PER_SITE);
-  }
-
-  #countOf(key: string): number {
-    const failures = this.#failures.get(key);
-    return failures === undefined || this.#now() >= failures.until ? 0 : failures.count;
+    const ofSite = site === undefined ? 0 : this.#failures.get(site).count;
+    return this.#failures.get(key).count + Math.floor(ofSite / NETWORKS_PER_SITE);
   }
 
   #countFailure({ key, site }: Network): void {
-    for (const counted of site === undefined ? [key] : [key, site]) {
-      const count = this.#countOf(counted) + 1;
-      setBounded(this.#failures, counted, { count, until: this.#now() + FAILURE_MS }, MAX_FAILED);
-    }
+    this.#failures.add(key);
+    if (site !== undefined) this.#failures.add(site);
   }
 }

@@ -1,4 +1,5 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { Places } from '../../../shared/limits/places.ts';
 import { StoreUnavailable, type TicketStore } from '../../../shared/store/store.ts';
 import { setBounded } from './bounded-map.ts';
 
@@ -32,6 +33,9 @@ export class Rate {
   readonly quota: number;
   readonly #store: TicketStore;
   readonly #local: RateLimiterMemory;
+  /** The latest states that hits of this process have found, each with `#hits` of that moment. */
+  readonly #found = new Map<string, { readonly state: RateState; readonly hits: number }>();
+  readonly #places = new Places();
   /** Keys for which nothing was counted, each with the time until which that is reused (monotonic clock, ms). */
   readonly #quiet = new Map<string, number>();
   /** How often a hit began or ended in this process. */
@@ -61,12 +65,39 @@ export class Rate {
     return state;
   }
 
-  /** Counts one more. */
-  async hit(key: string): Promise<RateState> {
+  /** Asks as {@link Rate.look}, and takes all for counted that has a place in this process. */
+  async lookAtPlaces(key: string): Promise<() => RateState> {
+    const hits = this.#hits;
+    const seen = await this.look(key);
+    return () => {
+      // Race: a hit that ended during the look may be missing in it.
+      const found = this.#found.get(key);
+      const known =
+        found !== undefined && found.hits > hits && found.state.remaining < seen.remaining ? found.state : seen;
+      const remaining = Math.max(0, known.remaining - this.#places.taken(key));
+      return { ...known, remaining, exceeded: remaining === 0 };
+    };
+  }
+
+  /** Takes a place; see {@link reserve}. */
+  take(key: string): () => void {
+    return this.#places.take([key]);
+  }
+
+  /**
+   * Counts one more.
+   *
+   * @param free frees the place of what is counted
+   */
+  async hit(key: string, free?: () => void): Promise<RateState> {
     this.#forgetQuiet(key);
     try {
-      return await this.#ask(key, 1);
+      const state = await this.#ask(key, 1);
+      setBounded(this.#found, key, { state, hits: this.#hits + 1 }, MAX_QUIET);
+      return state;
     } finally {
+      // In one step with the state: the place is never counted twice, nor not at all.
+      free?.();
       // Again: a look may have begun and ended during the hit.
       this.#forgetQuiet(key);
     }

@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { NextFunction, Request, Response } from 'express';
-import { networkOf } from '../../../shared/http/address.ts';
+import { type Network, networkOf } from '../../../shared/http/address.ts';
 import { clientAddress, forwardedHost, type Trust } from '../../../shared/http/client-address.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import type { TicketStore } from '../../../shared/store/store.ts';
 import type { Refuse } from '../answers/answering.ts';
 import type { Authenticator, Principal } from '../authenticators/authenticator.ts';
 import { RATE_WINDOW_SECONDS, Rate, type RateState } from '../limits/rate.ts';
+import { count, NetworkRate, reserve } from '../limits/reservation.ts';
 import { authenticate } from './authenticate.ts';
 import { csrfRefusal } from './csrf.ts';
 
@@ -39,10 +40,12 @@ export interface SignInOptions {
   readonly store: TicketStore;
   readonly authenticators: readonly Authenticator[];
   readonly trustProxy: Trust;
+  /** Length of the IPv6 prefix that counts as one network. */
+  readonly ipv6PrefixBits: number;
   /** Other origins whose pages may ask for tickets. */
   readonly allowedOrigins: readonly string[];
   readonly rates: {
-    /** Requests of one address per minute; 0 for no limit. */
+    /** Requests of one network per minute; 0 for no limit. */
     readonly perAddress: number;
     /** Requests of one subject per minute; 0 for no limit. */
     readonly perSubject: number;
@@ -50,37 +53,45 @@ export interface SignInOptions {
   readonly refuse: Refuse;
 }
 
-/** Failed sign-ins of one address per minute. Above it, its credentials are not checked until the minute ends. */
-const MAX_FAILURES_PER_ADDRESS = 100;
+/** Failed sign-ins of one network per minute. Above it, its credentials are not checked until the minute ends. */
+const MAX_FAILURES_PER_NETWORK = 100;
 
 /**
  * Checks a request before its route, cheapest first: the rate of the address, the credentials,
  * cross-site requests, the rate of the subject.
  */
 export function createSignIn(options: SignInOptions): SignIn {
-  const { store, authenticators, trustProxy, allowedOrigins, rates, refuse } = options;
-  const address = new Rate({ kind: 'address', quota: rates.perAddress, store });
+  const { store, authenticators, trustProxy, ipv6PrefixBits, allowedOrigins, rates, refuse } = options;
+  const address = new NetworkRate({ kind: 'address', quota: rates.perAddress, store });
   const subject = new Rate({ kind: 'subject', quota: rates.perSubject, store });
-  const failures = new Rate({ kind: 'failures', quota: MAX_FAILURES_PER_ADDRESS, store });
+  const failures = new NetworkRate({ kind: 'failures', quota: MAX_FAILURES_PER_NETWORK, store });
 
   function refused(response: ServerResponse, refusal: Refusal, subjectName?: string, reason?: string): undefined {
     refuse(response, refusal, subjectName, reason);
   }
 
+  /** Attack: the place is taken before the check, or whatever arrives during the check would be let through. */
+  async function identify(request: IncomingMessage, from: Network): ReturnType<typeof authenticate> {
+    const reserved = hasCredentials(request) ? await reserve(failures.of(from)) : undefined;
+    if (reserved?.ok === false) return { ok: false, refusal: rateLimited(reserved) };
+    try {
+      const caller = await authenticate(request, authenticators, from);
+      const failed = !caller.ok && caller.refusal.code === 'credentials_invalid';
+      if (failed) await (reserved?.place.fail() ?? count(failures.of(from)));
+      return caller;
+    } finally {
+      reserved?.place.free();
+    }
+  }
+
   return async (request, response) => {
-    const from = clientAddress(request, trustProxy);
-    const addressState = await address.hit(from);
-    tellRate(response, address, addressState);
+    const from = networkOf(clientAddress(request, trustProxy), ipv6PrefixBits);
+    const addressState = await count(address.of(from));
+    tellRate(response, address.own, addressState);
     if (addressState.exceeded) return refused(response, rateLimited(addressState));
 
-    const failed = hasCredentials(request) ? await failures.look(from) : undefined;
-    if (failed?.exceeded) return refused(response, rateLimited(failed));
-
-    const caller = await authenticate(request, authenticators, networkOf(from));
-    if (!caller.ok) {
-      if (caller.refusal.code === 'credentials_invalid') await failures.hit(from);
-      return refused(response, caller.refusal, undefined, caller.reason);
-    }
+    const caller = await identify(request, from);
+    if (!caller.ok) return refused(response, caller.refusal, undefined, caller.reason);
     const { principal } = caller;
     if (principal.ambient) {
       const host = forwardedHost(request, trustProxy) ?? request.headers.host ?? '';
@@ -95,7 +106,7 @@ export function createSignIn(options: SignInOptions): SignIn {
   };
 }
 
-function rateLimited({ resetSeconds }: RateState): Refusal {
+function rateLimited({ resetSeconds }: Pick<RateState, 'resetSeconds'>): Refusal {
   return { code: 'rate_limited', retryAfterSeconds: Math.max(1, resetSeconds) };
 }
 

@@ -1,9 +1,11 @@
+import type { Network } from '../../../../shared/http/address.ts';
 import { decoyHash, parsePasswordHash, passwordMatches } from '../../../../shared/logins/password.ts';
 import { SCRYPT_THREADS } from '../../../../shared/logins/scrypt-threads.ts';
 import type { Users } from '../../../../shared/logins/users-file.ts';
 import { utf8Text } from '../../../../shared/utf8.ts';
 import { FairQueue } from '../../limits/fair-queue.ts';
-import { type Authentication, type Authenticator, credentialsOf } from '../authenticator.ts';
+import { reserve, secondsUntilPlace } from '../../limits/reservation.ts';
+import { type Authentication, type Authenticator, credentialsOf, isFailure, OVERLOADED } from '../authenticator.ts';
 import type { NameThrottle } from './name-throttle.ts';
 import { VerifiedPasswords } from './verified-passwords.ts';
 
@@ -31,21 +33,18 @@ export function createBasicAuthenticator({ users, throttle }: BasicOptions): Aut
     return expected !== null && same;
   }
 
-  async function throttled(name: string, address: string): Promise<Authentication | undefined> {
-    const retryAfterSeconds = await throttle.retryAfterSeconds(name, address);
-    return retryAfterSeconds === undefined
-      ? undefined
-      : { kind: 'unavailable', code: 'rate_limited', reason: 'too many failed sign-ins', retryAfterSeconds };
-  }
-
-  async function check(userPass: UserPass, hash: string | undefined, address: string): Promise<Authentication> {
-    const { name, password } = userPass;
+  async function check({ name, password }: UserPass, hash: string | undefined, from: Network): Promise<Authentication> {
     // Race: checks that were queued before this one may have reached the limit.
-    const unavailable = await throttled(name, address);
-    if (unavailable !== undefined) return unavailable;
-    if (await matches(password, hash)) return principalOf(name);
-    await throttle.failed(name, address);
-    return { kind: 'invalid', reason: 'the name or the password is wrong' };
+    const reserved = await reserve(throttle.of(name, from));
+    if (!reserved.ok) return throttled(reserved.resetSeconds);
+    const { place } = reserved;
+    try {
+      if (await matches(password, hash)) return principalOf(name);
+      await place.fail();
+      return { kind: 'invalid', reason: 'the name or the password is wrong' };
+    } finally {
+      place.free();
+    }
   }
 
   return {
@@ -58,23 +57,16 @@ export function createBasicAuthenticator({ users, throttle }: BasicOptions): Aut
       if (userPass === null) return { kind: 'invalid', reason: 'not name and password in Base64 and UTF-8 (RFC 7617)' };
       const { name, password } = userPass;
       const hash = users.get(name);
-      const address = from.key;
       // Attack: asked before the cache, or a throttled caller could still guess the password that was just used.
-      const unavailable = await throttled(name, address);
-      if (unavailable !== undefined) return unavailable;
+      const seconds = await secondsUntilPlace(throttle.of(name, from));
+      if (seconds !== undefined) return throttled(seconds);
       const known = verified.find(name, password, hash);
       if (known !== undefined && (await known)) return principalOf(name);
 
-      const checked = queue.run(
-        from,
-        () => check(userPass, hash, address),
-        ({ kind }) => kind === 'invalid',
-      );
+      const checked = queue.run(from, () => check(userPass, hash, from), isFailure);
       const right = checked.then((found) => found?.kind === 'principal');
       await verified.add(name, password, hash, right);
-      return (
-        (await checked) ?? { kind: 'unavailable', code: 'overloaded', reason: 'too many passwords wait to be checked' }
-      );
+      return (await checked) ?? OVERLOADED;
     },
   };
 }
@@ -82,6 +74,10 @@ export function createBasicAuthenticator({ users, throttle }: BasicOptions): Aut
 interface UserPass {
   readonly name: string;
   readonly password: string;
+}
+
+function throttled(retryAfterSeconds: number): Authentication {
+  return { kind: 'unavailable', code: 'rate_limited', reason: 'too many failed sign-ins', retryAfterSeconds };
 }
 
 function principalOf(name: string): Authentication {

@@ -1,41 +1,33 @@
+import type { Network } from '../../../../shared/http/address.ts';
 import type { TicketStore } from '../../../../shared/store/store.ts';
 import { Rate } from '../../limits/rate.ts';
+import { type Chain, NetworkRate } from '../../limits/reservation.ts';
 
-/** Wrong passwords per minute for one name from one address. */
-const MAX_PER_NAME_AND_ADDRESS = 10;
+/** Wrong passwords per minute for one name from one network. */
+const MAX_PER_NAME_AND_NETWORK = 10;
 
-/** Wrong passwords per minute for one name from all addresses. */
+/** So many times that from one IPv6 site: fewer than what holds the name up everywhere. */
+const PER_SITE = 4;
+
+/** Wrong passwords per minute for one name from all networks. */
 const MAX_PER_NAME = 100;
 
 /**
- * Attack (password guessing): throttles it, for all ticket services together. Guesses from one address
- * throttle the name for that address only. Guesses from many addresses throttle it everywhere, for its
+ * Attack (password guessing): throttles it, for all ticket services together. Guesses from one network
+ * throttle the name for that network only. Guesses from many networks throttle it everywhere, for its
  * owner too, but for at most the minute that the count lives.
  */
 export class NameThrottle {
-  readonly #pair: Rate;
+  readonly #pair: NetworkRate;
   readonly #name: Rate;
 
   constructor(store: TicketStore) {
-    this.#pair = new Rate({ kind: 'name-address', quota: MAX_PER_NAME_AND_ADDRESS, store });
+    this.#pair = new NetworkRate({ kind: 'name-address', quota: MAX_PER_NAME_AND_NETWORK, store }, PER_SITE);
     this.#name = new Rate({ kind: 'name', quota: MAX_PER_NAME, store });
   }
 
-  /** The seconds until passwords of the name are checked for this address again; undefined if they are now. */
-  async retryAfterSeconds(name: string, address: string): Promise<number | undefined> {
-    const states = await Promise.all([this.#pair.look(pairOf(name, address)), this.#name.look(name)]);
-    const over = states.filter(({ exceeded }) => exceeded).map(({ resetSeconds }) => resetSeconds);
-    return over.length === 0 ? undefined : Math.max(1, ...over);
+  /** The rates at which a wrong password of the name counts. */
+  of(name: string, from: Network): Chain {
+    return [...this.#pair.of(from, (network) => JSON.stringify([name, network])), [this.#name, name]];
   }
-
-  /** Counts a wrong password. */
-  async failed(name: string, address: string): Promise<void> {
-    const pair = await this.#pair.hit(pairOf(name, address));
-    // Attack: one address that sends many guesses at once, to several services, must not throttle the name everywhere.
-    if (!pair.exceeded) await this.#name.hit(name);
-  }
-}
-
-function pairOf(name: string, address: string): string {
-  return JSON.stringify([name, address]);
 }

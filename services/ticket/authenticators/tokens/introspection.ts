@@ -1,8 +1,9 @@
 import * as oauth from 'oauth4webapi';
 import { utf8Text } from '../../../../shared/utf8.ts';
+import { COUNTERPART_LIMITS, FairQueue } from '../../limits/fair-queue.ts';
 import { readBody } from '../answer-body.ts';
 import { AnswerCache } from '../answer-cache.ts';
-import type { Authentication, TokenVerifier } from '../authenticator.ts';
+import { type Authentication, isFailure, OVERLOADED, type TokenVerifier } from '../authenticator.ts';
 import { authenticated, endOf, type IdentityRules } from '../identity.ts';
 import { reasonOf } from '../reason.ts';
 
@@ -21,6 +22,7 @@ export interface IntrospectionOptions extends IdentityRules {
 export function createIntrospectionVerifier(options: IntrospectionOptions): TokenVerifier {
   const { server, client, authentication } = partiesOf(options);
   const cache = new AnswerCache(options.cacheSeconds);
+  const queue = new FairQueue(COUNTERPART_LIMITS);
 
   async function introspect(token: string): Promise<Authentication> {
     let answer: oauth.IntrospectionResponse;
@@ -36,7 +38,10 @@ export function createIntrospectionVerifier(options: IntrospectionOptions): Toke
     return judge(answer, options, Date.now());
   }
 
-  return { verify: (token) => cache.answer(token, () => introspect(token)) };
+  return {
+    verify: (token, from) =>
+      cache.answer(token, async () => (await queue.run(from, () => introspect(token), isFailure)) ?? OVERLOADED),
+  };
 }
 
 function partiesOf({ url, clientId, clientSecret }: Pick<IntrospectionOptions, 'url' | 'clientId' | 'clientSecret'>) {

@@ -1,22 +1,36 @@
 import { describe, expect, test } from 'vitest';
-import { Load, type LoadLimits } from '../../../../services/gateway/admission/load.ts';
+import { Load, type LoadLimits, type Slot } from '../../../../services/gateway/admission/load.ts';
 import { type RefusalCode, refusalCodes } from '../../../../shared/refusals.ts';
 
-const UNLIMITED: LoadLimits = { maxConnections: 0, maxPendingUpgrades: 1_000, maxFailedHandshakesPerMinute: 0 };
+const UNLIMITED: LoadLimits = {
+  maxConnections: 0,
+  maxPendingUpgrades: 1_000,
+  maxFailedHandshakesPerMinute: 0,
+  ipv6PrefixBits: 64,
+};
+const SLOT: Slot = { deciding: 0, admissible: 0 };
 
 function loadOf(limits: Partial<LoadLimits> = {}, connections = 0, now?: () => number): Load {
   return new Load({ ...UNLIMITED, ...limits }, () => connections, now);
 }
 
-const codeOf = async (load: Load, address = '192.0.2.1'): Promise<RefusalCode | undefined> =>
-  (await load.refusal(address))?.code;
+/** The code for an upgrade that is decided at once. */
+function codeOf(load: Load, address = '192.0.2.1'): RefusalCode | undefined {
+  const slot: Slot = { deciding: 0, admissible: 0 };
+  const refusal = load.refusal(address, slot);
+  slot.freePlace?.();
+  return refusal?.code;
+}
+
+const fail = (load: Load, address = '192.0.2.1', code: RefusalCode = 'ticket_unknown'): void =>
+  load.failed(address, code, SLOT);
 
 describe('a gateway', () => {
   test('takes an upgrade where nothing speaks against it', async () => {
     const load = loadOf();
     load.enter();
 
-    expect(await codeOf(load)).toBeUndefined();
+    expect(codeOf(load)).toBeUndefined();
   });
 
   test('that drains takes none, whatever else holds', async () => {
@@ -26,7 +40,7 @@ describe('a gateway', () => {
     load.drain();
 
     expect(load.draining).toBe(true);
-    expect(await codeOf(load)).toBe('draining');
+    expect(codeOf(load)).toBe('draining');
   });
 
   test('knows which of those that it decides about may still be admitted in a drain', () => {
@@ -45,53 +59,75 @@ describe('a gateway', () => {
     const load = loadOf({ maxPendingUpgrades: 1 });
     const refused = load.enter();
     load.enter();
-    expect(await codeOf(load)).toBe('overloaded');
+    expect(codeOf(load)).toBe('overloaded');
     load.free(refused);
-    expect(await codeOf(load)).toBeUndefined();
+    expect(codeOf(load)).toBeUndefined();
     expect(load.admissible).toBe(2);
 
     load.leave(refused);
     expect(load.admissible).toBe(1);
     load.enter();
-    expect(await codeOf(load)).toBe('overloaded');
+    expect(codeOf(load)).toBe('overloaded');
   });
 
   test('decides about so many at once and no more', async () => {
     const load = loadOf({ maxPendingUpgrades: 2 });
     load.enter();
     const slot = load.enter();
-    expect(await codeOf(load)).toBeUndefined();
+    expect(codeOf(load)).toBeUndefined();
     load.enter();
-    expect(await codeOf(load)).toBe('overloaded');
+    expect(codeOf(load)).toBe('overloaded');
     load.leave(slot);
-    expect(await codeOf(load)).toBeUndefined();
+    expect(codeOf(load)).toBeUndefined();
   });
 
   test('keeps a place for each that it is deciding about', async () => {
     const load = loadOf({ maxConnections: 5 }, 3);
     load.enter();
-    expect(await codeOf(load)).toBeUndefined();
+    expect(codeOf(load)).toBeUndefined();
     const slot = load.enter();
-    expect(await codeOf(load)).toBeUndefined();
+    expect(codeOf(load)).toBeUndefined();
     load.enter();
-    expect(await codeOf(load)).toBe('connection_limit');
+    expect(codeOf(load)).toBe('connection_limit');
     load.leave(slot);
-    expect(await codeOf(load)).toBeUndefined();
+    expect(codeOf(load)).toBeUndefined();
   });
 
   test('refuses an address that has failed too often, for at most a minute, and no other', async () => {
     const load = loadOf({ maxFailedHandshakesPerMinute: 3 });
     load.enter();
     for (let failure = 0; failure < 3; failure += 1) {
-      expect(await codeOf(load)).toBeUndefined();
-      await load.failed('192.0.2.1', 'ticket_unknown');
+      expect(codeOf(load)).toBeUndefined();
+      fail(load);
     }
-    const refusal = await load.refusal('192.0.2.1');
+    const refusal = load.refusal('192.0.2.1', load.enter());
 
     expect(refusal?.code).toBe('rate_limited');
     expect(refusal?.retryAfterSeconds).toBeGreaterThanOrEqual(1);
     expect(refusal?.retryAfterSeconds).toBeLessThanOrEqual(60);
-    expect(await codeOf(load, '192.0.2.2')).toBeUndefined();
+    expect(codeOf(load, '192.0.2.2')).toBeUndefined();
+  });
+
+  test.each([
+    ['one address', () => '192.0.2.1', 100],
+    ['the addresses of one IPv6 network', (host: number) => `2001:db8:1:2::${host.toString(16)}`, 100],
+    ['the networks of one IPv6 site', (host: number) => `2001:db8:1:${host.toString(16)}::1`, 1_600],
+  ])('decides about so many at once from %s as may still fail, and no more', (_name, addressOf, expected) => {
+    const load = loadOf({ maxPendingUpgrades: 10_000, maxFailedHandshakesPerMinute: 100 });
+    const upgrades = Array.from({ length: 3_000 }, (_, host) => ({ address: addressOf(host), slot: load.enter() }));
+    const decided = upgrades.filter(({ address, slot }) => load.refusal(address, slot) === undefined);
+    expect(decided).toHaveLength(expected);
+    // One that succeeds gives its place back; one that fails does not.
+    for (const [index, { address, slot }] of decided.entries()) {
+      if (index > 0) load.failed(address, 'ticket_unknown', slot);
+      load.leave(slot);
+    }
+    const first = addressOf(0);
+
+    expect(codeOf(load, first)).toBeUndefined();
+    fail(load, first);
+    expect(codeOf(load, first)).toBe('rate_limited');
+    expect(codeOf(load, '192.0.2.99')).toBeUndefined();
   });
 
   test('does not hold against an address what was not its fault', async () => {
@@ -102,8 +138,8 @@ describe('a gateway', () => {
     const counted: string[] = [];
     for (const code of refusalCodes) {
       const load = loadOf({ maxFailedHandshakesPerMinute: 1 });
-      await load.failed('192.0.2.1', code);
-      if ((await codeOf(load)) === 'rate_limited') counted.push(code);
+      fail(load, '192.0.2.1', code);
+      if (codeOf(load) === 'rate_limited') counted.push(code);
     }
 
     expect(counted).toEqual(refusalCodes.filter((code) => !innocent.includes(code)));
@@ -125,7 +161,7 @@ describe('a gateway', () => {
     },
     {
       how: 'hears too much from an address',
-      make: (load: Load) => load.failed('192.0.2.1', 'ticket_unknown'),
+      make: (load: Load) => fail(load),
     },
   ];
 
@@ -176,7 +212,7 @@ describe('a gateway', () => {
 
   test('notes every refusal while it is not too busy, whoever else is', async () => {
     const load = loadOf({ maxFailedHandshakesPerMinute: 1 });
-    await load.failed('192.0.2.2', 'ticket_unknown');
+    fail(load, '192.0.2.2');
     for (let attempt = 0; attempt < 60; attempt += 1) (await load.mayNote('192.0.2.2'))?.();
     const done = await Promise.all(Array.from({ length: 200 }, () => load.mayNote('192.0.2.1')));
 

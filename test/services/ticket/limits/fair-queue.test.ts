@@ -13,7 +13,7 @@ function queueOf(limits: Partial<FairQueueLimits> = {}) {
   const ends: Array<{ readonly resolve: (value: string) => void; readonly reject: (error: Error) => void }> = [];
   const run = (address: string, name = address): Promise<string | undefined> =>
     queue.run(
-      networkOf(address),
+      networkOf(address, 64),
       () => {
         begun.push(name);
         return new Promise<string>((resolve, reject) => ends.push({ resolve, reject }));

@@ -11,6 +11,7 @@ import { forge, hmac, type Signer, signer } from '../../../../support/logins/for
 const NOW = 1_800_000_000;
 const SECRET = 'a secret of thirty-two characters';
 const TOLERANCE_SECONDS = 5;
+const FROM = { key: '192.0.2.1' };
 const HELD: JwtRules = {
   issuer: undefined,
   audience: undefined,
@@ -121,7 +122,7 @@ describe.each(SIGNED)('a JWT that is signed with $alg', (signed) => {
         const token = forge({ alg: signed.alg, ...more }, claims, signed.signer);
         const judged = await byJose(token, signed, held);
 
-        expect(withoutReason(await signed.verifier(held).verify(token))).toEqual(withoutReason(judged));
+        expect(withoutReason(await signed.verifier(held).verify(token, FROM))).toEqual(withoutReason(judged));
         if (judged.kind === 'principal') good += 1;
       }),
       { numRuns: signed.alg === 'HS256' ? 3_000 : 100 },
@@ -142,7 +143,7 @@ describe.each(SIGNED)('a JWT that is signed with $alg', (signed) => {
       Buffer.from(good.map((byte, index) => (index === 0 ? byte ^ 1 : byte))),
       Buffer.from(good.map((byte, index) => (index === good.length - 1 ? byte ^ 1 : byte))),
     ];
-    const verify = (bytes: Buffer) => signed.verifier(HELD).verify(input + bytes.toString('base64url'));
+    const verify = (bytes: Buffer) => signed.verifier(HELD).verify(input + bytes.toString('base64url'), FROM);
 
     expect(await verify(good)).toMatchObject({ kind: 'principal' });
     for (const bytes of signatures) {
@@ -169,13 +170,16 @@ describe('a key', () => {
     const token = forge({ alg }, { sub: 'ada' }, signed.signer);
 
     expect(await byJose(token, signed, HELD)).toMatchObject({ kind: 'invalid' });
-    expect(await signed.verifier(HELD).verify(token)).toMatchObject({ kind: 'invalid' });
+    expect(await signed.verifier(HELD).verify(token, FROM)).toMatchObject({ kind: 'invalid' });
   });
 });
 
 test.each([[['b64']], [['exp']], [[]], [null]])('a JWT under a shared secret may have no crit: %j', async (crit) => {
   const verify = (more: object) =>
-    createSharedSecretVerifier(SECRET, HELD).verify(forge({ alg: 'HS256', ...more }, { sub: 'ada' }, hmac(SECRET)));
+    createSharedSecretVerifier(SECRET, HELD).verify(
+      forge({ alg: 'HS256', ...more }, { sub: 'ada' }, hmac(SECRET)),
+      FROM,
+    );
 
   expect(await verify({})).toMatchObject({ kind: 'principal' });
   expect(await verify({ crit, b64: true })).toMatchObject({ kind: 'invalid' });
@@ -192,8 +196,8 @@ test('a JWT under a shared secret has exactly one valid spelling of its signatur
       Buffer.from(`${token.slice(token.lastIndexOf('.') + 1, -1)}${other}`, 'base64url').equals(bytes),
   );
 
-  expect(await verify(token)).toMatchObject({ kind: 'principal' });
+  expect(await verify(token, FROM)).toMatchObject({ kind: 'principal' });
   expect(stray).toHaveLength(3);
-  for (const other of stray) expect(await verify(token.slice(0, -1) + other)).toMatchObject({ kind: 'invalid' });
-  for (const more of ['=', '==', 'A', '.']) expect((await verify(token + more)).kind).not.toBe('principal');
+  for (const other of stray) expect(await verify(token.slice(0, -1) + other, FROM)).toMatchObject({ kind: 'invalid' });
+  for (const more of ['=', '==', 'A', '.']) expect((await verify(token + more, FROM)).kind).not.toBe('principal');
 });
