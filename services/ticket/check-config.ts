@@ -97,7 +97,7 @@ async function tryToken(settings: Settings, path: string): Promise<boolean> {
   const content = readFileSync(path, 'utf8').trim();
   const log = createLogger('silent', {});
   const verifier = tokenVerifier({ settings, log, store: createStore(settings, log) });
-  const found = await verifier?.verify(content.replace(/^Bearer +/i, ''));
+  const found = await verifier?.verify(content.replace(/^Bearer +/i, ''), { key: '' });
   if (found?.kind === 'principal') {
     const { subject, expiresAt } = found.principal;
     const until = expiresAt === undefined ? 'without an end' : `until ${new Date(expiresAt).toISOString()}`;
