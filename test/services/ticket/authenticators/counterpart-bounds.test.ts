@@ -59,7 +59,7 @@ describe.each([
     const { url, pending, open } = await slowCounterpart();
     const ask = create(url);
     const first = Array.from({ length: waiting }, (_, index) => ask(`token-${index}`, FROM));
-    expect(await ask('one more', FROM)).toEqual({ kind: 'unavailable', code: 'overloaded' });
+    expect(await ask('one more', FROM)).toMatchObject({ kind: 'unavailable', code: 'overloaded' });
     await until(() => pending.length === running);
     const other = ask('other', OTHER);
     open();
