@@ -195,7 +195,7 @@ const houses: Readonly<Record<string, Readonly<Record<string, readonly string[]>
     'ticket-service': ['fronts', 'authenticators', 'issuing', 'pages'],
     fronts: ['sign-in', 'authenticators', 'issuing', 'records', 'pages', 'answers'],
     pages: ['sign-in', 'issuing', 'answers'],
-    records: ['sign-in', 'authenticators', 'answers'],
+    records: ['sign-in', 'authenticators', 'issuing', 'answers'],
     issuing: ['sign-in', 'authenticators', 'answers'],
     'sign-in': ['authenticators', 'limits', 'answers'],
     authenticators: ['limits'],

@@ -183,6 +183,12 @@ export const settingsTable = {
     reader: 'ticket',
     doc: 'The longest connection; it also ends with the credentials behind it.',
   },
+  MAX_SESSION_TOTAL_SECONDS: {
+    type: integer(0, 31_536_000, 'seconds'),
+    default: '0',
+    reader: 'ticket',
+    doc: 'The longest connection with all its renewals, counted from its opening; 0 for no limit.',
+  },
   HEARTBEAT_SECONDS: {
     type: integer(1, 3_600, 'seconds'),
     default: '30',

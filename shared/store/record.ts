@@ -17,6 +17,7 @@ export const recordFields = {
   issued_at: 'when it was issued',
   expires_at: 'when it expires unspent',
   session_expires_at: 'when the connection that it buys ends at the latest',
+  credentials_expire_at: 'when the credentials expire that the subject itself presented last',
   gateway: 'id of the gateway that holds or held the connection',
   opened_at: 'when the connection was admitted',
   closed_at: 'when the connection ended',

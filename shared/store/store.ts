@@ -83,6 +83,11 @@ export interface IssueRequest {
   readonly maxSessionMs: number;
   /** When the caller's credentials expire; absent if they do not. */
   readonly credentialsExpireAt?: number | undefined;
+  /**
+   * The time by the clock that decides about the credentials; absent: by the store's. If the clocks differ, the
+   * credentials have as long to live here as they have there.
+   */
+  readonly asOf?: number | undefined;
   readonly maxPending: number;
 }
 
@@ -201,8 +206,17 @@ export type RevokeOutcome =
 export interface RenewRequest {
   readonly id: string;
   readonly subject: string;
+  /** The longest session, counted from now. */
   readonly maxSessionMs: number;
+  /** The longest connection with all its renewals, counted from its opening; 0, the default, for no limit. */
+  readonly maxTotalMs?: number;
   readonly credentialsExpireAt?: number | undefined;
+  readonly asOf?: number | undefined;
+  /**
+   * Whether the caller is a back end with a key: then the credentials that the subject itself presented last, with
+   * the ticket or a renewal, still bound the session. Default: false.
+   */
+  readonly byKey?: boolean;
 }
 
 export type RenewOutcome =

@@ -15,9 +15,15 @@ export interface Principal {
   readonly delegation?: Delegation;
 }
 
-/** Whether a caller may issue and read tickets of a subject: itself, or a subject that its key allows. */
+/** Whether a caller may have to do with tickets of a subject: itself, or a subject that its key allows. */
 export function mayActFor(principal: Principal, subject: string): boolean {
   return subject === principal.subject || principal.delegation?.mayActFor(subject) === true;
+}
+
+/** Whether a caller may have to do with tickets for an audience. Only keys are limited, and then need one. */
+export function mayUseAudience({ delegation }: Principal, audience: string | undefined): boolean {
+  const { audiences } = delegation ?? {};
+  return audiences === undefined || (audience !== undefined && audiences.includes(audience));
 }
 
 /** The right to issue for others. */

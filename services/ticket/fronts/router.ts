@@ -36,6 +36,7 @@ export function routerSettings(settings: Settings) {
     rules: {
       ttlSeconds: settings.ticketTtlSeconds,
       maxSessionSeconds: settings.maxSessionSeconds,
+      maxSessionTotalSeconds: settings.maxSessionTotalSeconds,
       maxPendingPerSubject: settings.maxPendingPerSubject,
     },
   };

@@ -6,6 +6,8 @@ import type { TicketRequest } from './ticket-request.ts';
 export interface TicketRules {
   readonly ttlSeconds: number;
   readonly maxSessionSeconds: number;
+  /** With all renewals; 0 for no limit. */
+  readonly maxSessionTotalSeconds: number;
   readonly maxPendingPerSubject: number;
 }
 
@@ -56,11 +58,17 @@ export async function issueTicket(order: Order, { store, rules }: Context): Prom
       origin,
       address,
       ttlMs: Math.min(granted.ttlSeconds ?? rules.ttlSeconds, rules.ttlSeconds) * 1000,
-      maxSessionMs: rules.maxSessionSeconds * 1000,
+      maxSessionMs: longestSession(rules) * 1000,
       credentialsExpireAt,
+      asOf: Date.now(),
       maxPending: rules.maxPendingPerSubject,
     });
     if (outcome.code !== 'id_taken') return { ticket, outcome };
   }
   throw new Error('several ticket ids in a row were taken: the random source is broken');
+}
+
+/** The longest session that a ticket begins, in seconds: no longer than it may become with all renewals. */
+function longestSession({ maxSessionSeconds, maxSessionTotalSeconds }: TicketRules): number {
+  return Math.min(maxSessionSeconds, maxSessionTotalSeconds || maxSessionSeconds);
 }

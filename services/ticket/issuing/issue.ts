@@ -9,9 +9,10 @@ import { isOrigin } from '../../../shared/ticket/origin.ts';
 import { formatTicket } from '../../../shared/ticket/ticket.ts';
 import type { Refuse } from '../answers/answering.ts';
 import { sendJson, timestamp } from '../answers/json.ts';
-import { mayActFor, type Principal } from '../authenticators/authenticator.ts';
+import { mayActFor, mayUseAudience, type Principal } from '../authenticators/authenticator.ts';
 import type { Caller } from '../sign-in/sign-in.ts';
 import { type Announcement, waysToPresent } from './announce.ts';
+import { createClockWatch } from './clock-watch.ts';
 import { type Grant, issueTicket, type TicketRules } from './issue-ticket.ts';
 import { applyPolicy, type Policy } from './policy.ts';
 import { createTicketRequestParser, type TicketRequest } from './ticket-request.ts';
@@ -37,6 +38,7 @@ export type Issue = (request: BodiedRequest, response: ServerResponse, caller: C
 export function createIssue(options: IssueOptions): Issue {
   const { store, rules, policy, announcement, trustProxy, log, metrics, refuse } = options;
   const parseTicketRequest = createTicketRequestParser(rules.ttlSeconds);
+  const watchClock = createClockWatch(log);
 
   return async (request, response, { principal, revoked }) => {
     // The client went away: nobody would use this ticket, and its body may be incomplete.
@@ -56,12 +58,14 @@ export function createIssue(options: IssueOptions): Issue {
     const order = { subject, credentialsExpireAt: principal.expiresAt, granted, origin, address };
     // Race: the key may have been revoked while the body was read.
     if (principal.delegation?.inForce() === false) return refuse(response, revoked);
+    const before = Date.now();
     const { ticket, outcome } = await issueTicket(order, options);
     if (outcome.code === 'pending_limit') {
       const retryAfterSeconds = Math.max(1, Math.ceil(outcome.retryAfterMs / 1000));
       return refuse(response, { code: 'pending_limit', retryAfterSeconds }, subject);
     }
-    // By the store's clock the credentials have expired, so the ticket has too.
+    watchClock(outcome.issuedAt, before, Date.now());
+    // The credentials expired meanwhile, so the ticket has too.
     if (outcome.expiresAt <= outcome.issuedAt) return refuse(response, revoked, principal.subject);
     // Race: the key may have been revoked while the store issued. The ticket is revoked before anybody sees it.
     if (principal.delegation?.inForce() === false) {
@@ -91,7 +95,7 @@ function grant(principal: Principal, asked: TicketRequest, policy: Policy | unde
   if (!mayActFor(principal, subject)) return { ok: false, refusal: { code: 'subject_refused' } };
   const audiences = principal.delegation?.audiences;
   const audience = asked.audience ?? (audiences?.length === 1 ? audiences[0] : undefined);
-  if (audiences !== undefined && (audience === undefined || !audiences.includes(audience))) {
+  if (!mayUseAudience(principal, audience)) {
     return { ok: false, refusal: { code: 'audience_refused', detail: 'The API key does not allow this audience.' } };
   }
   const judged = applyPolicy(policy, subject, { ...asked, audience });

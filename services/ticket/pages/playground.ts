@@ -34,7 +34,7 @@ export interface Playground {
 interface PlaygroundOptions extends Playground {
   readonly store: TicketStore;
   readonly signIn: SignInMiddleware;
-  readonly rules: Pick<TicketRules, 'ttlSeconds'>;
+  readonly rules: Pick<TicketRules, 'ttlSeconds' | 'maxSessionTotalSeconds'>;
   readonly announcement: Announcement;
   readonly log: Logger;
   readonly refuse: Refuse;
@@ -67,7 +67,9 @@ export function createPlaygroundRoutes(options: PlaygroundOptions): Router {
       id,
       subject,
       maxSessionMs: seconds * 1000,
+      maxTotalMs: rules.maxSessionTotalSeconds * 1000,
       credentialsExpireAt: principal.expiresAt,
+      asOf: Date.now(),
     });
     if (outcome.code !== 'renewed') return refuse(response, { code: 'not_found' }, subject);
     const { sessionExpiresAt, gatewayId } = outcome;

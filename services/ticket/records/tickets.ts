@@ -1,48 +1,56 @@
 import { type Request, type Response, Router } from 'express';
 import type { Logger } from '../../../shared/process/log.ts';
+import type { Refusal } from '../../../shared/refusals.ts';
 import type { GatewayCommand, TicketRecord, TicketStore } from '../../../shared/store/store.ts';
 import { isTicketId } from '../../../shared/ticket/ticket.ts';
 import type { Refuse } from '../answers/answering.ts';
 import { timestamp } from '../answers/json.ts';
-import { mayActFor, type Principal } from '../authenticators/authenticator.ts';
+import type { Principal } from '../authenticators/authenticator.ts';
+import type { Policy } from '../issuing/policy.ts';
 import type { SignedIn, SignInMiddleware } from '../sign-in/sign-in.ts';
+import { refusalOf, type Verb } from './permit.ts';
 import { presentTicket } from './present.ts';
 
 export interface TicketRoutesOptions {
   readonly store: TicketStore;
   readonly signIn: SignInMiddleware;
-  readonly rules: { readonly maxSessionSeconds: number };
+  readonly rules: { readonly maxSessionSeconds: number; readonly maxSessionTotalSeconds: number };
+  /** The ticket policy in force now. */
+  readonly policy: () => Policy | undefined;
   readonly log: Logger;
   readonly refuse: Refuse;
 }
 
 /** The routes that list the caller's tickets, show one, revoke one, and renew its connection. */
 export function createTicketRoutes(options: TicketRoutesOptions): Router {
-  const { store, signIn, rules, log, refuse } = options;
+  const { store, signIn, rules, policy, log, refuse } = options;
   const router = Router({ caseSensitive: true });
 
   async function list(_request: Request, response: SignedIn): Promise<void> {
-    const records = await store.list(response.locals.principal.subject);
-    response.json({ tickets: records.map(presentTicket) });
+    const { principal } = response.locals;
+    const records = await store.list(principal.subject);
+    const shown = records.filter((record) => refusalOf('list', principal, record, policy()) === undefined);
+    response.json({ tickets: shown.map(presentTicket) });
   }
 
-  /** A record that the caller may see. Null for another subject's ticket and an unknown one: both look the same. */
-  async function ownRecord(id: string, principal: Principal): Promise<TicketRecord | null> {
+  /** The record of a ticket with which the caller may do this, or the refusal. An unknown ticket looks like a foreign one. */
+  async function permitted(verb: Verb, id: string, caller: Principal): Promise<TicketRecord | Refusal> {
     const record = isTicketId(id) ? await store.read(id) : null;
-    return record !== null && mayActFor(principal, record.subject) ? record : null;
+    if (record === null) return { code: 'not_found' };
+    return refusalOf(verb, caller, record, policy()) ?? record;
   }
 
   async function show(request: Request<{ id: string }>, response: SignedIn): Promise<void> {
     const { principal } = response.locals;
-    const record = await ownRecord(request.params.id, principal);
-    if (record === null) return refuse(response, { code: 'not_found' }, principal.subject);
+    const record = await permitted('read', request.params.id, principal);
+    if ('code' in record) return refuse(response, record, principal.subject);
     response.json(presentTicket(record));
   }
 
   async function revoke(request: Request<{ id: string }>, response: SignedIn): Promise<void> {
     const { principal } = response.locals;
-    const record = await ownRecord(request.params.id, principal);
-    if (record === null) return refuse(response, { code: 'not_found' }, principal.subject);
+    const record = await permitted('revoke', request.params.id, principal);
+    if ('code' in record) return refuse(response, record, principal.subject);
     const { id, subject } = record;
     const outcome = await store.revoke({ id, subject });
     if (outcome.code === 'unknown') return refuse(response, { code: 'not_found' }, principal.subject);
@@ -54,11 +62,18 @@ export function createTicketRoutes(options: TicketRoutesOptions): Router {
 
   async function renew(request: Request<{ id: string }>, response: SignedIn): Promise<void> {
     const { principal } = response.locals;
-    const record = await ownRecord(request.params.id, principal);
-    if (record === null) return refuse(response, { code: 'not_found' }, principal.subject);
+    const record = await permitted('renew', request.params.id, principal);
+    if ('code' in record) return refuse(response, record, principal.subject);
     const { id, subject } = record;
-    const maxSessionMs = rules.maxSessionSeconds * 1000;
-    const outcome = await store.renew({ id, subject, maxSessionMs, credentialsExpireAt: principal.expiresAt });
+    const outcome = await store.renew({
+      id,
+      subject,
+      maxSessionMs: rules.maxSessionSeconds * 1000,
+      maxTotalMs: rules.maxSessionTotalSeconds * 1000,
+      credentialsExpireAt: principal.expiresAt,
+      asOf: Date.now(),
+      byKey: principal.delegation !== undefined,
+    });
     if (outcome.code !== 'renewed') return refuse(response, { code: 'not_found' }, principal.subject);
     const { sessionExpiresAt } = outcome;
     log.info({ event: 'renew', ticket_id: id, subject });

@@ -31,11 +31,11 @@ import type {
 import { dropUntil, type KeptRecord, MemoryRecords } from './memory-records.ts';
 import {
   admitted,
+  expiryHere,
   markForClosing,
   noteAttempt,
   type StoredHash,
   sameSecret,
-  sessionEnd,
   spentOutcome,
   splitAttempt,
 } from './record-hash.ts';
@@ -77,7 +77,8 @@ export class MemoryStore implements TicketStore {
     }
     if (this.#records.find(request.id, now) !== undefined) return { code: 'id_taken' };
 
-    const sessionExpiresAt = sessionEnd(now, request);
+    const credentialsEnd = expiryHere(now, request);
+    const sessionExpiresAt = Math.min(now + request.maxSessionMs, credentialsEnd ?? Number.POSITIVE_INFINITY);
     const expiresAt = Math.min(now + request.ttlMs, sessionExpiresAt);
     const hash: StoredHash = {
       state: 'issued',
@@ -94,6 +95,7 @@ export class MemoryStore implements TicketStore {
         address: request.address,
         claims: request.claims,
         client_claims: request.clientClaims,
+        credentials_expire_at: credentialsEnd === undefined ? undefined : String(credentialsEnd),
       }),
     };
     this.#records.put(request.id, { hash, keepUntil: expiresAt + this.#retentionMs });
@@ -211,7 +213,16 @@ export class MemoryStore implements TicketStore {
     const hash = this.#records.find(request.id, now)?.hash;
     if (hash === undefined || hash.subject !== request.subject) return { code: 'unknown' };
     if (hash.state !== 'open') return { code: 'not_open' };
-    const sessionExpiresAt = sessionEnd(now, request);
+    if (request.byKey !== true) {
+      const end = expiryHere(now, request);
+      if (end === undefined) delete hash.credentials_expire_at;
+      else hash.credentials_expire_at = String(end);
+    }
+    const sessionExpiresAt = Math.min(
+      now + request.maxSessionMs,
+      request.maxTotalMs ? Number(hash.opened_at) + request.maxTotalMs : Number.POSITIVE_INFINITY,
+      Number(hash.credentials_expire_at ?? Number.POSITIVE_INFINITY),
+    );
     hash.session_expires_at = String(sessionExpiresAt);
     return { code: 'renewed', sessionExpiresAt, gatewayId: hash.gateway ?? '' };
   }

@@ -7,9 +7,16 @@ import type { Admitted, ConsumeRefusal, IssueRequest, NoteRequest, TicketState }
 /** The fields of a record as in Redis. Every record has at least these two. */
 export type StoredHash = RecordHash & { subject: string; state: TicketState };
 
-/** The end of a session that begins or is renewed now, Unix ms. */
-export function sessionEnd(now: number, request: Pick<IssueRequest, 'maxSessionMs' | 'credentialsExpireAt'>): number {
-  return Math.min(now + request.maxSessionMs, request.credentialsExpireAt ?? Number.POSITIVE_INFINITY);
+/** The clocks of two machines that are closer are taken for the same. */
+const SAME_CLOCK_MS = 1_000;
+
+/** When credentials expire, by the clock of the store. */
+export function expiryHere(
+  now: number,
+  { credentialsExpireAt, asOf = now }: Pick<IssueRequest, 'credentialsExpireAt' | 'asOf'>,
+): number | undefined {
+  const skew = Math.abs(now - asOf) <= SAME_CLOCK_MS ? 0 : now - asOf;
+  return credentialsExpireAt === undefined ? undefined : credentialsExpireAt + skew;
 }
 
 export function sameSecret(hash: RecordHash, secretSha256: string): boolean {

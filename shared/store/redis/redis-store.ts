@@ -98,6 +98,7 @@ export class RedisStore implements TicketStore {
         request.ttlMs,
         request.maxSessionMs,
         request.credentialsExpireAt ?? '',
+        request.asOf ?? '',
         request.maxPending,
         this.#retentionMs,
         ...Object.entries(fields).flat(),
@@ -155,7 +156,14 @@ export class RedisStore implements TicketStore {
     const reply = await this.#link.script(
       'renew',
       [this.#keys.ticket(request.id)],
-      [request.subject, request.maxSessionMs, request.credentialsExpireAt ?? ''],
+      [
+        request.subject,
+        request.maxSessionMs,
+        request.credentialsExpireAt ?? '',
+        request.asOf ?? '',
+        request.maxTotalMs ?? 0,
+        request.byKey === true ? 1 : 0,
+      ],
     );
     return renewOutcome(reply);
   }

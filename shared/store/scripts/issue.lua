@@ -9,9 +9,10 @@
   ARGV[3]  time to live of the ticket, ms
   ARGV[4]  longest session, ms from now
   ARGV[5]  expiry of the caller's credentials, Unix ms, or '' if they do not expire
-  ARGV[6]  most unspent tickets of one subject
-  ARGV[7]  retention, ms
-  ARGV[8]  and on: other fields of the record and their values, in pairs
+  ARGV[6]  the clock by which they expire, Unix ms, or '' for that of Redis
+  ARGV[7]  most unspent tickets of one subject
+  ARGV[8]  retention, ms
+  ARGV[9]  and on: other fields of the record and their values, in pairs
 
   Returns
     {'issued', issued_at, expires_at, session_expires_at}   all Unix ms
@@ -20,7 +21,7 @@
 ]]
 local now = now_ms()
 
-local most = tonumber(ARGV[6])
+local most = tonumber(ARGV[7])
 local unspent = members_of(KEYS[2], ARGV[2], most)
 if #unspent >= most then
   return { 'pending_limit', tonumber(redis.call('ZSCORE', KEYS[2], unspent[1])) - now }
@@ -30,16 +31,20 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 end
 
 local session_expires_at = now + tonumber(ARGV[4])
-if ARGV[5] ~= '' then
-  session_expires_at = math.min(session_expires_at, tonumber(ARGV[5]))
+local credentials_expire_at = ARGV[5] ~= '' and expiry_here(ARGV[5], ARGV[6])
+if credentials_expire_at then
+  session_expires_at = math.min(session_expires_at, credentials_expire_at)
 end
 -- A ticket is of no use after the credentials behind it have expired.
 local expires_at = math.min(now + tonumber(ARGV[3]), session_expires_at)
 
 -- The first write must be one that a full Redis refuses: it checks only the first write of a script.
 redis.call('HSET', KEYS[1], 'state', 'issued', 'issued_at', now, 'expires_at', expires_at,
-  'session_expires_at', session_expires_at, 'attempts', 0, 'subject', ARGV[2], unpack(ARGV, 8))
-redis.call('PEXPIREAT', KEYS[1], expires_at + tonumber(ARGV[7]))
+  'session_expires_at', session_expires_at, 'attempts', 0, 'subject', ARGV[2], unpack(ARGV, 9))
+if credentials_expire_at then
+  redis.call('HSET', KEYS[1], 'credentials_expire_at', credentials_expire_at)
+end
+redis.call('PEXPIREAT', KEYS[1], expires_at + tonumber(ARGV[8]))
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 redis.call('ZADD', KEYS[2], expires_at, member_of(ARGV[1], ARGV[2]))
 keep_until(KEYS[2], expires_at)

@@ -67,6 +67,14 @@ local function id_of(member)
   return string.match(member, '^[^:]+')
 end
 
+-- When credentials expire, by the clock of Redis. `as_of` is the clock of the service that checked them, or ''. If the
+-- two clocks are more than a second apart, the credentials have as long to live here as they have there.
+local function expiry_here(moment, as_of)
+  local skew = as_of == '' and 0 or now_ms() - tonumber(as_of)
+  if math.abs(skew) <= 1000 then skew = 0 end
+  return tonumber(moment) + skew
+end
+
 -- The attempt that spent a ticket and its outcome, from the field `attempt` of the record.
 local function split_attempt(attempt)
   if not attempt then return nil, nil end

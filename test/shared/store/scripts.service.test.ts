@@ -116,7 +116,7 @@ describe('the raw reply', () => {
   const all = ({ id }: { id: string }): string[] => [keys.ticket(id), keys.connections(id), keys.pending(id)];
   const issue = ({ id, secretSha256 }: typeof ticket, ...fields: string[]): Promise<unknown> => {
     const hash = ['secret_sha256', secretSha256, ...fields];
-    return run('issue', [keys.ticket(id), keys.pending(id)], id, 'ada', 30_000, 60_000, '', 2, 1_000, ...hash);
+    return run('issue', [keys.ticket(id), keys.pending(id)], id, 'ada', 30_000, 60_000, '', '', 2, 1_000, ...hash);
   };
   const consume = (
     { id, secretSha256 }: typeof ticket,
@@ -149,6 +149,7 @@ describe('the raw reply', () => {
       'ada',
       '',
       '',
+      '',
       expect.any(Number),
       expect.any(Number),
       [],
@@ -168,7 +169,7 @@ describe('the raw reply', () => {
     // A record that is no longer in the set does not count.
     expect(await consume(other, { limit: 1, records: [mint().id] })).toStrictEqual(['replace', [ticket.id]]);
     expect(await consume(other, { limit: 1, records: [ticket.id, mint().id] })).toStrictEqual([
-      ...['admitted', 'ada', '', '', expect.any(Number), expect.any(Number)],
+      ...['admitted', 'ada', '', '', '', expect.any(Number), expect.any(Number)],
       [ticket.id, 'gateway-1'],
     ]);
   });
@@ -197,8 +198,9 @@ describe('the raw reply', () => {
 
     expect(await run('lease', all(ticket), ...leaseValues)).toStrictEqual(['held', expect.any(Number)]);
     const renewed = ['renewed', expect.any(Number), 'gateway-1'];
-    expect(await run('renew', [ticketKey], 'ada', 1_000, '')).toStrictEqual(renewed);
-    expect(await run('renew', [ticketKey], 'ada', 1_000, 7)).toStrictEqual(['renewed', 7, 'gateway-1']);
+    expect(await run('renew', [ticketKey], 'ada', 1_000, '', '', 0, 0)).toStrictEqual(renewed);
+    expect(await run('renew', [ticketKey], 'ada', 1_000, 7, '', 0, 0)).toStrictEqual(['renewed', 7, 'gateway-1']);
+    expect(await run('renew', [ticketKey], 'ada', 1_000, '', '', 0, 1)).toStrictEqual(['renewed', 7, 'gateway-1']);
     expect(await run('revoke', [ticketKey, keys.pending(id)], id, '', 1_000)).toStrictEqual(['closing', 'gateway-1']);
     expect(await run('lease', all(ticket), ...leaseValues)).toStrictEqual(['ended', 'revoked']);
     const closeValues = [id, 'attempt-1', 1000, '', 1_000];

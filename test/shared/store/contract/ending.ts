@@ -195,6 +195,46 @@ export function endingContract(harness: () => Harness): void {
   describe('renew', () => {
     const renewOf = (id: string, fields = {}) => ({ id, subject: 'ada', maxSessionMs: 7_200_000, ...fields });
 
+    test('counts what is left of credentials by the clock that checked them, if it differs by more than a second', async () => {
+      const store = await harness().createStore();
+      const { id } = await opened(store);
+      const now = await harness().now();
+      const endFor = async (skewMs: number) => {
+        const asOf = now + skewMs;
+        const outcome = await store.renew(renewOf(id, { credentialsExpireAt: asOf + 60_000, asOf }));
+        return outcome.code === 'renewed' ? outcome.sessionExpiresAt : 0;
+      };
+
+      for (const skewMs of [3_600_000, -3_600_000, 2_000]) {
+        const end = await endFor(skewMs);
+        expect(end).toBeGreaterThanOrEqual(now + 60_000);
+        expect(end).toBeLessThanOrEqual((await harness().now()) + 60_000);
+      }
+      expect(await endFor(0)).toBe(now + 60_000);
+    });
+
+    test('by a key is bound by the credentials of the subject, and by the total', async () => {
+      const store = await harness().createStore();
+      const now = await harness().now();
+      const bound = await opened(store, {}, 'ada', { credentialsExpireAt: now + 60_000 });
+      const free = await opened(store);
+      const total = free.openedAt + 5_000;
+
+      for (const [id, fields, end] of [
+        [bound.id, { byKey: true }, now + 60_000],
+        [bound.id, { credentialsExpireAt: now + 90_000 }, now + 90_000],
+        [bound.id, { byKey: true }, now + 90_000],
+        [free.id, { byKey: true, maxTotalMs: 5_000 }, total],
+        [free.id, { credentialsExpireAt: now + 1_000, maxTotalMs: 5_000 }, now + 1_000],
+      ] as const) {
+        expect(await store.renew(renewOf(id, fields))).toMatchObject({ code: 'renewed', sessionExpiresAt: end });
+      }
+      // Credentials without an end take the bound away.
+      await store.renew(renewOf(bound.id));
+      const outcome = await store.renew(renewOf(bound.id, { byKey: true }));
+      expect(outcome.code === 'renewed' && outcome.sessionExpiresAt).toBeGreaterThan(now + 90_000);
+    });
+
     test('sets a new end of the session', async () => {
       const store = await harness().createStore();
       const connection = await opened(store, { gatewayId: 'gateway-4' });

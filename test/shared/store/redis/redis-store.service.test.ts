@@ -142,7 +142,8 @@ describe('the record in Redis', () => {
   test('has every field of the table if all have a value', async () => {
     const store = await harness.createStore();
     const bound = { audience: 'chat', path: '/', origin: 'https://app.example', address: '192.0.2.1' };
-    const connection = await opened(store, bound, 'ada', { ...bound, claims: '{}' });
+    const stored = { ...bound, claims: '{}', clientClaims: '{}', credentialsExpireAt: Date.now() + 3_600_000 };
+    const connection = await opened(store, bound, 'ada', stored);
     await store.close(closeOf(connection));
 
     expect(Object.keys(await redis.client.hgetall(harness.keysOf(store).ticket(connection.id))).sort()).toStrictEqual(

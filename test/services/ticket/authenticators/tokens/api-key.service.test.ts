@@ -189,9 +189,10 @@ describe('the record of a ticket', () => {
     ['a key that may act for nobody', async () => `Bearer ${plain.value}`, 'chat:ada', false],
     ['another subject', () => bearer('bob'), 'chat:ada', false],
     ['a subject that is named as the pattern', () => bearer('chat:*'), 'chat:ada', false],
-  ])('is shown to, and revoked by, %s: %s', async (_who, credentials, subject, allowed) => {
+  ])('is shown to, and revoked by, %s: %s', async (who, credentials, subject, allowed) => {
     const service = await start(SECRET);
-    const { id } = await storeTicket(service.store, { subject });
+    const audience = who === 'a key that may act for everybody' ? 'mail' : 'chat';
+    const { id } = await storeTicket(service.store, { subject, audience });
     const headers = { Authorization: await credentials() };
     const at = { path: `/tickets/${id}` };
     const shown = await signIn(service, headers, { ...at, method: 'GET' });
@@ -207,7 +208,7 @@ describe('the record of a ticket', () => {
   it("of another subject is not in the key's list", async () => {
     const service = await start(SECRET);
     await storeTicket(service.store, { subject: 'chat:ada' });
-    const { id } = await storeTicket(service.store, { subject: 'chat-backend' });
+    const { id } = await storeTicket(service.store, { subject: 'chat-backend', audience: 'chat' });
     const list = await signIn(service, withKey(limited.value), { method: 'GET' });
 
     expect(list.body.tickets).toEqual([expect.objectContaining({ id })]);
