@@ -1,6 +1,6 @@
 import type { Logger } from '../process/log.ts';
 import type { Settings } from '../settings/table.ts';
-import { MemoryStore } from './memory/memory-store.ts';
+import { type Memory, MemoryStore } from './memory/memory-store.ts';
 import type { RedisAddress } from './redis/redis-client.ts';
 import { RedisLink } from './redis/redis-link.ts';
 import { RedisStore } from './redis/redis-store.ts';
@@ -21,11 +21,11 @@ export function usesRedis(settings: Settings): boolean {
   return redisAddress(settings) !== undefined;
 }
 
-/** A store on Redis if the settings say where it is; else one in memory. */
-export function createStore(settings: Settings, log: Logger): TicketStore {
+/** A store on Redis if the settings say where it is; else one in memory, which may be shared. */
+export function createStore(settings: Settings, log: Logger, memory?: Memory): TicketStore {
   const options = { retentionMs: settings.ticketRetentionSeconds * 1000, leaseMs: settings.leaseSeconds * 1000 };
   const address = redisAddress(settings);
-  if (address === undefined) return new MemoryStore(options);
+  if (address === undefined) return new MemoryStore({ ...options, ...(memory && { memory }) });
   const link = new RedisLink({
     address,
     timeoutMs: settings.redisTimeoutMs,

@@ -6,7 +6,7 @@ import type { Registry } from 'prom-client';
 import { createLogger, type Logger, logFault } from '../../../shared/process/log.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import { type Environment, loadSettings, readEnvironment } from '../../../shared/settings/load.ts';
-import { createStore, usesRedis } from '../../../shared/store/create-store.ts';
+import { createEmbeddedStore } from '../../../shared/store/embedded-store.ts';
 import type { Decision } from '../admission/admitter.ts';
 import { createGatewayCore } from '../core.ts';
 import { gatewayRules } from '../rules.ts';
@@ -84,8 +84,7 @@ export function admitUpgrade<Claims = AnyClaims, ClientClaims = AnyClaims>(
   if (!loaded.ok) throw new TypeError(`oncegate is not configured well:\n${loaded.faults.join('\n')}`);
   const { settings } = loaded;
   const log = options.log ?? createLogger(settings.logLevel, { service: 'gateway' });
-  const store = createStore(settings, log);
-  if (!usesRedis(settings)) log.warn({ event: 'memory_store' }, 'no REDIS_URL: no ticket service shares this store');
+  const store = createEmbeddedStore(settings, log);
   const core = createGatewayCore({ settings, store, log });
   core.join();
   const unwatch = watchServers();

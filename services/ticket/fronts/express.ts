@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 import { createMetrics } from '../../../shared/metrics.ts';
 import { createLogger, type Logger } from '../../../shared/process/log.ts';
 import { type Environment, loadSettings, readEnvironment } from '../../../shared/settings/load.ts';
-import { createStore, usesRedis } from '../../../shared/store/create-store.ts';
+import { createEmbeddedStore } from '../../../shared/store/embedded-store.ts';
 import { MeasuredStore } from '../../../shared/store/measured-store.ts';
 import { isSubject } from '../../../shared/ticket/ticket.ts';
 import { type Authenticator, isAmbient } from '../authenticators/authenticator.ts';
@@ -61,9 +61,8 @@ export function ticketRouter(options: TicketRouterOptions): EmbeddedTicketRouter
   if (!loaded.ok) throw new TypeError(`oncegate is not configured well:\n${loaded.faults.join('\n')}`);
   const { settings } = loaded;
   const log = options.log ?? createLogger(settings.logLevel, { service: 'ticket' });
-  if (!usesRedis(settings)) log.warn({ event: 'memory_store' }, 'no REDIS_URL: no gateway finds these tickets');
   const metrics = createMetrics(['ticket']);
-  const store = new MeasuredStore(createStore(settings, log), metrics);
+  const store = new MeasuredStore(createEmbeddedStore(settings, log), metrics);
   const policy = watchPolicy(settings, log);
   const router = createTicketRouter({
     store,

@@ -40,7 +40,16 @@ import {
   splitAttempt,
 } from './record-hash.ts';
 
+/** What stores of one process share, as processes share a Redis. */
+export class Memory {
+  readonly records = new MemoryRecords();
+  readonly counts = new Map<string, { readonly count: number; readonly until: number }>();
+  readonly control = new EventEmitter();
+}
+
 export interface MemoryStoreOptions extends StoreOptions {
+  /** Default: one of its own. */
+  readonly memory?: Memory;
   /** The clock, Unix ms; the machine's unless a test says otherwise. */
   readonly now?: () => number;
 }
@@ -48,7 +57,7 @@ export interface MemoryStoreOptions extends StoreOptions {
 const SWEEP_EVERY_MS = 10_000;
 
 /**
- * The store of a single process. It does in memory what the Redis scripts do, in the same order. One call runs
+ * A store of a single process. It does in memory what the Redis scripts do, in the same order. One call runs
  * within one turn of the event loop, so it is as atomic as a script.
  */
 export class MemoryStore implements TicketStore {
@@ -56,12 +65,16 @@ export class MemoryStore implements TicketStore {
   readonly #now: () => number;
   readonly #retentionMs: number;
   readonly #leaseMs: number;
-  readonly #records = new MemoryRecords();
-  readonly #counts = new Map<string, { readonly count: number; readonly until: number }>();
-  readonly #control = new EventEmitter();
+  readonly #records: Memory['records'];
+  readonly #counts: Memory['counts'];
+  readonly #control: Memory['control'];
+  readonly #listening: Array<() => void> = [];
   #sweepAt = 0;
 
-  constructor(options: MemoryStoreOptions) {
+  constructor({ memory = new Memory(), ...options }: MemoryStoreOptions) {
+    this.#records = memory.records;
+    this.#counts = memory.counts;
+    this.#control = memory.control;
     this.#now = options.now ?? Date.now;
     this.#retentionMs = options.retentionMs;
     this.#leaseMs = options.leaseMs;
@@ -293,11 +306,13 @@ export class MemoryStore implements TicketStore {
   }
 
   listen(gatewayId: string, listener: (command: GatewayCommand) => void): void {
-    this.#control.on(channelOf(gatewayId), listener);
+    const channel = channelOf(gatewayId);
+    this.#control.on(channel, listener);
+    this.#listening.push(() => this.#control.off(channel, listener));
   }
 
   async end(): Promise<void> {
-    this.#control.removeAllListeners();
+    for (const stop of this.#listening.splice(0)) stop();
   }
 
   #reading(id: string): Reading | null {
