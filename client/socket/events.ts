@@ -13,7 +13,7 @@ export interface OncegateSocketEvents {
   open: Event;
   message: MessageEvent;
   /** It has ended for good, and not cleanly; `error` says why. */
-  error: Event & { readonly error: unknown };
+  error: Event & { readonly error?: unknown };
   /** It has ended for good. */
   close: CloseEvent;
   /** It has a new state, for this reason. */

@@ -7,14 +7,14 @@ import { byteLengthOf, copyOf, type Sendable } from './message.ts';
 import { keepRenewed } from './renewal.ts';
 import { CLOSED, CLOSING, CONNECTING, defineConstants, nearestInteger, OPEN } from './web-idl.ts';
 
-type Handler<Type extends keyof OncegateSocketEvents> =
-  | ((this: OncegateSocket, event: OncegateSocketEvents[Type]) => unknown)
-  | null;
+type EventType = keyof OncegateSocketEvents;
 
-type Listener<Type extends string> = (
-  this: OncegateSocket,
-  event: Type extends keyof OncegateSocketEvents ? OncegateSocketEvents[Type] : Event,
-) => unknown;
+type Handler<Type extends EventType> = ((event: OncegateSocketEvents[Type]) => unknown) | null;
+
+type Listener<Type extends EventType> =
+  | ((this: OncegateSocket, event: OncegateSocketEvents[Type]) => unknown)
+  | EventListenerObject
+  | null;
 
 type ReadyState = typeof CONNECTING | typeof OPEN | typeof CLOSING | typeof CLOSED;
 
@@ -26,7 +26,7 @@ const MAX_REASON_BYTES = 123;
  * another, each with a ticket of its own. While it is down and on its way back, `readyState` is CONNECTING. `error`
  * and `close` are fired once, when it has ended for good.
  */
-export class OncegateSocket extends EventTarget {
+export class OncegateSocket extends EventTarget implements WebSocket {
   // Defined in the static block below, as Web IDL has them.
   declare static readonly CONNECTING: typeof CONNECTING;
   declare static readonly OPEN: typeof OPEN;
@@ -42,11 +42,18 @@ export class OncegateSocket extends EventTarget {
   declare onclose: Handler<'close'>;
   declare onstatechange: Handler<'statechange'>;
 
-  declare addEventListener: <Type extends string>(
+  declare addEventListener: (<Type extends EventType>(
     type: Type,
-    listener: Listener<Type> | EventListenerObject | null,
+    listener: Listener<Type>,
     options?: boolean | AddEventListenerOptions,
-  ) => void;
+  ) => void) &
+    WebSocket['addEventListener'];
+  declare removeEventListener: (<Type extends EventType>(
+    type: Type,
+    listener: Listener<Type>,
+    options?: boolean | EventListenerOptions,
+  ) => void) &
+    WebSocket['removeEventListener'];
 
   readonly #options: OncegateSocketOptions;
   /** Aborted when no further connection is wanted: by `close()`, or because it has ended for good. */

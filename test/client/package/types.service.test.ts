@@ -54,15 +54,38 @@ const programs: Readonly<Record<string, string>> = {
     (await connect()).terminate();`,
   'socket.ts': `${IMPORTS}
     const socket = new OncegateSocket({ WebSocket: NodeSocket, renewBefore: 60, headers: async () => ({ a: 'b' }) });
-    type Handlers = 'onopen' | 'onmessage' | 'onerror' | 'onclose';
-    type Listening = 'addEventListener' | 'removeEventListener';
-    const like: Omit<WebSocket, Handlers | Listening> = socket;
-    like.close();
     socket.onmessage = ({ data }) => void data;
+    socket.onerror = ({ error }) => error;
+    socket.onstatechange = function ({ state }) { return [state, this.state]; };
     socket.addEventListener('close', ({ code }) => code.toFixed());
     socket.addEventListener('statechange', ({ state, waitMs }) => [state === 'waiting', waitMs?.toFixed()]);
     socket.addEventListener('error', ({ error }) => error, { once: true });
     socket.addEventListener('my-own', (event) => event.type);`,
+  'socket-as-websocket.ts': `${IMPORTS}
+    const socket: WebSocket = new OncegateSocket({});
+    const target: EventTarget = socket;
+    function open(on: WebSocket): void {
+      on.onopen = function () { this.send('text'); };
+      on.onclose = (event: CloseEvent) => event.code;
+      on.addEventListener('message', ({ data }: MessageEvent<string>) => data);
+      on.removeEventListener('message', () => {});
+      on.close(1000);
+    }
+    open(new OncegateSocket());
+    const sockets: WebSocket[] = [socket, new OncegateSocket(), await connect()];
+    class Chat extends OncegateSocket {
+      constructor(_url: string | URL) { super({ path: '/chat' }); }
+    }
+    const given: typeof WebSocket = Chat;
+    const made: WebSocket = new given('wss://chat.example.org');`,
+  'socket-listeners.ts': `${IMPORTS}
+    const socket = new OncegateSocket();
+    const onState = ({ state }: { readonly state: string }): void => void state;
+    socket.addEventListener('statechange', onState);
+    socket.removeEventListener('statechange', onState);
+    socket.addEventListener('open', { handleEvent: (event) => event.type });
+    socket.addEventListener('message', function ({ data }) { this.bufferedAmount.toFixed(); return data; });
+    socket.addEventListener('close', null);`,
   'socket-misused.ts': `${IMPORTS}
     const socket = new OncegateSocket({ renewbefore: 60 });
     socket.addEventListener('open', ({ data }) => data);
@@ -114,6 +137,11 @@ describe('the socket that connect resolves with', () => {
 describe('an OncegateSocket', () => {
   test('takes any WebSocket class, can be used as a WebSocket, and types its events', () => {
     expect(saidOf('socket.ts')).toEqual([]);
+  });
+
+  test('is a WebSocket, and a class that extends it may be given where one is wanted', () => {
+    expect(saidOf('socket-as-websocket.ts')).toEqual([]);
+    expect(saidOf('socket-listeners.ts')).toEqual([]);
   });
 
   test('has no options and no event properties that do not exist', () => {
