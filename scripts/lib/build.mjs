@@ -20,6 +20,7 @@ export function build() {
   rmSync(output, { recursive: true, force: true });
   must(bin('tsc'), ['-p', 'tsconfig.build.json']);
   must(bin('tsc'), ['-p', 'client/tsconfig.build.json']);
+  must(process.execPath, ['scripts/lib/require-types.mjs']);
   // The client in one file, for pages without a bundler.
   bundle('client/index.ts', 'dist/client/oncegate.min.js', 'esm');
   buildPlayground();

@@ -7,10 +7,14 @@ const root = join(import.meta.dirname, '..', '..', '..');
 
 /** A project in a folder of its own that depends on this package. */
 export interface FixtureProject {
-  /** Compiles TypeScript files. Resolves with the diagnostics, one a line. */
-  compile(files: Readonly<Record<string, string>>): Promise<string[]>;
-  /** Runs a module in Node. Resolves with its output. */
-  run(module: string): Promise<string>;
+  /**
+   * Compiles TypeScript files. Resolves with the diagnostics, one a line.
+   *
+   * @param module the option of the compiler; default: `nodenext`
+   */
+  compile(files: Readonly<Record<string, string>>, module?: string): Promise<string[]>;
+  /** Runs a module in Node, or a CommonJS script. Resolves with its output. */
+  run(source: string, type?: 'module' | 'commonjs'): Promise<string>;
 }
 
 export function createFixtureProject(): FixtureProject {
@@ -23,7 +27,6 @@ export function createFixtureProject(): FixtureProject {
   writeFileSync(join(folder, 'package.json'), '{"type":"module","private":true}');
   const compilerOptions = {
     target: 'ES2022',
-    module: 'nodenext',
     lib: ['ES2023', 'DOM', 'DOM.Iterable'],
     types: ['node'],
     strict: true,
@@ -31,15 +34,18 @@ export function createFixtureProject(): FixtureProject {
     noEmit: true,
   };
   return {
-    async compile(files) {
+    async compile(files, module = 'nodenext') {
       for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-      writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: Object.keys(files) }));
+      writeFileSync(
+        join(folder, 'tsconfig.json'),
+        JSON.stringify({ compilerOptions: { ...compilerOptions, module }, files: Object.keys(files) }),
+      );
       const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
       const { stdout } = await runNode(folder, [tsc, '-p', folder, '--pretty', 'false']);
       return stdout.split('\n').filter((line) => line !== '' && !line.startsWith(' '));
     },
-    async run(module) {
-      const { stdout, stderr, failed } = await runNode(folder, ['--input-type=module', '--eval', module]);
+    async run(source, type = 'module') {
+      const { stdout, stderr, failed } = await runNode(folder, [`--input-type=${type}`, '--eval', source]);
       if (failed) throw new Error(stderr);
       return stdout;
     },
