@@ -7,6 +7,7 @@ import {
   flag,
   headerName,
   hostPorts,
+  hosts,
   integer,
   jsonPath,
   list,
@@ -122,6 +123,12 @@ export const settingsTable = {
     defaultNote: "the origin's host name must be that of `Host`",
     reader: 'both',
     doc: 'Origins whose pages may ask for tickets (CORS) and connect: exact ones, comma-separated, or `*`, with which CORS allows no cookies. `null` is never allowed; a request without `Origin` (not a browser) passes. The ticket service always accepts its own origin, a gateway only those that are listed.',
+  },
+  ALLOWED_HOSTS: {
+    type: hosts,
+    defaultNote: 'any',
+    reader: 'gateway',
+    doc: 'Hosts that an upgrade may be addressed to, comma-separated: a name, with `:port` unless that is 80 or 443. The `Host` of the request is compared, or the `X-Forwarded-Host` of a proxy in TRUST_PROXY; without regard to letter case, to a default port, or to a dot at the end. Any other is refused with 400 `handshake_malformed`.',
   },
   TICKET_TTL_SECONDS: {
     type: integer(1, 300, 'seconds'),

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 import type { HostPort } from '../store/redis/redis-client.ts';
-import { isOrigin } from '../ticket/origin.ts';
+import { comparableHost, HOST, HOST_FORM, isOrigin } from '../ticket/origin.ts';
 
 /** How the text of a setting becomes its value, and what a person may write. */
 export interface ValueType<T> {
@@ -136,6 +136,11 @@ export const hostPorts: ValueType<readonly HostPort[]> = list('host:port, host:p
 export const origins: ValueType<readonly string[]> = list(
   'exact origins such as https://example.org, comma-separated, or *',
   (text) => (text === '*' || isOrigin(text) ? text : undefined),
+);
+
+/** Hosts of a `Host` header, each as {@link comparableHost} writes it. */
+export const hosts: ValueType<readonly string[]> = list(`hosts, comma-separated, each ${HOST_FORM}`, (text) =>
+  HOST.test(text) ? comparableHost(text) : undefined,
 );
 
 /** Addresses and CIDR blocks of proxies whose `X-Forwarded-*` headers are believed. */

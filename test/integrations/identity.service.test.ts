@@ -3,6 +3,7 @@ import { connect } from 'oncegate/client';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { CARRIERS, carrierRow } from '../../shared/ticket/carriers.ts';
+import { BELIEVED } from '../support/hostile/proxy-headers.ts';
 import { bearer } from '../support/logins/bearer.ts';
 import { temporaryFile } from '../support/machine/temporary-file.ts';
 import { until } from '../support/machine/wait.ts';
@@ -39,6 +40,8 @@ function headersLike({ rawHeaders }: Arrival, name: string): string[][] {
     index % 2 === 0 && canonical(field) === name ? [[field, rawHeaders[index + 1] ?? '']] : [],
   );
 }
+
+const lowerCase = (text: string): string => text.toLowerCase();
 
 const valueIn = (arrival: Arrival, name: string): string | undefined => headersLike(arrival, name)[0]?.[1];
 
@@ -228,6 +231,40 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     );
     expect(told).toEqual([['127.0.0.1'], ['chat.example'], ['http']]);
     expect((await recordInRedis(site.redis, id)).last_attempt_address).toBe('127.0.0.1');
+  });
+
+  test('has one Connection of its own, whatever that of the client names', async () => {
+    const named = ['Connection: Oncegate-Subject', 'Connection: X-Forwarded-For, oncegate_claims'];
+    const { ticket } = await site.issue();
+    const before = site.backEnd.arrivals.length;
+
+    await refusedOrOpen(mode, [...upgradeLines({ target: '/', ticket, headers: { Host: 'chat.example' } }), ...named]);
+
+    const connections = site.backEnd.arrivals.slice(before).map((arrival) => headersLike(arrival, 'connection'));
+    expect(connections).toEqual([[[expect.stringMatching(/^connection$/i), expect.stringMatching(/^upgrade$/i)]]]);
+  });
+
+  /** Caddy removes some of them only in the spellings with `-` and with `_`. */
+  const marks = mode.proxy === 'caddy' && mode.forwardAuth ? ['-', '_'] : ['-', '_', '.', '~'];
+
+  test.each(marks)('removes the headers by which frameworks believe a proxy, with %s', async (mark) => {
+    // A proxy has a limit of headers in one request, and so has a gateway.
+    const halves = [BELIEVED.slice(0, BELIEVED.length / 2), BELIEVED.slice(BELIEVED.length / 2)];
+    for (const names of halves) {
+      const { ticket } = await site.issue();
+      const before = site.backEnd.arrivals.length;
+      const spelt = names.map((name) => name.replaceAll('-', mark));
+      const lines = upgradeLines({ target: '/', ticket, carrier: 'query', headers: { Host: 'chat.example' } });
+
+      await refusedOrOpen(mode, [...lines, ...[...spelt, ...spelt.map(lowerCase)].map((name) => `${name}: mallory`)]);
+
+      const [arrival, ...more] = site.backEnd.arrivals.slice(before);
+      expect(more).toEqual([]);
+      if (arrival === undefined) throw new Error('it did not arrive');
+      expect(
+        arrival.rawHeaders.flatMap((value, at) => (value.includes('mallory') ? arrival.rawHeaders[at - 1] : [])),
+      ).toEqual([]);
+    }
   });
 
   test('removes reserved names, if it can remove by prefix', async () => {

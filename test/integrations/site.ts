@@ -23,16 +23,24 @@ export interface Site {
   issue(wish?: object, subject?: string, vouched?: JWTPayload): Promise<IssuedTicket>;
 }
 
-/** @param gateways how many gateways are started; the proxies know the first */
-export async function startSite(env: Readonly<Record<string, string>> = {}, gateways = 1): Promise<Site> {
+/**
+ * @param gateways how many gateways are started; the proxies know the first
+ * @param startHop starts one more proxy in front of the back end; resolves with its port
+ */
+export async function startSite(
+  env: Readonly<Record<string, string>> = {},
+  gateways = 1,
+  startHop: (backEnd: number) => Promise<number> = async (port) => port,
+): Promise<Site> {
   const [redis, backEnd] = await Promise.all([startRedis(), startBackEnd()]);
+  const target = await startHop(backEnd.port);
   const fleet = await startFleet({
     redisUrl: redis.url,
     gateways,
     env: {
       TRUST_PROXY: '127.0.0.1',
       AUTH_CLAIMS: 'role,text',
-      UPSTREAM_URL: `ws://127.0.0.1:${backEnd.port}`,
+      UPSTREAM_URL: `ws://127.0.0.1:${target}`,
       // Patience with a machine that is busy.
       ...env,
     },
@@ -40,7 +48,7 @@ export async function startSite(env: Readonly<Record<string, string>> = {}, gate
   const { ticket } = fleet;
   const [gateway] = fleet.gateways;
   if (gateway === undefined) throw new Error('a fleet without a gateway');
-  const behind = { ticket: ticket.port, gateway: gateway.port, admin: gateway.adminPort, backEnd: backEnd.port };
+  const behind = { ticket: ticket.port, gateway: gateway.port, admin: gateway.adminPort, backEnd: target };
   const proxies = new Map(
     await Promise.all(modesHere.map(async (mode) => [mode.name, await mode.start(behind)] as const)),
   );

@@ -1,6 +1,7 @@
 import type { Refusal, RefusalCode } from '../../../shared/refusals.ts';
 import { type Admitted, StoreUnavailable, type TicketStore } from '../../../shared/store/store.ts';
 import type { Carrier } from '../../../shared/ticket/carriers.ts';
+import { comparableHost } from '../../../shared/ticket/origin.ts';
 import { hashSecret, mintAttemptId, type Ticket } from '../../../shared/ticket/ticket.ts';
 import { type Handshake, parseHandshake, readRefused, type UpgradeRequest } from './handshake.ts';
 import type { Load, Slot } from './load.ts';
@@ -12,6 +13,8 @@ export interface AdmissionRules {
   readonly gatewayId: string;
   readonly carriers: readonly Carrier[];
   readonly findRoute: FindRoute;
+  /** As {@link comparableHost} writes them; undefined for any. */
+  readonly allowedHosts: readonly string[] | undefined;
   readonly bindAddress: boolean;
   readonly limitPolicy: 'refuse' | 'replace';
 }
@@ -70,6 +73,9 @@ export async function admit(visitor: Visitor, context: AdmissionContext, slot: S
   const { handshake } = parsed;
   const { presented } = handshake;
 
+  const { allowedHosts } = context.rules;
+  const host = comparableHost(visitor.forwardedHost ?? handshake.host);
+  if (allowedHosts !== undefined && !allowedHosts.includes(host)) return refuse(OTHER_HOST);
   const route = context.rules.findRoute(handshake.path);
   if (route === 'unclear') return refuse(UNCLEAR_ROUTE);
   const early =
@@ -107,6 +113,11 @@ export async function refuseEarly(
 }
 
 const NO_ROUTE: Refusal = { code: 'not_found', detail: 'No route of this gateway leads there: check the path.' };
+
+const OTHER_HOST: Refusal = {
+  code: 'handshake_malformed',
+  detail: 'The request is addressed to a host that ALLOWED_HOSTS of this gateway does not have.',
+};
 
 const UNCLEAR_ROUTE: Refusal = {
   code: 'handshake_malformed',

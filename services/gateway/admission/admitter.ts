@@ -43,6 +43,7 @@ export class Admitter {
     const rules = {
       gatewayId,
       findRoute,
+      allowedHosts: settings.allowedHosts,
       carriers: settings.ticketCarriers,
       bindAddress: settings.bindAddress,
       limitPolicy: settings.connectionLimitPolicy,

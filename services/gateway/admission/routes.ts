@@ -7,7 +7,7 @@ import type { Rule } from '../../../shared/settings/load.ts';
 import type { Settings } from '../../../shared/settings/table.ts';
 import { url } from '../../../shared/settings/values.ts';
 import { AUDIENCE, AUDIENCE_FORM } from '../../../shared/ticket/audience.ts';
-import { isOrigin } from '../../../shared/ticket/origin.ts';
+import { HOST, HOST_FORM, isOrigin } from '../../../shared/ticket/origin.ts';
 import { decodedPath } from '../../../shared/ticket/path.ts';
 import { pathSchema } from '../../../shared/ticket/path-schema.ts';
 import type { Upstream } from '../upstream/dial.ts';
@@ -42,6 +42,8 @@ export interface Route {
 export type FindRoute = (path: string) => Route | 'unclear' | undefined;
 
 const upstreamUrl = url('ws', 'wss');
+/** The word for the client's own `Host`. No host name of one label is meant by it. */
+const PRESERVE = 'preserve';
 const milliseconds = z.int().min(10).max(60_000);
 
 const routeSchema = z.strictObject({
@@ -54,6 +56,11 @@ const routeSchema = z.strictObject({
     .string()
     .refine((text) => upstreamUrl.schema.safeParse(text).success, `must be ${upstreamUrl.form}`)
     .describe('Where the back end is; a path in it goes in front of the client’s.'),
+  host: z
+    .string()
+    .regex(HOST, `must be ${PRESERVE}, or ${HOST_FORM}`)
+    .optional()
+    .describe(`The Host that the back end is sent: a name, or ${PRESERVE} for the client’s. Absent: ${PRESERVE}.`),
   audience: z
     .string()
     .regex(AUDIENCE, `must be ${AUDIENCE_FORM}`)
@@ -156,12 +163,13 @@ function defaultRoute(settings: Settings): Route {
   };
 }
 
-function upstreamAt(address: string, settings: Settings, timeouts: Partial<Upstream> = {}): Upstream {
+function upstreamAt(address: string, settings: Settings, own: Partial<Upstream> = {}): Upstream {
   return {
     url: new URL(address),
+    host: own.host,
     ca: settings.upstreamCaFile?.content,
-    connectTimeoutMs: timeouts.connectTimeoutMs ?? settings.upstreamConnectTimeoutMs,
-    handshakeTimeoutMs: timeouts.handshakeTimeoutMs ?? settings.upstreamHandshakeTimeoutMs,
+    connectTimeoutMs: own.connectTimeoutMs ?? settings.upstreamConnectTimeoutMs,
+    handshakeTimeoutMs: own.handshakeTimeoutMs ?? settings.upstreamHandshakeTimeoutMs,
   };
 }
 
@@ -173,6 +181,7 @@ function routesOf({ routes }: RoutesFile, settings: Settings): Route[] {
       prefix: row.path,
       decodedPrefix: decodedPath(row.path),
       upstream: upstreamAt(row.upstream, settings, {
+        host: row.host === PRESERVE ? undefined : row.host,
         ...(row.connect_timeout_ms !== undefined && { connectTimeoutMs: row.connect_timeout_ms }),
         ...(row.handshake_timeout_ms !== undefined && { handshakeTimeoutMs: row.handshake_timeout_ms }),
       }),

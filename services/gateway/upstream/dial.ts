@@ -9,6 +9,8 @@ import { passedOn, RefusalBody } from './refusal-body.ts';
 export interface Upstream {
   /** `ws:` or `wss:`. Its path, if it has one, goes in front of the client's. */
   readonly url: URL;
+  /** The `Host` that it is sent; undefined for the client's. */
+  readonly host: string | undefined;
   /** PEM certificates to trust instead of the system's. */
   readonly ca: string | undefined;
   /** Time-out of the connection, TLS included, ms. */

@@ -61,7 +61,7 @@ export async function relay(passage: Passage, { signing, metrics }: RelayOptions
   const accept = acceptOf(key);
   const identity = await identityHeaders(passage.identity, signing);
   const behind = targetBehind(upstream.url, target);
-  const head = requestHead({ target: behind, headers, protocols, identity, forwarded });
+  const head = requestHead({ target: behind, headers, host: upstream.host, protocols, identity, forwarded });
   if (hasGone(socket)) return { kind: 'gone' };
 
   const gone = new AbortController();

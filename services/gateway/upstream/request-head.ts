@@ -1,10 +1,13 @@
 import { IDENTITY_PREFIX } from '../identity/identity.ts';
+import { canonicalName, isProxyHeader } from './proxy-headers.ts';
 
 export interface RequestHeadOptions {
   /** Path and query, without the ticket. */
   readonly target: string;
   /** The client's headers in their order, without the ticket. */
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
+  /** The `Host` in place of the client's; undefined keeps that. */
+  readonly host: string | undefined;
   /** Subprotocols to offer: the application's own. */
   readonly protocols: readonly string[];
   /** Identity headers, which the gateway vouches for. */
@@ -13,14 +16,11 @@ export interface RequestHeadOptions {
   readonly forwarded: { readonly for: string; readonly proto: 'http' | 'https'; readonly host: string };
 }
 
-/** Headers of one hop (RFC 9110 §7.6.1), headers about framing, and those that the gateway writes itself. */
+/** Headers of one hop (RFC 9110 §7.6.1), headers about framing, and those of the handshake that the gateway writes. */
 const NOT_PASSED_ON = [
   'connection',
   'upgrade',
   'keep-alive',
-  'proxy-connection',
-  'proxy-authorization',
-  'proxy-authenticate',
   'te',
   'trailer',
   'transfer-encoding',
@@ -28,29 +28,24 @@ const NOT_PASSED_ON = [
   'expect',
   'http2-settings',
   'sec-websocket-protocol',
-  'forwarded',
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
-  'x-real-ip',
 ];
 
-/** CGI servers read `_`, `-` and the like as one character: a header is removed in each of those spellings. */
-function canonical(name: string): string {
-  return name.toLowerCase().replaceAll(/[^0-9a-z]/g, '-');
-}
-
 /** The upgrade request for an upstream: the client's, without headers that only the gateway sends. */
-export function requestHead({ target, headers, protocols, identity, forwarded }: RequestHeadOptions): string {
+export function requestHead({ target, headers, host, protocols, identity, forwarded }: RequestHeadOptions): string {
   const named = headers
     .filter(([name]) => name.toLowerCase() === 'connection')
-    .flatMap(([, value]) => value.split(',').map((option) => canonical(option.trim())));
-  const removed = new Set([...NOT_PASSED_ON, ...named.filter((name) => !ESSENTIAL.has(name))]);
+    .flatMap(([, value]) => value.split(',').map((option) => canonicalName(option.trim())));
+  const removed = new Set([
+    ...NOT_PASSED_ON,
+    ...named.filter((name) => !ESSENTIAL.has(name)),
+    ...(host === undefined ? [] : ['host']),
+  ]);
   const kept = headers.filter(([sent]) => {
-    const name = canonical(sent);
-    return !removed.has(name) && !name.startsWith(IDENTITY_PREFIX);
+    const name = canonicalName(sent);
+    return !removed.has(name) && !name.startsWith(IDENTITY_PREFIX) && !isProxyHeader(name);
   });
   const own: Array<readonly [string, string]> = [
+    ...(host === undefined ? [] : [['Host', host] as const]),
     ['Connection', 'Upgrade'],
     ['Upgrade', 'websocket'],
     ...(protocols.length > 0 ? [['Sec-WebSocket-Protocol', protocols.join(', ')] as const] : []),

@@ -46,6 +46,11 @@ const OUT_OF_BOUNDS: ReadonlyArray<readonly [name: string, value: string, fault:
   ['TICKET_CARRIERS', 'query,cookie', 'must be some of query,subprotocol,authorization, not "query,cookie"'],
   ['GATEWAY_AUDIENCE', 'ä', 'must be 1 to 64 of A-Z a-z 0-9 . _ -, not "ä"'],
   [
+    'ALLOWED_HOSTS',
+    'https://a.example',
+    'must be hosts, comma-separated, each a host name or an address, with a port or without, not "https://a.example"',
+  ],
+  [
     'ALLOWED_ORIGINS',
     'https://a.example/',
     'must be exact origins such as https://example.org, comma-separated, or *, not "https://a.example/"',
@@ -287,6 +292,7 @@ describe('a configuration', () => {
     ['REDIS_URL', 'redis://h/', 'redis://h:6379/15'],
     ['GATEWAY_URL', 'ws://h', 'wss://chat.example.org:8443/socket'],
     ['ALLOWED_ORIGINS', '*', 'https://a.example, http://localhost:3000,app://bundle'],
+    ['ALLOWED_HOSTS', 'a', 'chat.example.org:8443, [::1], 192.0.2.1'],
     ['TRUST_PROXY', '::1', '10.0.0.0/8, 192.168.0.1,fd00::/8'],
     ['TICKET_CARRIERS', 'subprotocol', 'authorization, query'],
   ])('takes the least and the most that %s may be', async (name, least, most) => {

@@ -8,7 +8,7 @@ import { RawClient } from '../../../support/sockets/raw-client.ts';
 import { upgradeRequest } from '../../../support/sockets/upgrade-request.ts';
 import { openWebSocket } from '../../../support/sockets/web-socket.ts';
 import { startBackEnd } from '../../../support/sockets/ws-back-end.ts';
-import { startRawUpstream } from '../upstream/stage.ts';
+import { startRawUpstream, switching } from '../upstream/stage.ts';
 
 /** A row of the routes file; it leads to a back end that answers, unless it says otherwise. */
 type Row = Readonly<Record<string, unknown>> & { readonly path: string };
@@ -57,6 +57,26 @@ describe('a route has, in place of what holds for the others,', () => {
     const refused = { status: 403, code: 'origin_refused' };
     await expect(from('https://app.example', '/console')).rejects.toMatchObject(refused);
     await expect(from('https://console.example', '/')).rejects.toMatchObject(refused);
+  });
+
+  test.each([
+    ['a name', { host: 'internal.example:8443' }, 'internal.example:8443'],
+    ['preserve', { host: 'preserve' }, 'chat.example'],
+    ['nothing', {}, 'chat.example'],
+  ])('its own Host for the back end: %s', async (_, field, host) => {
+    let asked = '';
+    const { port } = await startRawUpstream((socket, accept, head) => {
+      asked = head;
+      socket.write(switching(accept));
+    });
+    const { open } = await setRoutes([{ path: '/', upstream: `ws://127.0.0.1:${port}`, ...field }]);
+
+    await open('/', {}, { Host: 'chat.example' });
+
+    expect(asked.split('\r\n').filter((line) => /host: /i.test(line))).toEqual([
+      `Host: ${host}`,
+      'X-Forwarded-Host: chat.example',
+    ]);
   });
 
   test('its own limit of a message', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { acceptOf, opensWebSocket, parseAnswerHead } from '../../../../services/gateway/upstream/answer-head.ts';
 import { requestHead } from '../../../../services/gateway/upstream/request-head.ts';
+import { BELIEVED } from '../../../support/hostile/proxy-headers.ts';
 
 const key = 'dGhlIHNhbXBsZSBub25jZQ==';
 const accept = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
@@ -104,10 +105,15 @@ const identity = [
 ] as const;
 
 /** The header lines that an upstream gets. */
-function linesFor(pairs: ReadonlyArray<readonly [string, string]>, protocols: readonly string[] = []): string[] {
+function linesFor(
+  pairs: ReadonlyArray<readonly [string, string]>,
+  protocols: readonly string[] = [],
+  host?: string,
+): string[] {
   const head = requestHead({
     target: '/room?x=1',
     headers: pairs,
+    host,
     protocols,
     identity,
     forwarded: { for: '192.0.2.1', proto: 'https', host: 'chat.example' },
@@ -168,6 +174,39 @@ describe('the request to an upstream', () => {
     expect(lines.filter((line) => line.includes('mallory'))).toEqual([]);
     expect(lines).toContain('Oncegate-Subject: ada');
   });
+
+  test.each(BELIEVED)('has no %s of the client’s, in any spelling', (name) => {
+    const spelt = [name.toLowerCase(), name.toUpperCase(), name.replaceAll('-', '_'), name.replace('-', '_')];
+    const sent = [name, ...spelt, name.replaceAll('-', '.')].map((each) => [each, 'mallory'] as const);
+
+    expect(linesFor([...handshake, ...sent]).filter((line) => line.includes('mallory'))).toEqual([]);
+  });
+
+  test.each([
+    ...['Accept-Language', 'Cache-Control', 'Cookie', 'Origin', 'Pragma', 'User-Agent', 'Authorization'],
+    ...['Sec-Fetch-Site', 'Sec-CH-UA', 'DNT', 'Priority', 'Traceparent', 'Baggage', 'Sentry-Trace', 'X-Request-Id'],
+    ...['X-Api-Key', 'X-CSRF-Token', 'X-Client-Version', 'X-Tenant', 'X-Trip', 'X-Ship-To', 'X-Hostel'],
+  ])('has %s as the client sent it', (name) => {
+    expect(linesFor([...handshake, [name, 'mine']])).toContain(`${name}: mine`);
+  });
+
+  test('has the Host of the route in place of the client’s, who is told of apart', () => {
+    const lines = linesFor(handshake, [], 'internal.example:8443');
+
+    expect(lines.filter((line) => /host: /i.test(line))).toEqual([
+      'Host: internal.example:8443',
+      'X-Forwarded-Host: chat.example',
+    ]);
+  });
+
+  test.each([['Connection'], ['connection']])(
+    'has one Connection of its own, whatever %s of the client’s says',
+    (name) => {
+      const lines = linesFor([...handshake, [name, 'Oncegate-Subject, X-Forwarded-For'], [name, 'oncegate_claims']]);
+
+      expect(lines.filter((line) => /^connection:/i.test(line))).toEqual(['Connection: Upgrade']);
+    },
+  );
 
   test.each(['Cookie', 'X-Trace'])('has no %s that Connection names', (name) => {
     const lines = linesFor([['Connection', `Upgrade, ${name.toLowerCase()}`], ...handshake, [name, 'hop']]);
