@@ -17,6 +17,7 @@ export const closeCodes = {
   going_away: { code: 1001, retry: 'reissue', when: "the gateway's process ends" },
   slow_consumer: { code: 1008, retry: 'backoff', when: 'the client does not read what it is sent' },
   message_rate: { code: 1008, retry: 'backoff', when: 'the client sends messages faster than it may', reserved: true },
+  too_many_fragments: { code: 1008, retry: 'never', when: 'a message has more than 1,024 fragments' },
   message_too_big: { code: 1009, retry: 'never', when: 'a message is longer than MAX_MESSAGE_BYTES' },
   draining: {
     code: 1012,

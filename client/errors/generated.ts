@@ -23,6 +23,7 @@ export const closeRetry: Readonly<Record<string, Retry>> = {
   going_away: 'reissue',
   slow_consumer: 'backoff',
   message_rate: 'backoff',
+  too_many_fragments: 'never',
   message_too_big: 'never',
   draining: 'reissue',
   upstream_lost: 'backoff',

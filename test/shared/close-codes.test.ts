@@ -6,6 +6,7 @@ const protocol: ReadonlyArray<readonly [reason: string, code: number, retry: str
   ['going_away', 1001, 'reissue'],
   ['slow_consumer', 1008, 'backoff'],
   ['message_rate', 1008, 'backoff'],
+  ['too_many_fragments', 1008, 'never'],
   ['message_too_big', 1009, 'never'],
   ['draining', 1012, 'reissue'],
   ['upstream_lost', 1013, 'backoff'],

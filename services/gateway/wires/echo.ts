@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type Server, WebSocket, WebSocketServer } from 'ws';
 import { ABNORMAL_CLOSURE, closeCodes } from '../../../shared/close-codes.ts';
-import { type Sent, sentOn, type Wire, type WireListener } from './wire.ts';
+import { MAX_FRAGMENTS, type Sent, sentOn, type Wire, type WireListener } from './wire.ts';
 
 /** What the 101 depends on. */
 export interface Opening {
@@ -25,10 +25,11 @@ export interface Hello {
 /** With so many unsent bytes the client is not read from, until it has read some of them. */
 const STALL_BYTES = 1_048_576;
 
-/** Fragments of one message; more only serve to exhaust memory (CVE-2026-48779). */
-const MAX_FRAGMENTS = 1_024;
-
-const TOO_BIG = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
+/** The faults for which ws closes without a reason, and their rows in the table of close codes. */
+const FAULTS = {
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 'message_too_big',
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: 'too_many_fragments',
+} as const;
 
 /** ws closes without a reason when a message is too long. This socket adds the reason of the table. */
 class EchoSocket extends WebSocket {
@@ -38,7 +39,7 @@ class EchoSocket extends WebSocket {
 
   override close(code?: number, reason?: string | Buffer): void {
     this.closeCode ??= code;
-    super.close(code, reason ?? (code === closeCodes.message_too_big.code ? 'message_too_big' : undefined));
+    super.close(code, reason ?? Object.values(FAULTS).find((fault) => closeCodes[fault].code === code));
   }
 }
 
@@ -144,7 +145,8 @@ function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
 }
 
 function onError(this: WebSocket, error: NodeJS.ErrnoException): void {
-  if (this instanceof EchoSocket && error.code === TOO_BIG) this.listener?.failed('message_too_big');
+  const fault = FAULTS[error.code as keyof typeof FAULTS]; // undefined for any other code
+  if (this instanceof EchoSocket && fault !== undefined) this.listener?.failed(fault);
 }
 
 function onClose(this: WebSocket, code: number, reason: Buffer): void {

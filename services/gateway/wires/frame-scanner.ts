@@ -8,6 +8,8 @@ export interface FrameHeader {
    * longer than RFC 6455 §5.5 allows counts like a message: else it would pass every limit.
    */
   readonly messageBytes: number;
+  /** Frames of the frame's message so far, this one included; 0 for a control frame. */
+  readonly fragments: number;
   /** Of a Close frame: its payload as it was sent, and the mask if it came from a client. */
   readonly close?: { readonly payload: Buffer; readonly mask: Buffer | undefined };
 }
@@ -40,6 +42,7 @@ export class FrameScanner {
   #held: Buffer = NOTHING;
   #payloadLeft = 0;
   #messageBytes = 0;
+  #fragments = 0;
 
   /** @param takes called for every frame before any of it is passed on; returns whether it may be passed on */
   constructor(takes: (header: FrameHeader) => boolean) {
@@ -94,16 +97,19 @@ export class FrameScanner {
     const opcode = first & 0x0f;
     const length = payloadLength(chunk, at, second & 0x7f);
     if (opcode >= OPCODE.close) {
-      if (length > MAX_CONTROL_BYTES) return { opcode, length, messageBytes: length };
-      if (opcode !== OPCODE.close) return { opcode, length, messageBytes: 0 };
+      const fragments = 0;
+      if (length > MAX_CONTROL_BYTES) return { opcode, length, messageBytes: length, fragments };
+      if (opcode !== OPCODE.close) return { opcode, length, messageBytes: 0, fragments };
       const payload = chunk.subarray(at + size, at + size + length);
       const mask = second & MASKED ? chunk.subarray(at + size - 4, at + size) : undefined;
-      return { opcode, length, messageBytes: 0, close: { payload, mask } };
+      return { opcode, length, messageBytes: 0, fragments, close: { payload, mask } };
     }
-    // A message that begins inside another is a fault that a receiver may overlook: its bytes count for both.
+    // A message that begins inside another is a fault that a receiver may overlook: its bytes and frames count for both.
     const messageBytes = this.#messageBytes + length;
+    const fragments = this.#fragments + 1;
     this.#messageBytes = first & FIN ? 0 : messageBytes;
-    return { opcode, length, messageBytes };
+    this.#fragments = first & FIN ? 0 : fragments;
+    return { opcode, length, messageBytes, fragments };
   }
 }
 

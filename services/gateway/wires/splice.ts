@@ -5,7 +5,7 @@ import { type Corked, countInBurst, joinBurst } from './bursts.ts';
 import { FrameInserter } from './frame-inserter.ts';
 import { type FrameHeader, FrameScanner } from './frame-scanner.ts';
 import { closingOf, maskedCloseFrame, PING } from './own-frames.ts';
-import { type Sent, sentOn, type Wire, type WireListener } from './wire.ts';
+import { MAX_FRAGMENTS, type Sent, sentOn, type Wire, type WireListener } from './wire.ts';
 
 export interface SpliceOptions {
   readonly client: Duplex;
@@ -37,7 +37,7 @@ type FromClient = 'open' | 'cut' | 'closed';
  * | ----------------- | ------------- | ------- | ---------------------------------------------------- |
  * | `#life`           | open          | closing | the gateway closes: `close()`                        |
  * |                   | open, closing | over    | the client's socket has closed                       |
- * | `#fromClient`     | open          | cut     | a message is too long                                |
+ * | `#fromClient`     | open          | cut     | a message is too long, or in too many fragments      |
  * |                   | open, cut     | closed  | the client has sent a Close frame                    |
  * | `#toClient.phase` | open          | closing | the gateway's Close frame waits for a boundary       |
  * |                   | open          | closed  | the upstream's Close frame was passed on             |
@@ -60,6 +60,8 @@ export class Splice implements Wire, Corked {
   #fromClient: FromClient = 'open';
   /** The first Close frame that went by, from either side. */
   #closing: { readonly code: number; readonly reason: string } | undefined;
+  /** Why a frame of the client's was not passed on. */
+  #fault: 'message_too_big' | 'too_many_fragments' | undefined;
   #onPinged: (() => void) | undefined;
   readonly #pinged = (error?: Error | null): void => {
     if (!error) this.#onPinged?.();
@@ -70,7 +72,12 @@ export class Splice implements Wire, Corked {
   constructor({ client, upstream, maxMessageBytes, idleMs }: SpliceOptions, listen: (wire: Wire) => WireListener) {
     this.#client = client;
     this.#upstream = upstream;
-    this.#clientFrames = new FrameScanner((frame) => this.#takes(frame) && frame.messageBytes <= maxMessageBytes);
+    this.#clientFrames = new FrameScanner((frame) => {
+      this.#takes(frame);
+      if (frame.messageBytes > maxMessageBytes) this.#fault ??= 'message_too_big';
+      else if (frame.fragments > MAX_FRAGMENTS) this.#fault ??= 'too_many_fragments';
+      return this.#fault === undefined;
+    });
     this.#toClient = new FrameInserter((frame) => this.#takes(frame) && Number.isFinite(frame.length));
     this.#listener = listen(this);
     client.on('data', (chunk: Buffer) => this.#onClientData(chunk));
@@ -132,7 +139,7 @@ export class Splice implements Wire, Corked {
     if (this.#life === 'closing') return this.#endIfAnswered();
     if (this.#upstream.writable) this.#send(this.#upstream, pass);
     if (closed) this.#endSoonIfBothClosed();
-    if (stopped) this.#listener.failed('message_too_big');
+    if (this.#fault !== undefined) this.#listener.failed(this.#fault);
   }
 
   #onUpstreamData(chunk: Buffer): void {

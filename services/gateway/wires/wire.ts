@@ -1,6 +1,9 @@
 import type { Duplex } from 'node:stream';
 import type { CloseReason } from '../../../shared/close-codes.ts';
 
+/** The most frames of one message from a client; more only serve to exhaust memory (CVE-2026-48779). */
+export const MAX_FRAGMENTS = 1_024;
+
 /** What carries the frames of a connection: the built-in echo, a splice to an upstream, or a raw wire. */
 export interface Wire {
   /**
@@ -43,7 +46,7 @@ export interface WireListener {
   /** The client has sent something, so it is alive. */
   heard(): void;
   /** The gateway must close the connection for this reason. */
-  failed(reason: Extract<CloseReason, 'message_too_big' | 'upstream_lost'>): void;
+  failed(reason: Extract<CloseReason, 'message_too_big' | 'too_many_fragments' | 'upstream_lost'>): void;
   /** The socket has ended, with this code and reason from the client, the upstream or the network. */
   ended(code: number, reason: string): void;
 }

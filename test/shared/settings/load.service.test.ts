@@ -46,14 +46,14 @@ const OUT_OF_BOUNDS: ReadonlyArray<readonly [name: string, value: string, fault:
   ['TICKET_CARRIERS', 'query,cookie', 'must be some of query,subprotocol,authorization, not "query,cookie"'],
   ['GATEWAY_AUDIENCE', 'ä', 'must be 1 to 64 of A-Z a-z 0-9 . _ -, not "ä"'],
   [
-    'ALLOWED_HOSTS',
-    'https://a.example',
-    'must be hosts, comma-separated, each a host name or an address, with a port or without, not "https://a.example"',
-  ],
-  [
     'ALLOWED_ORIGINS',
     'https://a.example/',
     'must be exact origins such as https://example.org, comma-separated, or *, not "https://a.example/"',
+  ],
+  [
+    'ALLOWED_HOSTS',
+    'https://a.example',
+    'must be hosts, comma-separated, each a host name or an address, with a port or without, not "https://a.example"',
   ],
   ['TICKET_TTL_SECONDS', '301', 'must be a whole number from 1 to 300 (seconds), not "301"'],
   ['TICKET_RETENTION_SECONDS', '86401', 'must be a whole number from 0 to 86400 (seconds), not "86401"'],

@@ -183,6 +183,7 @@ describe('a close', () => {
     going_away: 'close 1001 going_away',
     slow_consumer: 'close 1008 slow_consumer',
     message_rate: 'close 1008 message_rate',
+    too_many_fragments: 'close 1008 too_many_fragments',
     message_too_big: 'close 1009 message_too_big',
     draining: 'close 1012 draining',
     upstream_lost: 'close 1013 upstream_lost',

@@ -101,6 +101,19 @@ describe('a frame scanner', () => {
     expect(sizes).toEqual([3, 0, 5, 6, 2]);
   });
 
+  test('counts the fragments of a message, empty ones too, and not the control frames between them', () => {
+    const counts: number[] = [];
+    const scanner = new FrameScanner(({ fragments }) => counts.push(fragments) > 0);
+    const frames = [
+      ...[clientFrame(1, '', { fin: false }), clientFrame(9, 'ping'), clientFrame(0, '', { fin: false })],
+      ...[clientFrame(0, ''), clientFrame(2, 'xy', { fin: false }), clientFrame(2, 'in it', { fin: false })],
+      ...[clientFrame(8, ''), clientFrame(0, ''), clientFrame(1, 'z')],
+    ];
+    for (const chunk of cut(Buffer.concat(frames), [3, 9, 10, 21])) scanner.scan(chunk);
+
+    expect(counts).toEqual([1, 0, 2, 3, 1, 2, 0, 3, 1]);
+  });
+
   test('passes nothing on from a frame that is not taken', () => {
     const scanner = new FrameScanner(({ length }) => length < 10);
     const [small, big, behind] = [clientFrame(2, 'small'), clientFrame(2, 'x'.repeat(50)), clientFrame(2, 'later')];
