@@ -20,8 +20,8 @@ interface PostTicketsSteps {
 /** Room for the largest claims and the fields around them; a longer body is refused. */
 const MAX_BODY = '16kb';
 
-/** Every body is read as JSON, whatever type it claims to have. */
-const parseBody = express.json({ limit: MAX_BODY, inflate: false, type: () => true });
+/** Every body is read, whatever type it claims to have. */
+const readBytes = express.raw({ limit: MAX_BODY, inflate: false, type: () => true });
 
 export function createPostTickets({ signIn, issue }: PostTicketsSteps): PostTickets {
   return async (request, response) => {
@@ -63,10 +63,23 @@ export function pastExpress({ postTickets, hardening, fail }: DirectDoor, otherw
   };
 }
 
+/** RFC 8259 §8.1: JSON is UTF-8. A body that says it is written otherwise would be read as another text. */
+function saysOtherCharset({ headers }: IncomingMessage): boolean {
+  const [, charset = 'utf-8'] = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(headers['content-type'] ?? '') ?? [];
+  return !/^utf-?8$/i.test(charset);
+}
+
 function readBody(request: IncomingMessage, response: ServerResponse): Promise<void> {
   return new Promise((resolve, reject) => {
-    parseBody(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
+    if (saysOtherCharset(request)) return reject(new UnsupportedCharset());
+    readBytes(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
   });
+}
+
+/** Answered as what Express raises for a body that it cannot read. */
+class UnsupportedCharset extends Error {
+  override readonly name = 'UnsupportedCharset';
+  readonly status = 415;
 }
 
 function raise(error?: unknown): void {

@@ -44,7 +44,7 @@ export function createIssue(options: IssueOptions): Issue {
     // The client went away: nobody would use this ticket, and its body may be incomplete.
     if (response.destroyed) return;
     const parsed = parseTicketRequest(request.body);
-    if (!parsed.ok) return refuse(response, { code: 'request_invalid', errors: parsed.errors }, principal.subject);
+    if (!parsed.ok) return refuse(response, parsed.refusal, principal.subject);
     const { origin } = request.headers;
     // `null` is refused too: a ticket that is bound to it would be admitted nowhere.
     if (origin !== undefined && !isOrigin(origin)) {

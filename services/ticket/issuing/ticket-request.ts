@@ -1,9 +1,12 @@
 import { z } from 'zod';
-import type { FieldError } from '../../../shared/refusals.ts';
+import type { FieldError, Refusal } from '../../../shared/refusals.ts';
 import { AUDIENCE, AUDIENCE_FORM } from '../../../shared/ticket/audience.ts';
 import { type Claims, claimsFault } from '../../../shared/ticket/claims.ts';
 import { pathFault } from '../../../shared/ticket/path.ts';
 import { isSubject } from '../../../shared/ticket/ticket.ts';
+import { utf8Json, utf8Text } from '../../../shared/utf8.ts';
+import { fieldErrors, pointerTo } from '../answers/field-errors.ts';
+import { inexactMembers } from './exact-numbers.ts';
 
 /** What a caller may ask for. Every field is optional. */
 export interface TicketRequest {
@@ -16,24 +19,43 @@ export interface TicketRequest {
 
 export type ParsedTicketRequest =
   | { readonly ok: true; readonly asked: TicketRequest }
-  | { readonly ok: false; readonly errors: FieldError[] };
+  | { readonly ok: false; readonly refusal: Refusal };
 
 const MAX_PATH_LENGTH = 1_024;
 
-const FIELDS = 'audience, path, claims, ttl_seconds, subject';
+const FIELDS = ['audience', 'path', 'claims', 'ttl_seconds', 'subject'];
 
-/** Reads the body of a `POST /tickets`. */
+const INEXACT = 'must not have a number that a double does not hold exactly; send it as a string';
+
+/**
+ * Reads the body of a `POST /tickets`.
+ *
+ * @param body its bytes, or what a parser of the application made of it
+ */
 export type TicketRequestParser = (body: unknown) => ParsedTicketRequest;
 
 /** Makes a parser that reports every field that is out of bounds. Made once: building the schema is slow. */
 export function createTicketRequestParser(maxTtlSeconds: number): TicketRequestParser {
   const schema = ticketRequestSchema(maxTtlSeconds);
   return (body) => {
-    const parsed = schema.safeParse(body ?? {});
-    if (!parsed.success) return { ok: false, errors: parsed.error.issues.map(fieldError) };
+    const { value, inexact } = readJson(body);
+    if (value === undefined) return { ok: false, refusal: { code: 'request_malformed' } };
+    const parsed = schema.safeParse(value);
+    const errors = parsed.success ? [] : fieldErrors(parsed.error, FIELDS);
+    errors.push(...inexact.filter(({ pointer }) => !errors.some((error) => error.pointer === pointer)));
+    if (!parsed.success || errors.length > 0) return { ok: false, refusal: { code: 'request_invalid', errors } };
     const { audience, path, claims, ttl_seconds: ttlSeconds, subject } = parsed.data;
     return { ok: true, asked: { audience, path, claims, ttlSeconds, subject } };
   };
+}
+
+function readJson(body: unknown): { readonly value: unknown; readonly inexact: readonly FieldError[] } {
+  if (!(body instanceof Uint8Array)) return { value: body ?? {}, inexact: [] };
+  if (body.length === 0) return { value: {}, inexact: [] };
+  const json = utf8Json(body);
+  const value = typeof json === 'object' && json !== null ? json : undefined;
+  const members = value === undefined ? [] : inexactMembers(utf8Text(body) ?? '');
+  return { value, inexact: members.map((name) => ({ pointer: pointerTo([name]), detail: INEXACT })) };
 }
 
 function ticketRequestSchema(maxTtlSeconds: number) {
@@ -53,10 +75,7 @@ function ticketRequestSchema(maxTtlSeconds: number) {
       subject: z.string({ error: subject }).refine(isSubject, { error: subject }).optional(),
     },
     {
-      error: (issue) =>
-        issue.code === 'unrecognized_keys'
-          ? `has a field that is not known; the fields are ${FIELDS}`
-          : `must be a JSON object with some of ${FIELDS}`,
+      error: `must be a JSON object with some of ${FIELDS.join(', ')}`,
     },
   );
 }
@@ -78,8 +97,4 @@ function checkedClaims(claims: unknown, context: z.RefinementCtx): Claims | unde
     return z.NEVER;
   }
   return claims as Claims; // claimsFault() found an object
-}
-
-function fieldError(issue: { path: PropertyKey[]; message: string }): FieldError {
-  return { pointer: ['#', ...issue.path.map(String)].join('/'), detail: issue.message };
 }

@@ -4,10 +4,11 @@ import express, { type Request, Router } from 'express';
 import helmet from 'helmet';
 import { z } from 'zod';
 import type { Logger } from '../../../shared/process/log.ts';
-import type { FieldError, Refusal } from '../../../shared/refusals.ts';
+import type { Refusal } from '../../../shared/refusals.ts';
 import type { TicketStore } from '../../../shared/store/store.ts';
 import { isTicketId } from '../../../shared/ticket/ticket.ts';
 import type { Refuse } from '../answers/answering.ts';
+import { fieldErrors } from '../answers/field-errors.ts';
 import { timestamp } from '../answers/json.ts';
 import type { Announcement } from '../issuing/announce.ts';
 import type { TicketRules } from '../issuing/issue-ticket.ts';
@@ -143,14 +144,14 @@ function wholeNumber(min: number, max: number) {
   return z.int({ error }).min(min, { error }).max(max, { error });
 }
 
+const KNOWN = [sessionSchema, limitSchema, storeSchema].flatMap((schema) => Object.keys(schema.shape));
+
 function invalid(error: z.ZodError): Refusal {
-  const errors = error.issues.map(
-    ({ code, path, message }): FieldError => ({
-      pointer: ['#', ...path.map(String)].join('/'),
-      // zod's own message repeats the name of an unknown field, which the client chose.
-      detail: code === 'custom' || message.startsWith('must be') ? message : 'must be an object with known fields',
-    }),
-  );
+  const errors = fieldErrors(error, KNOWN).map(({ pointer, detail }) => ({
+    pointer,
+    // zod's own messages may repeat what the client sent.
+    detail: /^(must|is not known)/.test(detail) ? detail : 'must be an object with known fields',
+  }));
   return { code: 'request_invalid', errors };
 }
 

@@ -205,17 +205,91 @@ describe('POST /tickets', () => {
     expect((await issue(service, body)).status).toBe(422);
   });
 
-  test('refuses an unknown field, and names the known ones', async () => {
+  test.each<readonly [field: string, pointer: string, detail: RegExp]>([
+    ['ttl_second', '#/ttl_second', /^is not known; did you mean ttl_seconds\? /],
+    ['Audience', '#/Audience', /did you mean audience\?/],
+    ['claim', '#/claim', /did you mean claims\?/],
+    ['room', '#/room', /^is not known; the fields are audience, path, claims, ttl_seconds, subject$/],
+    ['a/b~c', '#/a~1b~0c', /the fields are/],
+    ['a b\u0000\n"<é', '#/a%20b%00%0A%22%3C%C3%A9', /the fields are/],
+    ['\ud800', '#/%EF%BF%BD', /the fields are/],
+    ['x'.repeat(65), '#', /^is not known; the fields are/],
+  ])('names the unknown field %j in its pointer', async (field, pointer, detail) => {
     const service = await runTicketService();
-    const { status, body } = await issue(service, { room: 7, audience: 'chat' });
+    const { status, body } = await issue(service, { [field]: 7, audience: 'chat' });
 
     expect(status).toBe(422);
-    expect(body.errors).toEqual([
-      {
-        pointer: '#',
-        detail: 'has a field that is not known; the fields are audience, path, claims, ttl_seconds, subject',
-      },
-    ]);
+    expect(body.errors).toEqual([{ pointer, detail: expect.stringMatching(detail) }]);
+    expect(JSON.stringify([body.title, body.detail])).not.toContain(field);
+  });
+
+  test('names several unknown fields, but no more than sixteen', async () => {
+    const service = await runTicketService();
+    const names = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${index}`, 0]));
+
+    expect(pointersOf(await issue(service, names(2)))).toEqual(['#/f0', '#/f1']);
+    expect((await issue(service, names(1_000))).body.errors).toHaveLength(16);
+  });
+
+  test.each<readonly [body: string, ...pointers: string[]]>([
+    ['{"claims":{"order":653247040368672769}}', '#/claims'],
+    ['{"claims":{"a":[{"b":-9007199254740993}]}}', '#/claims'],
+    ['{"claims":{"n":9007199254740992}}', '#/claims'],
+    ['{"claims":{"n":1e400}}', '#/claims'],
+    ['{"claims":{"n":-1E+999}}', '#/claims'],
+    ['{"claims":{"n":1e-400}}', '#/claims'],
+    ['{"claims":{"n":1e300}}', '#/claims'],
+    ['{"claims":{"n":0.1234567890123456789}}', '#/claims'],
+    ['{"claims":{"n":1.00000000000000000001}}', '#/claims'],
+    ['{"ttl_seconds":10.00000000000000000001}', '#/ttl_seconds'],
+    ['{"other":653247040368672769,"claims":{"n":1e999}}', '#/claims', '#/other'],
+  ])('refuses a number that JSON.parse would change: %s', async (body, ...pointers) => {
+    const service = await runTicketService();
+    const answer = await issue(service, body);
+
+    expect(answer.status).toBe(422);
+    expect(pointersOf(answer)).toEqual(pointers);
+  });
+
+  test.each([
+    '{"n":9007199254740991}',
+    '{"n":-9007199254740991}',
+    '{"n":0.1}',
+    '{"n":1.10}',
+    '{"n":100e-2}',
+    '{"n":3.141592653589793}',
+    '{"n":5e-324}',
+    '{"n":0e99999}',
+    '{"n":-0.0}',
+    '{"653247040368672769":"653247040368672769, 1e400 \\" {1e400"}',
+  ])('takes the claims %s, whose numbers are exact', async (claims) => {
+    const service = await runTicketService();
+    const answer = await issue(service, `{"claims":${claims}}`);
+
+    expect(answer.status).toBe(201);
+    expect(JSON.parse((await recordOf(service, answer))?.clientClaims ?? '')).toEqual(
+      JSON.parse(claims, (_, value) => (value === 0 ? 0 : value)),
+    );
+  });
+
+  test('refuses a claim of the credentials with such a number', async () => {
+    const service = await runTicketService({ AUTH_CLAIMS: 'order' });
+    const credentials = await bearer('ada', '5m', { order: 653_247_040_368_672_800 });
+
+    expect(pointersOf(await issue(service, {}, { credentials }))).toEqual(['#/claims']);
+  });
+
+  test('refuses a body that is not UTF-8 as malformed', async () => {
+    const service = await runTicketService();
+    for (const text of ['{"claims":{"name":"Zo\xeb"}}', '{"path":"/\xc3"}']) {
+      const response = await fetch(`http://127.0.0.1:${service.port}/tickets`, {
+        method: 'POST',
+        headers: { Authorization: await bearer('ada'), 'Content-Type': 'application/json' },
+        body: Buffer.from(text, 'latin1'),
+      });
+      expect([response.status, await response.json()]).toMatchObject([400, { code: 'request_malformed' }]);
+    }
+    expect((await issue(service, '\uFEFF{"audience":"chat"}')).status).toBe(201);
   });
 
   test.each(['null', '[]', '[{}]', '""'])('refuses the body %s', async (body) => {

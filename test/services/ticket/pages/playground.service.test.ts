@@ -228,7 +228,7 @@ describe('a simulation', () => {
     ['limit', { connections: '1' }, ['#/connections']],
     ['store', { seconds: 0 }, ['#/seconds']],
     ['store', { seconds: 31 }, ['#/seconds']],
-    ['store', { seconds: 1, subject: 'bob' }, ['#']],
+    ['store', { seconds: 1, subject: 'bob' }, ['#/subject']],
     ['store', [], ['#']],
   ])('is refused out of bounds: %s %j', async (name, wish, pointers) => {
     const { service, issue } = await startBoth();
