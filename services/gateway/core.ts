@@ -36,6 +36,7 @@ export interface GatewayCore {
 export function createGatewayCore({ settings, store: plainStore, log: parentLog }: GatewayOptions): GatewayCore {
   const gatewayId = settings.gatewayId ?? nanoid(10);
   const log = parentLog.child({ gateway: gatewayId });
+  settings.trustProxy?.reportTo(log);
   const metrics = createMetrics(['gateway']);
   const store = new MeasuredStore(plainStore, metrics);
   const heartbeatMs = settings.heartbeatSeconds * 1000;

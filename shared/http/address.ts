@@ -21,6 +21,17 @@ export function canonicalAddress(text: string): string | null {
   }
 }
 
+/**
+ * The address of a hop, as proxies write it into a header: in quotes, in brackets, with a port (RFC 7239 §6).
+ *
+ * @returns null if the hop is not named by an address: `unknown`, `_hidden`
+ */
+export function hopAddress(text: string): string | null {
+  const hop = text.trim().replace(/^"(.*)"$/, '$1');
+  const [, bracketed, plain] = /^(?:\[([^[\]]+)\]|([^:[\]]+))(?::(?:\d{1,5}|_[\w.-]+))?$/.exec(hop) ?? [];
+  return canonicalAddress(bracketed ?? plain ?? hop);
+}
+
 /** Who counts as one client for limits. */
 export interface Network {
   /** The address itself for IPv4; the prefix that one client gets for IPv6. */

@@ -1,35 +1,30 @@
 import type { IncomingMessage } from 'node:http';
-import { type BlockList, isIP } from 'node:net';
 import proxyAddr from 'proxy-addr';
+import { canonicalAddress, hopAddress } from './address.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
 
 /** The addresses of trusted proxies (`TRUST_PROXY`); none unless configured. */
-export type Trust = BlockList | undefined;
-
-/** An IPv4 address in IPv4 notation, also if it came over an IPv6 socket (RFC 4291 §2.5.5.2). */
-function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
-}
-
-function isTrusted(trust: Trust, address: string): boolean {
-  const plain = plainAddress(address);
-  const family = isIP(plain);
-  return family !== 0 && trust?.check(plain, family === 4 ? 'ipv4' : 'ipv6') === true;
-}
+export type Trust = TrustedProxies | undefined;
 
 /** Whether a request comes directly from a trusted proxy. */
 export function isTrustedPeer(request: IncomingMessage, trust: Trust): boolean {
-  return trust !== undefined && isTrusted(trust, request.socket.remoteAddress ?? '');
+  return trust?.has(peerOf(request)) === true;
 }
 
 /**
- * The address of the client: the rightmost address in `X-Forwarded-For` that is not a trusted proxy, or else
- * the peer's. An untrusted peer's `X-Forwarded-For` is ignored.
+ * The address of the client, in its canonical spelling: the rightmost address in `X-Forwarded-For` that is not a
+ * trusted proxy, or else the peer's. An untrusted peer's `X-Forwarded-For` is ignored. If that hop is not named by an
+ * address, it is the proxy that named it.
  */
 export function clientAddress(request: IncomingMessage, trust: Trust): string {
-  const peer = plainAddress(request.socket.remoteAddress ?? '');
-  if (trust === undefined || !isTrusted(trust, peer)) return peer;
-  const address = plainAddress(proxyAddr(request, (hop) => isTrusted(trust, hop)));
-  return isIP(address) === 0 ? peer : address;
+  const peer = peerOf(request);
+  if (trust?.has(peer) !== true) return peer;
+  const hops = proxyAddr.all(request, (hop) => trust.has(hopAddress(hop) ?? ''));
+  const [client = '', ...proxies] = hops.toReversed();
+  const address = hopAddress(client);
+  if (address !== null) return address;
+  trust.tellUnreadable(client);
+  return proxies.map(hopAddress).find((proxy) => proxy !== null) ?? peer;
 }
 
 /** The address of the client for whom a proxy asks: as {@link clientAddress}, or from `X-Real-IP` instead. */
@@ -38,8 +33,13 @@ export function proxiedAddress(request: IncomingMessage, trust: Trust): string {
   if (forwarded !== undefined || typeof real !== 'string' || !isTrustedPeer(request, trust)) {
     return clientAddress(request, trust);
   }
-  const address = plainAddress(real.trim());
-  return isIP(address) === 0 ? clientAddress(request, trust) : address;
+  const address = hopAddress(real);
+  if (address === null) trust?.tellUnreadable(real);
+  return address ?? clientAddress(request, trust);
+}
+
+function peerOf(request: IncomingMessage): string {
+  return canonicalAddress(request.socket.remoteAddress ?? '') ?? '';
 }
 
 /** The host that the client asked for, from the `X-Forwarded-Host` of a trusted proxy. */

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
+import { TrustedProxies } from '../http/trusted-proxies.ts';
 import type { HostPort } from '../store/redis/redis-client.ts';
 import { comparableHost, HOST, HOST_FORM, isOrigin } from '../ticket/origin.ts';
 
@@ -144,18 +144,11 @@ export const hosts: ValueType<readonly string[]> = list(`hosts, comma-separated,
 );
 
 /** Addresses and CIDR blocks of proxies whose `X-Forwarded-*` headers are believed. */
-export const trustedAddresses: ValueType<BlockList> = valueType(
+export const trustedAddresses: ValueType<TrustedProxies> = valueType(
   'IP addresses or CIDR blocks such as 10.0.0.0/8, comma-separated',
   (value) => {
-    const trusted = new BlockList();
-    for (const part of value.split(',').map((item) => item.trim())) {
-      const [address = '', bits] = part.split('/');
-      const family = isIP(address);
-      const width = family === 4 ? 32 : 128;
-      if (family === 0 || (bits !== undefined && !(/^\d{1,3}$/.test(bits) && Number(bits) <= width))) return undefined;
-      trusted.addSubnet(address, bits === undefined ? width : Number(bits), family === 4 ? 'ipv4' : 'ipv6');
-    }
-    return trusted;
+    const trusted = new TrustedProxies();
+    return value.split(',').every((part) => trusted.add(part.trim())) ? trusted : undefined;
   },
 );
 

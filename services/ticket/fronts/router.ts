@@ -45,6 +45,7 @@ export function routerSettings(settings: Settings) {
 /** The steps that the routes and both doors of `POST /tickets` share. */
 export function createSteps(options: TicketRouterOptions) {
   const { allowedOrigins = [] } = options;
+  options.trustProxy?.reportTo(options.log);
   const { refuse, fail } = createAnswering(options);
   const signIn = createSignIn({ ...options, allowedOrigins, refuse });
   return {
