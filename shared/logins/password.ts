@@ -6,11 +6,14 @@ import { scryptOnThread } from './scrypt-threads.ts';
  * `$scrypt$ln=15,r=8,p=3$<salt>$<hash>`, salt and hash in base64 without padding.
  */
 
-interface ScryptHash {
+interface ScryptCost {
   /** log2 of the cost N. */
   readonly ln: number;
   readonly r: number;
   readonly p: number;
+}
+
+export interface ScryptHash extends ScryptCost {
   readonly salt: Buffer;
   readonly hash: Buffer;
 }
@@ -19,6 +22,8 @@ interface ScryptHash {
 const COST = { ln: 15, r: 8, p: 3 } as const;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
+/** What 86 characters of base64 hold. */
+const MAX_HASH_BYTES = 64;
 
 /** No hash may cost more memory than this, whatever its parameters say. */
 const MAX_MEMORY_BYTES = 256 * 1024 * 1024;
@@ -51,16 +56,22 @@ export async function hashPassword(password: string): Promise<string> {
 
 /** Whether a password has this hash; compared in constant time. */
 export async function passwordMatches(password: string, expected: ScryptHash): Promise<boolean> {
-  const derived = await derive(password, expected, expected.hash.length);
-  return timingSafeEqual(derived, expected.hash);
+  // Always as many bytes, so that the length of the hash costs nothing: a shorter key is the begin of a longer one.
+  const derived = await derive(password, expected, MAX_HASH_BYTES);
+  return timingSafeEqual(derived.subarray(0, expected.hash.length), expected.hash);
 }
 
-/** A hash that no password has. It is checked for an unknown user, so that the time does not tell who is known. */
-export function decoyHash(): ScryptHash {
-  return { ...COST, salt: randomBytes(SALT_BYTES), hash: randomBytes(HASH_BYTES) };
+/** A hash that no password has, of the cost of another one. */
+export function decoyHash({ ln, r, p }: ScryptCost = COST): ScryptHash {
+  return { ln, r, p, salt: randomBytes(SALT_BYTES), hash: randomBytes(HASH_BYTES) };
 }
 
-function memoryOf({ ln, r, p }: Pick<ScryptHash, 'ln' | 'r' | 'p'>): number {
+/** The cost of a hash as text, the same for hashes that take the same work. */
+export function costOf({ ln, r, p }: ScryptCost): string {
+  return `ln=${ln},r=${r},p=${p}`;
+}
+
+function memoryOf({ ln, r, p }: ScryptCost): number {
   return 128 * r * (2 ** ln + p);
 }
 

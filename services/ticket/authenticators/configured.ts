@@ -11,6 +11,7 @@ import { createForwardAuthenticator } from './forward.ts';
 import type { IdentityRules } from './identity.ts';
 import { createBasicAuthenticator } from './passwords/basic.ts';
 import { NameThrottle } from './passwords/name-throttle.ts';
+import { UserPasswords } from './passwords/user-passwords.ts';
 import { createProxyHeaderAuthenticator } from './proxy-header.ts';
 import { createSessionCookieAuthenticator } from './session-cookie.ts';
 import { createApiKeyVerifier } from './tokens/api-key.ts';
@@ -70,9 +71,14 @@ export function sessionRedisOf(settings: Settings): RedisLink | undefined {
   return new RedisLink({ address: { kind: 'single', url }, timeoutMs: settings.redisTimeoutMs });
 }
 
-function basic({ settings, store }: AuthenticationContext): Authenticator | undefined {
+function basic({ settings, store, log }: AuthenticationContext): Authenticator | undefined {
   if (settings.authUsersFile === undefined) return undefined;
   const { users } = parseUsersFile(settings.authUsersFile.content);
+  const { costs } = new UserPasswords(users);
+  if (costs > 1) {
+    const event = { event: 'password_costs_differ', setting: 'AUTH_USERS_FILE', costs };
+    log.warn(event, 'each check of a password costs as much as all of them together: set the older passwords again');
+  }
   return createBasicAuthenticator({ users, throttle: new NameThrottle(store) });
 }
 

@@ -1,5 +1,4 @@
 import type { Network } from '../../../../shared/http/address.ts';
-import { decoyHash, parsePasswordHash, passwordMatches } from '../../../../shared/logins/password.ts';
 import { SCRYPT_THREADS } from '../../../../shared/logins/scrypt-threads.ts';
 import type { Users } from '../../../../shared/logins/users-file.ts';
 import { utf8Text } from '../../../../shared/utf8.ts';
@@ -7,6 +6,7 @@ import { FairQueue } from '../../limits/fair-queue.ts';
 import { reserve, secondsUntilPlace } from '../../limits/reservation.ts';
 import { type Authentication, type Authenticator, credentialsOf, isFailure, OVERLOADED } from '../authenticator.ts';
 import type { NameThrottle } from './name-throttle.ts';
+import { UserPasswords } from './user-passwords.ts';
 import { VerifiedPasswords } from './verified-passwords.ts';
 
 export interface BasicOptions {
@@ -22,24 +22,17 @@ const MAX_PER_NETWORK = 32;
 
 /** HTTP Basic (RFC 7617) against the users of a file. */
 export function createBasicAuthenticator({ users, throttle }: BasicOptions): Authenticator {
-  const decoy = decoyHash();
+  const passwords = new UserPasswords(users);
   const verified = new VerifiedPasswords();
   const queue = new FairQueue({ running: SCRYPT_THREADS, waiting: MAX_WAITING, perNetwork: MAX_PER_NETWORK });
 
-  async function matches(password: string, hash: string | undefined): Promise<boolean> {
-    const expected = hash === undefined ? null : parsePasswordHash(hash);
-    // Attack (timing): an unknown name costs as much as a known one.
-    const same = await passwordMatches(password, expected ?? decoy);
-    return expected !== null && same;
-  }
-
-  async function check({ name, password }: UserPass, hash: string | undefined, from: Network): Promise<Authentication> {
+  async function check({ name, password }: UserPass, from: Network): Promise<Authentication> {
     // Race: checks that were queued before this one may have reached the limit.
     const reserved = await reserve(throttle.of(name, from));
     if (!reserved.ok) return throttled(reserved.resetSeconds);
     const { place } = reserved;
     try {
-      if (await matches(password, hash)) return principalOf(name);
+      if (await passwords.match(name, password)) return principalOf(name);
       await place.fail();
       return { kind: 'invalid', reason: 'the name or the password is wrong' };
     } finally {
@@ -63,7 +56,7 @@ export function createBasicAuthenticator({ users, throttle }: BasicOptions): Aut
       const known = verified.find(name, password, hash);
       if (known !== undefined && (await known)) return principalOf(name);
 
-      const checked = queue.run(from, () => check(userPass, hash, from), isFailure);
+      const checked = queue.run(from, () => check(userPass, from), isFailure);
       const right = checked.then((found) => found?.kind === 'principal');
       await verified.add(name, password, hash, right);
       return (await checked) ?? OVERLOADED;
