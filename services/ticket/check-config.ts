@@ -7,6 +7,7 @@ import { loadSettings, readEnvironment, redisIsNeeded } from '../../shared/setti
 import { type SettingName, type Settings, settingNames, settingRow } from '../../shared/settings/table.ts';
 import { createStore } from '../../shared/store/create-store.ts';
 import { introspectionOf, issuerKeysOf, sessionRedisOf, tokenVerifier } from './authenticators/configured.ts';
+import { counterpartFetch } from './authenticators/counterpart-fetch.ts';
 import { reasonOf } from './authenticators/reason.ts';
 import { authenticationIsNeeded, authenticationRules } from './authenticators/rules.ts';
 import { checkIntrospection } from './authenticators/tokens/introspection.ts';
@@ -124,8 +125,7 @@ async function untilAnswered(ask: () => Promise<unknown>, timeoutMs: number): Pr
 
 /** Without credentials the application must answer 401, not redirect to a login page. */
 async function checkForward(url: string, timeoutMs: number): Promise<void> {
-  const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) });
-  await response.body?.cancel();
+  const response = await counterpartFetch(url, { redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) });
   if (response.status !== 401) {
     throw new Error(`answered ${response.status} to a request without credentials; it has to answer 401`);
   }

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { utf8Json } from '../../../shared/utf8.ts';
 import { COUNTERPART_LIMITS, FairQueue } from '../limits/fair-queue.ts';
-import { readBody } from './answer-body.ts';
 import { AnswerCache } from './answer-cache.ts';
 import { type Authentication, type Authenticator, isAmbient, isFailure, OVERLOADED } from './authenticator.ts';
+import { counterpartFetch } from './counterpart-fetch.ts';
 import { authenticated, endOf, type IdentityRules, member } from './identity.ts';
 import { reasonOf } from './reason.ts';
 
@@ -28,7 +28,7 @@ export function createForwardAuthenticator(options: ForwardOptions): Authenticat
 
   async function ask(cookie: string | undefined, authorization: string | undefined): Promise<Authentication> {
     try {
-      const response = await fetch(options.url, {
+      const response = await counterpartFetch(options.url, {
         headers: {
           Accept: 'application/json',
           ...(cookie !== undefined && { Cookie: cookie }),
@@ -39,16 +39,11 @@ export function createForwardAuthenticator(options: ForwardOptions): Authenticat
       });
       if (response.status === 401) {
         const challenge = response.headers.get('www-authenticate') ?? '';
-        await response.body?.cancel();
         const challenges = isChallenge(challenge) ? [challenge] : [];
         return { kind: 'invalid', reason: 'the application answered 401', challenges };
       }
-      const body = response.status === 200 ? await readBody(response) : undefined;
-      if (body === undefined) {
-        await response.body?.cancel();
-        return unavailable(response.status === 200 ? 'its answer is too long' : `it answered ${response.status}`);
-      }
-      return judge(utf8Json(body), isAmbient(authorization));
+      if (response.status !== 200) return unavailable(`it answered ${response.status}`);
+      return judge(utf8Json(new Uint8Array(await response.arrayBuffer())), isAmbient(authorization));
     } catch (error) {
       return unavailable(reasonOf(error));
     }

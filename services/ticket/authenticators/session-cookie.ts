@@ -5,6 +5,7 @@ import { StoreUnavailable } from '../../../shared/store/store.ts';
 import { utf8Json, utf8Text } from '../../../shared/utf8.ts';
 import { COUNTERPART_LIMITS, FairQueue } from '../limits/fair-queue.ts';
 import { type Authentication, type Authenticator, isFailure, OVERLOADED } from './authenticator.ts';
+import { MAX_ANSWER_BYTES } from './counterpart-fetch.ts';
 import { authenticated, type End, endOf, member, subjectAt } from './identity.ts';
 
 export interface SessionCookieOptions {
@@ -38,8 +39,11 @@ export function createSessionCookieAuthenticator(options: SessionCookieOptions):
     const key = keyPrefix + id;
     // Taken before Redis is asked, so that the session never outlives its key.
     const now = Date.now();
-    const [bytes, lifetimeMs] = await redis.run((client) => Promise.all([client.getBuffer(key), client.pttl(key)]));
-    if (bytes === null) return invalid('Redis has no such session');
+    const [bytes, lifetimeMs] = await redis.run((client) =>
+      Promise.all([client.getrangeBuffer(key, 0, MAX_ANSWER_BYTES), client.pttl(key)]),
+    );
+    if (bytes.length === 0) return invalid('Redis has no such session');
+    if (bytes.length > MAX_ANSWER_BYTES) return unavailable(`the session is longer than ${MAX_ANSWER_BYTES} bytes`);
     if (utf8Text(bytes) === undefined) return unavailable('the session is not UTF-8');
     const session = utf8Json(bytes);
     if (typeof session !== 'object' || session === null) return invalid('the session is not JSON');

@@ -1,9 +1,9 @@
 import * as oauth from 'oauth4webapi';
 import { utf8Text } from '../../../../shared/utf8.ts';
 import { COUNTERPART_LIMITS, FairQueue } from '../../limits/fair-queue.ts';
-import { readBody } from '../answer-body.ts';
 import { AnswerCache } from '../answer-cache.ts';
 import { type Authentication, isFailure, OVERLOADED, type TokenVerifier } from '../authenticator.ts';
+import { counterpartFetch } from '../counterpart-fetch.ts';
 import { authenticated, endOf, type IdentityRules } from '../identity.ts';
 import { reasonOf } from '../reason.ts';
 
@@ -28,9 +28,8 @@ export function createIntrospectionVerifier(options: IntrospectionOptions): Toke
     let answer: oauth.IntrospectionResponse;
     try {
       const response = await oauth.introspectionRequest(server, client, authentication, token, requestOptions(options));
-      const body = await readBody(response);
-      const text = body && utf8Text(body);
-      if (text === undefined) return unavailable(`its answer is ${body ? 'not UTF-8' : 'too long'}`);
+      const text = utf8Text(new Uint8Array(await response.arrayBuffer()));
+      if (text === undefined) return unavailable('its answer is not UTF-8');
       answer = await oauth.processIntrospectionResponse(server, client, new Response(text, response));
     } catch (error) {
       return unavailable(reasonOf(error));
@@ -54,7 +53,11 @@ function requestOptions({
   url,
   timeoutMs,
 }: Pick<IntrospectionOptions, 'url' | 'timeoutMs'>): oauth.IntrospectionRequestOptions {
-  return { signal: () => AbortSignal.timeout(timeoutMs), [oauth.allowInsecureRequests]: url.startsWith('http:') };
+  return {
+    [oauth.customFetch]: counterpartFetch,
+    [oauth.allowInsecureRequests]: url.startsWith('http:'),
+    signal: () => AbortSignal.timeout(timeoutMs),
+  };
 }
 
 /** Decides about a token by its introspection answer, at `now` (Unix ms). */

@@ -1,5 +1,6 @@
-import { createLocalJWKSet, createRemoteJWKSet, errors } from 'jose';
+import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors } from 'jose';
 import * as oauth from 'oauth4webapi';
+import { counterpartFetch } from '../counterpart-fetch.ts';
 import { reasonOf } from '../reason.ts';
 import { type KeySource, KeysUnavailable } from './jwt.ts';
 import { keysFor } from './key-set.ts';
@@ -62,6 +63,7 @@ export class IssuerKeys {
   async #found(): Promise<ReturnType<typeof createRemoteJWKSet>> {
     const url = await this.#jwksUrl();
     this.#remote ??= createRemoteJWKSet(url, {
+      [customFetch]: counterpartFetch,
       timeoutDuration: this.#timeoutMs,
       cooldownDuration: COOLDOWN_MS,
       cacheMaxAge: MAX_AGE_MS,
@@ -84,6 +86,7 @@ export class IssuerKeys {
 /** OpenID Connect Discovery 1.0 §4. The answer must name this issuer. */
 async function discover(issuer: URL, timeoutMs: number): Promise<URL> {
   const response = await oauth.discoveryRequest(issuer, {
+    [oauth.customFetch]: counterpartFetch,
     signal: () => AbortSignal.timeout(timeoutMs),
     [oauth.allowInsecureRequests]: issuer.protocol === 'http:',
   });
