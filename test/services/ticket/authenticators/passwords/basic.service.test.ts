@@ -130,10 +130,10 @@ describe('HTTP Basic', () => {
   });
 
   test('never logs a password', async () => {
-    for (const password of ['right', 'wrong']) await issue(basic('ada', password));
+    for (const password of ['right', 'a guess']) await issue(basic('ada', password));
 
     expect(service.log.map(({ event }) => event)).toEqual(['listening', 'issue', 'refusal']);
-    expect(JSON.stringify(service.log)).not.toMatch(/right|wrong|Basic/);
+    expect(JSON.stringify(service.log)).not.toMatch(/right|a guess|Basic/);
   });
 });
 
