@@ -23,7 +23,13 @@ const measured = tickets.splice(-Number(count));
 const intervalMs = 1000 / Number(rate) / 2;
 
 const link = new RedisLink({ address: { kind: 'single', url }, timeoutMs: 5_000 });
-const store = new RedisStore({ link, keyPrefix: 'oncegate:', retentionMs: 600_000, leaseMs: 90_000 });
+const store = new RedisStore({
+  link,
+  keyPrefix: 'oncegate:',
+  retentionMs: 600_000,
+  leaseMs: 90_000,
+  historyPerSubject: 1_000,
+});
 await until(() => store.ready, { what: 'the store is ready' });
 
 const ping = () => link.run((client) => client.ping());

@@ -142,6 +142,12 @@ export const settingsTable = {
     reader: 'both',
     doc: 'How long a record is kept once it can no longer change.',
   },
+  HISTORY_PER_SUBJECT: {
+    type: integer(0, 1_000),
+    default: '100',
+    reader: 'ticket',
+    doc: 'The most records that are kept of tickets of one subject that have ended; its next ticket has the oldest deleted. With 0 a client cannot ask for a reason once another ticket was issued.',
+  },
   MAX_PENDING_PER_SUBJECT: {
     type: integer(1, 10_000),
     default: '20',
@@ -150,9 +156,9 @@ export const settingsTable = {
   },
   MAX_CONNECTIONS_PER_SUBJECT: {
     type: integer(0, 10_000),
-    default: '0',
+    default: '100',
     reader: 'gateway',
-    doc: 'The most open connections of one subject over all gateways; 0 for no limit.',
+    doc: 'The most open connections of one subject over all gateways; 0 for no limit. Raise it if many clients share one subject.',
   },
   CONNECTION_LIMIT_POLICY: {
     type: choice('refuse', 'replace'),
@@ -174,9 +180,9 @@ export const settingsTable = {
   },
   MAX_FAILED_HANDSHAKES_PER_MINUTE: {
     type: integer(0, 1_000_000),
-    default: '0',
+    default: '1000',
     reader: 'gateway',
-    doc: 'Failed handshakes of one client address (IPv6: IPV6_PREFIX_BITS) in a minute, counted by each gateway; past it: 429 `rate_limited`. 0 for no limit: behind a proxy set TRUST_PROXY first, or all clients share one address.',
+    doc: 'Failed handshakes of one client address (IPv6: IPV6_PREFIX_BITS) in a minute, counted by each gateway; past it: 429 `rate_limited`. 0 for no limit. Behind a proxy set TRUST_PROXY, or all clients share one address.',
   },
   MAX_MESSAGE_BYTES: {
     type: integer(1, 104_857_600, 'bytes'),
@@ -425,9 +431,9 @@ export const settingsTable = {
   },
   MAX_REQUESTS_PER_MINUTE_PER_SUBJECT: {
     type: integer(0, 1_000_000),
-    default: '0',
+    default: '6000',
     reader: 'ticket',
-    doc: 'Requests of one subject in a minute over all ticket services; past it: 429 `rate_limited`. 0 for no limit.',
+    doc: 'Requests of one subject in a minute over all ticket services; past it: 429 `rate_limited`. 0 for no limit. An API key is a subject of its own: raise it for a back end that issues more.',
   },
   POLICY_FILE: {
     type: file,

@@ -23,7 +23,11 @@ export function usesRedis(settings: Settings): boolean {
 
 /** A store on Redis if the settings say where it is; else one in memory, which may be shared. */
 export function createStore(settings: Settings, log: Logger, memory?: Memory): TicketStore {
-  const options = { retentionMs: settings.ticketRetentionSeconds * 1000, leaseMs: settings.leaseSeconds * 1000 };
+  const options = {
+    retentionMs: settings.ticketRetentionSeconds * 1000,
+    leaseMs: settings.leaseSeconds * 1000,
+    historyPerSubject: settings.historyPerSubject,
+  };
   const address = redisAddress(settings);
   if (address === undefined) return new MemoryStore({ ...options, ...(memory && { memory }) });
   const link = new RedisLink({

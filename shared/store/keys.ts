@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { ID_LENGTH, splitTicketId } from '../ticket/ticket.ts';
+import { splitTicketId, TICKET_ID } from '../ticket/ticket.ts';
 
 /**
  * The names of all Redis keys and channels; no other file makes one. The digest of the subject is the Cluster
@@ -15,14 +15,20 @@ const names = {
   connections: {
     type: 'sorted set',
     name: 'connections:{<digest>}',
-    what: 'open connections as `<ticket id>:<subject>`, scored by lease deadline (Unix ms)',
+    what: 'open connections, scored by lease deadline (Unix ms)',
     lives: 'the longest lease',
   },
   pending: {
     type: 'sorted set',
     name: 'pending:{<digest>}',
-    what: 'unspent tickets as `<ticket id>:<subject>`, scored by expiry (Unix ms)',
-    lives: 'the longest expiry',
+    what: 'unspent tickets, scored by expiry (Unix ms)',
+    lives: 'the longest expiry, plus TICKET_RETENTION_SECONDS',
+  },
+  history: {
+    type: 'sorted set',
+    name: 'history:{<digest>}',
+    what: 'tickets that have ended, scored by when their records are deleted (Unix ms)',
+    lives: 'the longest of its records',
   },
   gateway: {
     type: 'hash',
@@ -59,20 +65,27 @@ export interface Keys {
   connections(id: string): string;
   /** The set with a subject's unspent tickets. @param id any ticket id of the subject, or its digest */
   pending(id: string): string;
+  /** The set with a subject's tickets that have ended. @param id any ticket id of the subject, or its digest */
+  history(id: string): string;
   gateway(gatewayId: string): string;
   control(gatewayId: string): string;
   /** @param counted an address, a name or a subject: the key holds its whole digest, so no two share a count */
   rate(kind: string, counted: string): string;
 }
 
-/**
- * The ids of one subject in the members of a set. Two subjects with the same digest share the keys of their sets,
- * so a member is `<ticket id>:<subject>`.
- */
-export function idsOf(subject: string, members: readonly string[]): string[] {
-  return members
-    .filter((member) => member.slice(ID_LENGTH + 1) === subject)
-    .map((member) => member.slice(0, ID_LENGTH));
+/** What the member of a set tells: a ticket, when it was issued (Unix ms), and to whom. */
+export interface SetMember {
+  readonly id: string;
+  readonly issuedAt: number;
+  readonly subject: string;
+}
+
+const MEMBER = new RegExp(`^(${TICKET_ID}):(\\d{1,16}):(.+)$`, 's');
+
+/** A member is `<ticket id>:<issued_at>:<subject>`: two subjects with the same digest share the keys of their sets. */
+export function parseMember(member: string): SetMember | null {
+  const [, id, issuedAt, subject] = MEMBER.exec(member) ?? [];
+  return id === undefined || subject === undefined ? null : { id, issuedAt: Number(issuedAt), subject };
 }
 
 /** The key names under a prefix (`REDIS_KEY_PREFIX`). */
@@ -84,12 +97,14 @@ export function createKeys(prefix: string): Keys {
     return (values) => parts.reduce((key, part, at) => key + (at % 2 === 0 ? part : (values[part] ?? '')), prefix);
   }
   const [ticket, connections, pending] = [named('ticket'), named('connections'), named('pending')];
+  const history = named('history');
   const [gateway, control] = [named('gateway'), named('control')];
   const rate = named('rate');
   return {
     ticket: (id) => ticket(splitTicketId(id)),
     connections: (id) => connections(splitTicketId(id)),
     pending: (id) => pending(splitTicketId(id)),
+    history: (id) => history(splitTicketId(id)),
     gateway: (gatewayId) => gateway({ 'gateway id': gatewayId }),
     control: (gatewayId) => control({ 'gateway id': gatewayId }),
     rate: (kind, counted) => rate({ kind, 'SHA-256': hash('sha256', counted, 'base64url') }),

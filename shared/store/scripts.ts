@@ -14,6 +14,7 @@ export const scriptNames = [
   'lease',
   'read',
   'count',
+  'forget',
 ] as const;
 
 export type ScriptName = (typeof scriptNames)[number];

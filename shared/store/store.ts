@@ -51,6 +51,11 @@ export interface StoreOptions {
   readonly retentionMs: number;
   /** How long a connection keeps its slot after its lease was renewed, in ms. */
   readonly leaseMs: number;
+  /**
+   * The most records that are kept of tickets of one subject that have ended. The next ticket of the subject has
+   * the oldest deleted. No bound if absent.
+   */
+  readonly historyPerSubject?: number | undefined;
 }
 
 /** The store did not answer: it is down, too slow, or it returned an error. */

@@ -17,7 +17,7 @@ const MESSAGE = 'a reply that no script returns';
 function createFaultyStore(): { readonly store: TicketStore; readonly broken: Set<keyof TicketStore> } {
   const broken = new Set<keyof TicketStore>();
   const fail = () => Promise.reject(new Error(MESSAGE));
-  const inner = new MemoryStore({ retentionMs: 60_000, leaseMs: 60_000 });
+  const inner = new MemoryStore({ retentionMs: 60_000, leaseMs: 60_000, historyPerSubject: 1_000 });
   const store = new Proxy(inner, {
     get(target, name) {
       if (broken.has(name as keyof TicketStore)) return fail; // whatever else is asked for is not in the set

@@ -23,7 +23,13 @@ export async function ticketIssuer(redisUrl) {
   const { RedisLink } = await built('shared/store/redis/redis-link.js');
   const { mintTicket, mintAttemptId, formatTicket, hashSecret } = await built('shared/ticket/ticket.js');
   const link = new RedisLink({ address: { kind: 'single', url: redisUrl }, timeoutMs: 10_000 });
-  const store = new RedisStore({ link, keyPrefix: 'oncegate:', retentionMs: 600_000, leaseMs: 90_000 });
+  const store = new RedisStore({
+    link,
+    keyPrefix: 'oncegate:',
+    retentionMs: 600_000,
+    leaseMs: 90_000,
+    historyPerSubject: 1_000,
+  });
   const end = atEnd(() => store.end());
   await until(() => store.ready, { what: 'the store is ready' });
   let subjects = 0;

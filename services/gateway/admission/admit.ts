@@ -1,7 +1,7 @@
 import type { Refusal, RefusalCode } from '../../../shared/refusals.ts';
 import { type Admitted, StoreUnavailable, type TicketStore } from '../../../shared/store/store.ts';
 import type { Carrier } from '../../../shared/ticket/carriers.ts';
-import { comparableHost } from '../../../shared/ticket/origin.ts';
+import { comparableHost, recordedOrigin } from '../../../shared/ticket/origin.ts';
 import { hashSecret, mintAttemptId, type Ticket } from '../../../shared/ticket/ticket.ts';
 import { type Handshake, parseHandshake, readRefused, type UpgradeRequest } from './handshake.ts';
 import type { Load, Slot } from './load.ts';
@@ -154,7 +154,7 @@ async function consume(
       gatewayId: rules.gatewayId,
       audience: route.audience,
       path: handshake.path,
-      origin: handshake.origin,
+      origin: recordedOrigin(handshake.origin),
       address: visitor.address,
       bindAddress: rules.bindAddress,
       maxConnections: route.maxConnectionsPerSubject,
@@ -186,7 +186,14 @@ async function note(
   try {
     const { id, secret } = ticket;
     const { gatewayId } = rules;
-    const noted = await store.note({ id, secretSha256: hashSecret(secret), outcome, gatewayId, origin, address });
+    const noted = await store.note({
+      id,
+      secretSha256: hashSecret(secret),
+      outcome,
+      gatewayId,
+      origin: recordedOrigin(origin),
+      address,
+    });
     return noted.code === 'noted' ? noted.subject : undefined;
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error;

@@ -31,6 +31,7 @@ import type {
 import { dropUntil, type KeptRecord, MemoryRecords } from './memory-records.ts';
 import {
   admitted,
+  dropBindings,
   expiryHere,
   markForClosing,
   noteAttempt,
@@ -65,6 +66,7 @@ export class MemoryStore implements TicketStore {
   readonly #now: () => number;
   readonly #retentionMs: number;
   readonly #leaseMs: number;
+  readonly #historyPerSubject: number;
   readonly #records: Memory['records'];
   readonly #counts: Memory['counts'];
   readonly #control: Memory['control'];
@@ -78,13 +80,15 @@ export class MemoryStore implements TicketStore {
     this.#now = options.now ?? Date.now;
     this.#retentionMs = options.retentionMs;
     this.#leaseMs = options.leaseMs;
+    this.#historyPerSubject = options.historyPerSubject ?? Number.MAX_SAFE_INTEGER;
   }
 
   async issue(request: IssueRequest): Promise<IssueOutcome> {
     const now = this.#now();
     this.#sweep(now);
-    const { pending } = this.#records.setsOf(request.subject);
-    dropUntil(pending, now);
+    const sets = this.#records.setsOf(request.subject);
+    const { pending } = sets;
+    this.#records.expire(sets, now);
     if (pending.size >= request.maxPending) {
       return { code: 'pending_limit', retryAfterMs: Math.min(...pending.values()) - now };
     }
@@ -113,6 +117,7 @@ export class MemoryStore implements TicketStore {
     };
     this.#records.put(request.id, { hash, keepUntil: expiresAt + this.#retentionMs });
     pending.set(request.id, expiresAt);
+    this.#records.forget(sets, this.#historyPerSubject, now);
     return { code: 'issued', issuedAt: now, expiresAt, sessionExpiresAt };
   }
 
@@ -138,6 +143,8 @@ export class MemoryStore implements TicketStore {
     const refusal = this.#refusalOf(hash, request, now);
     if (refusal !== undefined) {
       this.#spend(hash, request, now, refusal === 'ticket_expired' ? 'expired' : 'refused', refusal);
+      dropBindings(hash);
+      this.#records.end(request.id, kept, Number(hash.expires_at) + this.#retentionMs);
       return { code: refusal, subject };
     }
 
@@ -167,13 +174,13 @@ export class MemoryStore implements TicketStore {
     const { hash } = kept;
     if (hash.closed_at !== undefined) return { code: 'not_held' };
 
-    this.#records.setsOf(hash.subject).connections.delete(id);
     if (hash.state === 'open') hash.state = 'refused';
     hash.attempt = `${attemptId}:${outcome}`;
     hash.last_attempt_outcome = outcome;
     hash.last_attempt_status = String(status);
     delete hash.opened_at;
-    kept.keepUntil = Math.max(now, Number(hash.expires_at)) + this.#retentionMs;
+    dropBindings(hash);
+    this.#records.end(id, kept, Math.max(now, Number(hash.expires_at)) + this.#retentionMs);
     return { code: 'refused' };
   }
 
@@ -187,14 +194,13 @@ export class MemoryStore implements TicketStore {
     const { hash } = kept;
     if (hash.closed_at !== undefined) return { code: 'already_closed' };
 
-    this.#records.setsOf(hash.subject).connections.delete(request.id);
     hash.closed_at = String(now);
     if (hash.state === 'open') {
       hash.state = 'closed';
       hash.close_code = String(request.closeCode);
       if (request.closeReason !== '') hash.close_reason = request.closeReason;
     }
-    kept.keepUntil = Math.max(now, Number(hash.expires_at)) + this.#retentionMs;
+    this.#records.end(request.id, kept, Math.max(now, Number(hash.expires_at)) + this.#retentionMs);
     return { code: 'closed' };
   }
 
@@ -207,8 +213,8 @@ export class MemoryStore implements TicketStore {
 
     if (hash.state === 'issued' && now < Number(hash.expires_at)) {
       hash.state = 'revoked';
-      this.#records.setsOf(hash.subject).pending.delete(id);
-      kept.keepUntil = Number(hash.expires_at) + this.#retentionMs;
+      dropBindings(hash);
+      this.#records.end(id, kept, Number(hash.expires_at) + this.#retentionMs);
       return { code: 'revoked' };
     }
     if (hash.state === 'open') {
@@ -259,7 +265,9 @@ export class MemoryStore implements TicketStore {
       };
       const restored = { hash, keepUntil: kept?.keepUntil ?? 0 };
       this.#records.put(request.id, restored);
-      this.#records.setsOf(request.subject).pending.delete(request.id);
+      const { pending, history } = this.#records.setsOf(request.subject);
+      pending.delete(request.id);
+      history.delete(request.id);
       this.#hold(request.id, restored, now);
       return { code: 'restored' };
     }

@@ -46,6 +46,13 @@ export function markForClosing(hash: StoredHash, reason: StoreCloseReason): void
   hash.close_reason = reason;
 }
 
+/** A ticket that never opened and never will needs none of what it would have bought. */
+export function dropBindings(hash: StoredHash): void {
+  delete hash.path;
+  delete hash.claims;
+  delete hash.client_claims;
+}
+
 /** Writes one attempt on the ticket's record. */
 export function noteAttempt(
   hash: StoredHash,

@@ -1,7 +1,7 @@
 import { ABNORMAL_CLOSURE, type RecordedReason } from '../../close-codes.ts';
 import { subjectDigest } from '../../ticket/ticket.ts';
 import { parseCommand } from '../command.ts';
-import { createKeys, idsOf, type Keys } from '../keys.ts';
+import { createKeys, type Keys, parseMember } from '../keys.ts';
 import { newestFirst, type Reading, type RecordHash, readRecord, withoutEmpty } from '../record.ts';
 import {
   type CloseOutcome,
@@ -34,6 +34,7 @@ import {
   closeOutcome,
   consumeOutcome,
   countOutcome,
+  type EndedTicket,
   issueOutcome,
   leaseOutcome,
   noteOutcome,
@@ -64,6 +65,7 @@ export class RedisStore implements TicketStore {
   readonly #keys: Keys;
   readonly #retentionMs: number;
   readonly #leaseMs: number;
+  readonly #historyPerSubject: number;
   readonly #subscriptions: Array<{ end(): void }> = [];
 
   constructor(options: RedisStoreOptions) {
@@ -71,6 +73,7 @@ export class RedisStore implements TicketStore {
     this.#keys = createKeys(options.keyPrefix);
     this.#retentionMs = options.retentionMs;
     this.#leaseMs = options.leaseMs;
+    this.#historyPerSubject = options.historyPerSubject ?? Number.MAX_SAFE_INTEGER;
   }
 
   get ready(): boolean {
@@ -91,7 +94,7 @@ export class RedisStore implements TicketStore {
     };
     const reply = await this.#link.script(
       'issue',
-      [this.#keys.ticket(request.id), this.#keys.pending(request.id)],
+      [this.#keys.ticket(request.id), this.#keys.pending(request.id), this.#keys.history(request.id)],
       [
         request.id,
         request.subject,
@@ -101,10 +104,13 @@ export class RedisStore implements TicketStore {
         request.asOf ?? '',
         request.maxPending,
         this.#retentionMs,
+        this.#historyPerSubject,
         ...Object.entries(fields).flat(),
       ],
     );
-    return issueOutcome(reply);
+    const { outcome, oldest } = issueOutcome(reply);
+    this.#forget(oldest);
+    return outcome;
   }
 
   async consume(request: ConsumeRequest): Promise<ConsumeOutcome> {
@@ -146,7 +152,7 @@ export class RedisStore implements TicketStore {
     const { id } = request;
     const reply = await this.#link.script(
       'revoke',
-      [this.#keys.ticket(id), this.#keys.pending(id)],
+      [this.#keys.ticket(id), this.#keys.pending(id), this.#keys.history(id)],
       [id, request.subject ?? '', this.#retentionMs],
     );
     return revokeOutcome(reply);
@@ -172,7 +178,7 @@ export class RedisStore implements TicketStore {
     const { id } = request;
     const reply = await this.#link.script(
       'lease',
-      [this.#keys.ticket(id), this.#keys.connections(id), this.#keys.pending(id)],
+      [this.#keys.ticket(id), this.#keys.connections(id), this.#keys.pending(id), this.#keys.history(id)],
       [
         id,
         request.attemptId,
@@ -199,7 +205,11 @@ export class RedisStore implements TicketStore {
         client.zrange(this.#keys.connections(digest), '0', String(LIST_MAX - 1)),
       ]),
     );
-    const readings = await Promise.all(idsOf(subject, members.flat()).map((id) => this.#reading(id)));
+    const own = members
+      .flat()
+      .map(parseMember)
+      .filter((member) => member?.subject === subject);
+    const readings = await Promise.all(own.map((member) => this.#reading(member?.id ?? '')));
     return newestFirst(readings, subject);
   }
 
@@ -252,6 +262,7 @@ export class RedisStore implements TicketStore {
         this.#keys.ticket(id),
         this.#keys.connections(id),
         this.#keys.pending(id),
+        this.#keys.history(id),
         ...replaceable.map((open) => this.#keys.ticket(open)),
       ],
       [
@@ -273,6 +284,18 @@ export class RedisStore implements TicketStore {
     );
   }
 
+  /**
+   * Deletes records of which a subject has too many. Only the set tells which, and a script must declare their keys.
+   * Nobody waits for it: what is not deleted now is found again by the next issue.
+   */
+  #forget(ended: readonly EndedTicket[]): void {
+    const [first] = ended;
+    if (first === undefined) return;
+    const keys = [this.#keys.history(first.id), ...ended.map(({ id }) => this.#keys.ticket(id))];
+    const members = ended.map(({ member }) => member);
+    this.#link.script('forget', keys, members).catch(() => {});
+  }
+
   /** Closes what a consume without a usable answer opened. If that still waits in Redis, this runs right after it. */
   #undo({ id, attemptId }: ConsumeRequest, closeReason: RecordedReason): void {
     const values = this.#closeValues({ id, attemptId, closeCode: ABNORMAL_CLOSURE, closeReason });
@@ -280,7 +303,7 @@ export class RedisStore implements TicketStore {
   }
 
   #closeKeys(id: string): string[] {
-    return [this.#keys.ticket(id), this.#keys.connections(id)];
+    return [this.#keys.ticket(id), this.#keys.connections(id), this.#keys.history(id)];
   }
 
   #closeValues({ id, attemptId, closeCode, closeReason }: CloseRequest): Array<string | number> {

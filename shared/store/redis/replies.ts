@@ -1,5 +1,6 @@
 import { storeCloseReasons } from '../../close-codes.ts';
 import { isRefusalCode } from '../../refusals.ts';
+import { parseMember } from '../keys.ts';
 import type { RecordHash } from '../record.ts';
 import type { ScriptName } from '../scripts.ts';
 import type {
@@ -79,21 +80,33 @@ function bareCode<Code extends string>(script: ScriptName, reply: Reply, codes: 
   return elements.whole({ code });
 }
 
-export function issueOutcome(reply: Reply): IssueOutcome {
+/** A member of the history. */
+export interface EndedTicket {
+  readonly id: string;
+  readonly member: string;
+}
+
+function endedTicket(elements: Elements): EndedTicket {
+  const member = elements.text();
+  return { id: parseMember(member)?.id ?? elements.unknown(), member };
+}
+
+/** @returns the outcome, and the tickets to forget */
+export function issueOutcome(reply: Reply): { outcome: IssueOutcome; oldest: EndedTicket[] } {
   const elements = new Elements('issue', reply);
   const code = elements.text();
   switch (code) {
-    case 'issued':
-      return elements.whole({
-        code,
-        issuedAt: elements.number(),
-        expiresAt: elements.number(),
-        sessionExpiresAt: elements.number(),
-      });
+    case 'issued': {
+      const [issuedAt, expiresAt, sessionExpiresAt] = [elements.number(), elements.number(), elements.number()];
+      const list = elements.list();
+      const oldest: EndedTicket[] = [];
+      while (list.left > 0) oldest.push(endedTicket(list));
+      return elements.whole({ outcome: { code, issuedAt, expiresAt, sessionExpiresAt }, oldest });
+    }
     case 'pending_limit':
-      return elements.whole({ code, retryAfterMs: elements.number() });
+      return elements.whole({ outcome: { code, retryAfterMs: elements.number() }, oldest: [] });
     case 'id_taken':
-      return elements.whole({ code });
+      return elements.whole({ outcome: { code }, oldest: [] });
     default:
       return elements.unknown();
   }

@@ -4,6 +4,7 @@
   KEYS[1]  ticket:{digest}random   the record
   KEYS[2]  connections:{digest}    the open connections
   KEYS[3]  pending:{digest}        the unspent tickets
+  KEYS[4]  history:{digest}        the tickets that have ended
 
   ARGV[1]  ticket id
   ARGV[2]  attempt id
@@ -20,11 +21,11 @@
                                    it was written again, so that the ticket stays spent
     {'ended', reason}              'revoked' or 'replaced': the connection has to close; nothing is written
 ]]
-local stored = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'session_expires_at', 'close_reason')
+local stored = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'session_expires_at', 'close_reason', 'issued_at')
 local state, session_expires_at, close_reason = stored[1], stored[3], stored[4]
 local attempt = split_attempt(stored[2])
 local now, lease, retention = now_ms(), tonumber(ARGV[7]), tonumber(ARGV[8])
-local member = member_of(ARGV[1], ARGV[4])
+local member = member_of(ARGV[1], stored[5] or ARGV[5], ARGV[4])
 
 write_even_when_full(KEYS[1])
 
@@ -42,6 +43,7 @@ if not state or state == 'issued' then
   end
   redis.call('HSETNX', KEYS[1], 'attempts', 1)
   redis.call('ZREM', KEYS[3], member)
+  redis.call('ZREM', KEYS[4], member)
   hold()
   return { 'restored' }
 end

@@ -45,8 +45,9 @@ local function keep_until(key, moment)
 end
 
 -- Two subjects may have the same digest, and then share the keys of their sets. So a member names its subject.
-local function member_of(id, subject)
-  return id .. ':' .. subject
+-- It has the moment of issue too (Unix ms), so that a list can be put in order without all its records.
+local function member_of(id, issued_at, subject)
+  return id .. ':' .. issued_at .. ':' .. subject
 end
 
 -- The members of one subject whose moment has not passed, in the order of their moments. None if all subjects of
@@ -56,8 +57,7 @@ local function members_of(key, subject, least)
   local members = {}
   if redis.call('ZCOUNT', key, from, '+inf') < least then return members end
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, from, '+inf')) do
-    local colon = string.find(member, ':', 1, true)
-    if string.sub(member, colon + 1) == subject then table.insert(members, member) end
+    if string.match(member, '^[^:]+:%d+:(.*)$') == subject then table.insert(members, member) end
   end
   return members
 end
@@ -73,6 +73,19 @@ local function expiry_here(moment, as_of)
   local skew = as_of == '' and 0 or now_ms() - tonumber(as_of)
   if math.abs(skew) <= 1000 then skew = 0 end
   return tonumber(moment) + skew
+end
+
+-- Puts a ticket that has ended into the history. Its record is kept until a moment (Unix ms), or until its subject
+-- has too many that have ended.
+local function end_ticket(ticket, history, member, moment)
+  redis.call('PEXPIREAT', ticket, moment)
+  redis.call('ZADD', history, moment, member)
+  keep_until(history, moment)
+end
+
+-- A ticket that never opened and never will needs none of what it would have bought.
+local function drop_bindings(ticket)
+  redis.call('HDEL', ticket, 'path', 'claims', 'client_claims')
 end
 
 -- The attempt that spent a ticket and its outcome, from the field `attempt` of the record.

@@ -9,6 +9,6 @@
   Returns
     {now, lease deadline or 0, field, value, ...}   times are Unix ms; no fields if no record is kept
 ]]
-local subject = redis.call('HGET', KEYS[1], 'subject')
-local deadline = subject and redis.call('ZSCORE', KEYS[2], member_of(ARGV[1], subject))
+local stored = redis.call('HMGET', KEYS[1], 'subject', 'issued_at')
+local deadline = stored[1] and redis.call('ZSCORE', KEYS[2], member_of(ARGV[1], stored[2], stored[1]))
 return { now_ms(), tonumber(deadline or 0), unpack(redis.call('HGETALL', KEYS[1])) }

@@ -3,6 +3,7 @@
 
   KEYS[1]  ticket:{digest}random   the record
   KEYS[2]  pending:{digest}        the unspent tickets
+  KEYS[3]  history:{digest}        the tickets that have ended
 
   ARGV[1]  ticket id
   ARGV[2]  whose ticket it must be, or '' for anybody's
@@ -14,7 +15,7 @@
     {'ended'}              it had ended before; nothing is written
     {'unknown'}            no such ticket, or another subject's; nothing is written
 ]]
-local stored = redis.call('HMGET', KEYS[1], 'subject', 'state', 'gateway', 'opened_at', 'closed_at', 'expires_at')
+local stored = redis.call('HMGET', KEYS[1], 'subject', 'state', 'gateway', 'opened_at', 'closed_at', 'expires_at', 'issued_at')
 local subject, state, gateway, opened_at, closed_at = stored[1], stored[2], stored[3], stored[4], stored[5]
 local expires_at = tonumber(stored[6])
 
@@ -24,8 +25,10 @@ write_even_when_full(KEYS[1])
 local now = now_ms()
 if state == 'issued' and now < expires_at then
   redis.call('HSET', KEYS[1], 'state', 'revoked')
-  redis.call('ZREM', KEYS[2], member_of(ARGV[1], subject))
-  redis.call('PEXPIREAT', KEYS[1], expires_at + tonumber(ARGV[3]))
+  drop_bindings(KEYS[1])
+  local member = member_of(ARGV[1], stored[7], subject)
+  redis.call('ZREM', KEYS[2], member)
+  end_ticket(KEYS[1], KEYS[3], member, expires_at + tonumber(ARGV[3]))
   return { 'revoked' }
 end
 if state == 'open' then

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createKeys, idsOf, keyNames } from '../../../shared/store/keys.ts';
+import { createKeys, keyNames, parseMember } from '../../../shared/store/keys.ts';
 import { mintTicket } from '../../../shared/ticket/ticket.ts';
 
 const id = '_e5DDUC9V97abcdefghijk';
@@ -29,12 +29,17 @@ describe('the key names', () => {
     expect(keys.pending(id.slice(0, 11))).toBe(keys.pending(id));
   });
 
-  test.each(['ada', 'a:b', ':', 'ada:', '\u{1F3AB}'])(
-    'tell the members of one subject from those of others: %j',
+  test.each(['ada', 'a:b', ':', 'ada:', '1:x', '\u{1F3AB}', 'a\u2028b'])(
+    'are followed by what a member tells: %j',
     (subject) => {
-      const members = [subject, `x${subject}`, `${subject}x`, `:${subject}`].map((whose) => `${id}:${whose}`);
+      expect(parseMember(`${id}:1795489203074:${subject}`)).toStrictEqual({ id, issuedAt: 1795489203074, subject });
+    },
+  );
 
-      expect(idsOf(subject, members)).toStrictEqual([id]);
+  test.each([id, `${id}:1`, `${id}:1:`, `${id}::ada`, `${id.slice(1)}:1:ada`, `${id}:-1:ada`])(
+    'are followed by members of this form only: %s',
+    (text) => {
+      expect(parseMember(text)).toBeNull();
     },
   );
 
@@ -52,7 +57,13 @@ describe('the key names', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 1, maxLength: 20 }), (subject) => {
         const [one, other] = [mintTicket(subject).id, mintTicket(subject).id];
-        const tags = [keys.ticket(one), keys.ticket(other), keys.connections(one), keys.pending(other)].map(tagOf);
+        const tags = [
+          keys.ticket(one),
+          keys.ticket(other),
+          keys.connections(one),
+          keys.pending(other),
+          keys.history(one),
+        ].map(tagOf);
         expect(new Set(tags).size).toBe(1);
         expect(tags[0]).toHaveLength(11);
         expect(keys.ticket(one)).not.toBe(keys.ticket(other));

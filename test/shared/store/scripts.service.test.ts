@@ -62,7 +62,9 @@ for (const name of scriptNames) {
       for (const expression of keyExpressions(body)) {
         expect(expression.startsWith('KEYS[') || aliases.has(expression), expression).toBe(true);
       }
-      for (const [, argument = ''] of body.matchAll(/\b(?:note_attempt|keep_until|members_of)\(([^,)]+)/g)) {
+      for (const [, argument = ''] of body.matchAll(
+        /\b(?:note_attempt|keep_until|members_of|end_ticket|drop_bindings)\(([^,)]+)/g,
+      )) {
         expect(argument).toMatch(/^KEYS\[\d+\]$/);
       }
     });
@@ -81,7 +83,7 @@ for (const name of scriptNames) {
 }
 
 test('the prelude passes only the key that it was given to Redis', () => {
-  expect([...new Set(keyExpressions(prelude.replace(COMMENT, '')))].sort()).toStrictEqual(['key', 'ticket']);
+  expect([...new Set(keyExpressions(prelude.replace(COMMENT, '')))].sort()).toStrictEqual(['history', 'key', 'ticket']);
 });
 
 describe('the source of a script', () => {
@@ -113,10 +115,28 @@ describe('the raw reply', () => {
   function run(name: ScriptName, scriptKeys: readonly string[], ...values: Array<string | number>): Promise<unknown> {
     return redis.client.eval(scriptSource(name), scriptKeys.length, ...scriptKeys, ...values);
   }
-  const all = ({ id }: { id: string }): string[] => [keys.ticket(id), keys.connections(id), keys.pending(id)];
+  const all = ({ id }: { id: string }): string[] => [
+    keys.ticket(id),
+    keys.connections(id),
+    keys.pending(id),
+    keys.history(id),
+  ];
   const issue = ({ id, secretSha256 }: typeof ticket, ...fields: string[]): Promise<unknown> => {
     const hash = ['secret_sha256', secretSha256, ...fields];
-    return run('issue', [keys.ticket(id), keys.pending(id)], id, 'ada', 30_000, 60_000, '', '', 2, 1_000, ...hash);
+    return run(
+      'issue',
+      [keys.ticket(id), keys.pending(id), keys.history(id)],
+      id,
+      'ada',
+      30_000,
+      60_000,
+      '',
+      '',
+      2,
+      1_000,
+      9,
+      ...hash,
+    );
   };
   const consume = (
     { id, secretSha256 }: typeof ticket,
@@ -130,7 +150,7 @@ describe('the raw reply', () => {
     await redis.client.flushall();
     const reply = await issue(ticket);
 
-    expect(reply).toStrictEqual(['issued', expect.any(Number), expect.any(Number), expect.any(Number)]);
+    expect(reply).toStrictEqual(['issued', expect.any(Number), expect.any(Number), expect.any(Number), []]);
     const [, issuedAt, expiresAt, sessionExpiresAt] = reply as number[]; // just compared
     expect(Number(expiresAt) - Number(issuedAt)).toBe(30_000);
     expect(Number(sessionExpiresAt) - Number(issuedAt)).toBe(60_000);
@@ -201,12 +221,19 @@ describe('the raw reply', () => {
     expect(await run('renew', [ticketKey], 'ada', 1_000, '', '', 0, 0)).toStrictEqual(renewed);
     expect(await run('renew', [ticketKey], 'ada', 1_000, 7, '', 0, 0)).toStrictEqual(['renewed', 7, 'gateway-1']);
     expect(await run('renew', [ticketKey], 'ada', 1_000, '', '', 0, 1)).toStrictEqual(['renewed', 7, 'gateway-1']);
-    expect(await run('revoke', [ticketKey, keys.pending(id)], id, '', 1_000)).toStrictEqual(['closing', 'gateway-1']);
+    expect(await run('revoke', [ticketKey, keys.pending(id), keys.history(id)], id, '', 1_000)).toStrictEqual([
+      'closing',
+      'gateway-1',
+    ]);
     expect(await run('lease', all(ticket), ...leaseValues)).toStrictEqual(['ended', 'revoked']);
     const closeValues = [id, 'attempt-1', 1000, '', 1_000];
-    expect(await run('close', [ticketKey, connectionsKey], ...closeValues)).toStrictEqual(['closed']);
-    expect(await run('close', [ticketKey, connectionsKey], ...closeValues)).toStrictEqual(['already_closed']);
-    expect(await run('revoke', [ticketKey, keys.pending(id)], id, '', 1_000)).toStrictEqual(['ended']);
+    expect(await run('close', [ticketKey, connectionsKey, keys.history(id)], ...closeValues)).toStrictEqual(['closed']);
+    expect(await run('close', [ticketKey, connectionsKey, keys.history(id)], ...closeValues)).toStrictEqual([
+      'already_closed',
+    ]);
+    expect(await run('revoke', [ticketKey, keys.pending(id), keys.history(id)], id, '', 1_000)).toStrictEqual([
+      'ended',
+    ]);
   });
 
   test('of read has the time of Redis, and no fields if there is no record', async () => {

@@ -108,6 +108,13 @@ export interface Fleet {
   readonly gateways: readonly ServiceProcess[];
 }
 
+/** A load comes from one address and few subjects. What is about a limit sets its own. */
+const UNLIMITED = {
+  MAX_CONNECTIONS_PER_SUBJECT: '0',
+  MAX_FAILED_HANDSHAKES_PER_MINUTE: '0',
+  MAX_REQUESTS_PER_MINUTE_PER_SUBJECT: '0',
+};
+
 export async function startFleet(options: {
   readonly redisUrl: string;
   readonly gateways?: number;
@@ -115,7 +122,7 @@ export async function startFleet(options: {
   readonly env?: Environment;
 }): Promise<Fleet> {
   const { redisUrl, gateways = 1, env = {} } = options;
-  const common = { REDIS_URL: redisUrl, AUTH_JWT_SECRET: JWT_SECRET, ...env };
+  const common = { REDIS_URL: redisUrl, AUTH_JWT_SECRET: JWT_SECRET, ...UNLIMITED, ...env };
   const started = await Promise.all(
     Array.from({ length: gateways }, (_, index) =>
       startService('gateway', { GATEWAY_ID: `gateway-${index + 1}`, ...common }),

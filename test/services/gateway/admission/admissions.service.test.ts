@@ -128,6 +128,21 @@ describe('a gateway admits a ticket', () => {
     expect(await gateway.store.read(ticket.id)).toMatchObject({ state: 'open', attempts: 2 });
   });
 
+  test('and records nothing of an Origin that is none, admitted or refused', async () => {
+    const origin = `x${'y'.repeat(16_000)}`;
+    const gateway = await runGateway({ REDIS_URL: redis.url, ALLOWED_ORIGINS: '*' });
+    const strict = await runGateway({ REDIS_URL: redis.url });
+    const [admitted, refused] = [await storeTicket(gateway.store), await storeTicket(gateway.store)];
+    await openWithTicket(gateway.port, admitted.value, { origin });
+    await expect(openWithTicket(strict.port, refused.value, { origin })).rejects.toMatchObject({ status: 403 });
+
+    for (const { id } of [admitted, refused]) {
+      const record = await gateway.store.read(id);
+      expect(record).toMatchObject({ attempts: 1 });
+      expect(record?.lastAttempt).not.toHaveProperty('origin');
+    }
+  });
+
   test('as often as there is room, and not once more', async () => {
     const gateway = await runGateway({ REDIS_URL: redis.url, MAX_CONNECTIONS: '5' });
     const attempts = Array.from({ length: 20 }, async () =>

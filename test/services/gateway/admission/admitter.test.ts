@@ -16,7 +16,10 @@ const HEADERS = Object.entries({
 }).flat();
 
 /** What decides in a gateway, and an upgrade with a good ticket. */
-async function decide(env: Environment = {}, store = new MemoryStore({ retentionMs: 60_000, leaseMs: 60_000 })) {
+async function decide(
+  env: Environment = {},
+  store = new MemoryStore({ retentionMs: 60_000, leaseMs: 60_000, historyPerSubject: 1_000 }),
+) {
   const core = createGatewayCore({ settings: await settingsOf(env), store, log: pino({ level: 'silent' }) });
   atEnd(() => core.drain());
   const ticket = await storeTicket(store);
@@ -53,7 +56,7 @@ describe('while refusals of strangers are being noted', () => {
   }
 
   async function amongStrangers(env: Environment) {
-    const store = new SlowStore({ retentionMs: 60_000, leaseMs: 60_000 });
+    const store = new SlowStore({ retentionMs: 60_000, leaseMs: 60_000, historyPerSubject: 1_000 });
     const { core, visitor } = await decide(env, store);
     const target = `/?ticket=ogt_${'x'.repeat(22)}.${'x'.repeat(32)}`;
     const headers = groupHeaders([...HEADERS, 'Origin', 'http://evil.example']);

@@ -39,7 +39,7 @@ function idleWire(): { readonly wire: Wire; listen(listener: WireListener): void
 
 /** Has a good ticket admitted, and its entry answered. */
 async function enter<T>(answer: (entry: Entry) => T | Promise<T>) {
-  const store = new MemoryStore({ retentionMs: 60_000, leaseMs: 60_000 });
+  const store = new MemoryStore({ retentionMs: 60_000, leaseMs: 60_000, historyPerSubject: 1_000 });
   const settings = await settingsOf({ DRAIN_SECONDS: '0' });
   const core = createGatewayCore({ settings, store, log: pino({ level: 'silent' }) });
   atEnd(() => core.drain());

@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { idsOf } from '../../../../shared/store/keys.ts';
+import { parseMember } from '../../../../shared/store/keys.ts';
 import { bearer } from '../../../support/logins/bearer.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { startTcpProxy } from '../../../support/proxies/tcp-proxy.ts';
@@ -33,8 +33,10 @@ const start = (env: Environment = {}): Promise<InProcess> =>
 
 const recordOf = (id: string): Promise<Record<string, string>> =>
   redis.client.hgetall(`oncegate:ticket:{${id.slice(0, 11)}}${id.slice(11)}`);
-const placesOf = async (id: string): Promise<string[]> =>
-  idsOf('ada', await redis.client.zrange(`oncegate:connections:{${id.slice(0, 11)}}`, '0', '-1'));
+const placesOf = async (id: string): Promise<Array<string | undefined>> => {
+  const members = await redis.client.zrange(`oncegate:connections:{${id.slice(0, 11)}}`, '0', '-1');
+  return members.map((member) => parseMember(member)?.id);
+};
 
 /** Waits until a ticket's record has these fields. */
 async function recorded(id: string, fields: Record<string, string>): Promise<void> {
@@ -177,7 +179,9 @@ describe('a lease', () => {
     const ticket = await storeTicket(gateway.store);
     await openWithTicket(gateway.port, ticket.value);
     const deadline = async (): Promise<number> =>
-      Number(await redis.client.zscore(`oncegate:connections:{${ticket.id.slice(0, 11)}}`, `${ticket.id}:ada`));
+      Number(
+        (await redis.client.zrange(`oncegate:connections:{${ticket.id.slice(0, 11)}}`, '0', '0', 'WITHSCORES'))[1],
+      );
     const first = await deadline();
 
     await until(async () => (await deadline()) > first + 1_000);

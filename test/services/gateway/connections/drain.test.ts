@@ -19,7 +19,7 @@ function fleet() {
   const told: Told[] = [];
   const connections = new Connections({
     gatewayId: 'gateway-1',
-    store: new MemoryStore({ retentionMs: 1_000, leaseMs: 60_000 }),
+    store: new MemoryStore({ retentionMs: 1_000, leaseMs: 60_000, historyPerSubject: 1_000 }),
     log: pino({ level: 'silent' }),
     metrics: createMetrics(['gateway']),
     heartbeatMs: 60_000,

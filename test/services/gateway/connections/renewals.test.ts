@@ -28,7 +28,7 @@ class SlowStore extends MemoryStore {
 }
 
 test('a renewal that comes while a lease is under way is not undone by the answer, which is older', async () => {
-  const store = new SlowStore({ retentionMs: 1_000, leaseMs: LEASE_MS });
+  const store = new SlowStore({ retentionMs: 1_000, leaseMs: LEASE_MS, historyPerSubject: 1_000 });
   const connections = new Connections({
     gatewayId: 'gateway-1',
     store,

@@ -68,7 +68,7 @@ describe('a ticket service with two schemes', () => {
 test('without settings there is no authenticator', async () => {
   const context = {
     settings: await settingsOf({}),
-    store: new MemoryStore({ retentionMs: 1_000, leaseMs: 1_000 }),
+    store: new MemoryStore({ retentionMs: 1_000, leaseMs: 1_000, historyPerSubject: 1_000 }),
     log: createLogger('silent', {}),
   };
 

@@ -4,7 +4,7 @@ import { MemoryStore } from '../../../../shared/store/memory/memory-store.ts';
 
 /** Two services that count the same thing in one store. */
 function twoOf(quota = 3) {
-  const store = new MemoryStore({ retentionMs: 1_000, leaseMs: 1_000 });
+  const store = new MemoryStore({ retentionMs: 1_000, leaseMs: 1_000, historyPerSubject: 1_000 });
   const asked = vi.spyOn(store, 'count');
   const rate = () => new Rate({ kind: 'failures', quota, store });
   return { store, asked, here: rate(), elsewhere: rate() };

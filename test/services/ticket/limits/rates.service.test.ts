@@ -64,7 +64,7 @@ function expectRateLimited(reply: HttpReply): void {
 /** A service on a store whose clock only the test moves. */
 async function runAt(env: Environment): Promise<{ service: InProcess; advance(ms: number): void }> {
   let time = 1_800_000_000_000;
-  const store = new MemoryStore({ retentionMs: 60_000, leaseMs: 60_000, now: () => time });
+  const store = new MemoryStore({ retentionMs: 60_000, leaseMs: 60_000, historyPerSubject: 1_000, now: () => time });
   const service = await runTicketService(env, { store });
   return {
     service,
@@ -182,7 +182,7 @@ describe('the rate of a subject', () => {
 
 describe('the RateLimit fields', () => {
   test('are absent for a rate without a limit', async () => {
-    const service = await runTicketService();
+    const service = await runTicketService({ [SUBJECT_LIMIT]: '0' });
     const reply = await list(service);
 
     expect([reply.status, reply.headers.ratelimit, reply.headers['ratelimit-policy']]).toEqual([

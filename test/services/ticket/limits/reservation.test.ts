@@ -5,7 +5,7 @@ import { networkOf } from '../../../../shared/http/address.ts';
 import { MemoryStore } from '../../../../shared/store/memory/memory-store.ts';
 import { StoreUnavailable } from '../../../../shared/store/store.ts';
 
-const storeOf = () => new MemoryStore({ retentionMs: 1_000, leaseMs: 1_000 });
+const storeOf = () => new MemoryStore({ retentionMs: 1_000, leaseMs: 1_000, historyPerSubject: 1_000 });
 const rateOf = (quota: number, store = storeOf()) => new Rate({ kind: 'failures', quota, store });
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 

@@ -105,7 +105,8 @@ describe('GET /tickets/<id>', () => {
   });
 
   test('answers a foreign, an unknown and a malformed id with the same bytes', async () => {
-    const service = await runTicketService();
+    // What is left of a rate would differ.
+    const service = await runTicketService({ MAX_REQUESTS_PER_MINUTE_PER_SUBJECT: '0' });
     const foreign = await storeTicket(service.store, { subject: 'bob' });
     const ids = [foreign.id, 'A'.repeat(22), 'short', `${foreign.id}x`, '%00', 'a'.repeat(3_000), foreign.value];
     const answers = await Promise.all(

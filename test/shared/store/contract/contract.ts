@@ -5,6 +5,7 @@ import { controlContract } from './control.ts';
 import { countContract } from './count.ts';
 import { endingContract } from './ending.ts';
 import type { Harness } from './harness.ts';
+import { historyContract } from './history.ts';
 import { issueContract } from './issue.ts';
 import { leaseContract } from './lease.ts';
 import { limitContract } from './limit.ts';
@@ -30,6 +31,7 @@ export function describeStore(name: string, createHarness: () => Promise<Harness
     leaseContract(current);
     listContract(current);
     sameDigestContract(current);
+    historyContract(current);
     controlContract(current);
     countContract(current);
   });

@@ -14,7 +14,7 @@ export interface Harness {
   listening(store: TicketStore, gatewayId: string): Promise<void>;
 }
 
-export const DEFAULTS: StoreOptions = { retentionMs: 60_000, leaseMs: 60_000 };
+export const DEFAULTS: StoreOptions = { retentionMs: 60_000, leaseMs: 60_000, historyPerSubject: 1_000 };
 
 /** Less than what any deadline of {@link inTime} leaves, ms. */
 const SLACK_MS = 50;

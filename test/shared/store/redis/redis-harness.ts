@@ -97,13 +97,14 @@ export function createRedisHarness({ address, clientOf, clients }: Side): RedisH
       const keys = of(store).keys;
       const client = await clientOf(keys.ticket(id));
       const moments: number[] = [];
-      for (const key of [keys.ticket(id), keys.connections(id), keys.pending(id)]) {
+      for (const key of [keys.ticket(id), keys.connections(id), keys.pending(id), keys.history(id)]) {
         moments.push(Number(await client.call('PEXPIRETIME', key)));
       }
       return {
         record: await client.hgetall(keys.ticket(id)),
         connections: await client.zrange(keys.connections(id), '0', '-1', 'WITHSCORES'),
         pending: await client.zrange(keys.pending(id), '0', '-1', 'WITHSCORES'),
+        history: await client.zrange(keys.history(id), '0', '-1', 'WITHSCORES'),
         moments,
       };
     },

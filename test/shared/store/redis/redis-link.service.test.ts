@@ -7,6 +7,7 @@ import { msInThisProcess } from '../../../support/machine/measure.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { startTcpProxy } from '../../../support/proxies/tcp-proxy.ts';
 import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { DEFAULTS } from '../contract/harness.ts';
 import { consumeOf, issued, issueOf, mint, opened } from '../requests.ts';
 
 /** A time-out that a busy machine does not reach. */
@@ -41,7 +42,7 @@ function linkTo(url: string, { timeoutMs = PATIENT_MS, leaseMs = 60_000 } = {}):
   onTestFinished(() => link.end());
   return {
     link,
-    store: new RedisStore({ link, keyPrefix: 'oncegate:', retentionMs: 60_000, leaseMs }),
+    store: new RedisStore({ ...DEFAULTS, link, keyPrefix: 'oncegate:', leaseMs }),
     changes,
     reasons,
   };

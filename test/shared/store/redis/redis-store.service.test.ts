@@ -7,6 +7,7 @@ import { scriptNames } from '../../../../shared/store/scripts.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
 import { describeStore } from '../contract/contract.ts';
+import { DEFAULTS } from '../contract/harness.ts';
 import { parseScript } from '../lua-header.ts';
 import { closeOf, consumeOf, issued, issueOf, mint, noteOf, opened } from '../requests.ts';
 import { createRedisHarness, type RedisHarness } from './redis-harness.ts';
@@ -66,8 +67,8 @@ describe('the keys in Redis', () => {
 
     expect(await ttl(keys.ticket(id))).toBeGreaterThan(14_000);
     expect(await ttl(keys.ticket(id))).toBeLessThanOrEqual(15_000);
-    expect(await ttl(keys.pending(id))).toBeGreaterThan(9_000);
-    expect(await ttl(keys.pending(id))).toBeLessThanOrEqual(10_000);
+    expect(await ttl(keys.pending(id))).toBeGreaterThan(14_000);
+    expect(await ttl(keys.pending(id))).toBeLessThanOrEqual(15_000);
   });
 
   test('of unspent tickets live until the longest expiry', async () => {
@@ -287,7 +288,7 @@ describe('the control channel in Redis', () => {
   test('works again after Redis was down', async () => {
     const own = await startRedis();
     const link = new RedisLink({ address: { kind: 'single', url: own.url }, timeoutMs: 250 });
-    const store = new RedisStore({ link, keyPrefix: 'oncegate:', retentionMs: 1_000, leaseMs: 1_000 });
+    const store = new RedisStore({ ...DEFAULTS, link, keyPrefix: 'oncegate:', retentionMs: 1_000, leaseMs: 1_000 });
     const heard: unknown[] = [];
     store.listen('gateway-1', (command) => heard.push(command));
     const listening = () =>

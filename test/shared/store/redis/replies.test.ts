@@ -38,7 +38,7 @@ const operations: readonly Operation[] = [
   {
     script: 'issue',
     ask: (store) => store.issue(issueOf(ticket)),
-    replies: [['issued', 1, 2, 3], ['pending_limit', 1], ['id_taken']],
+    replies: [['issued', 1, 2, 3, []], ['issued', 1, 2, 3, [`${other}:1:ada`]], ['pending_limit', 1], ['id_taken']],
   },
   {
     script: 'consume',
@@ -111,7 +111,7 @@ describe.each(operations)('an answer to $script', ({ script, ask, replies }) => 
 
 describe('a list', () => {
   test('with a malformed record is a fault', async () => {
-    const store = storeAnswering([1, 2, ...record.flat().with(3, 'ajar')], [`${ticket.id}:ada`]).store;
+    const store = storeAnswering([1, 2, ...record.flat().with(3, 'ajar')], [`${ticket.id}:1:ada`]).store;
     await expect(store.list('ada')).rejects.toMatchObject({ name: 'MalformedRecord' });
   });
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { DEFAULTS } from '../contract/harness.ts';
 import { commands } from './commands.ts';
 import { History } from './history.ts';
 import { memoryStage } from './stage.ts';
@@ -16,7 +17,7 @@ test('the history of random commands keeps the rules, and every answer occurs', 
   await fc.assert(
     fc.asyncProperty(commands(80, answers), fc.constantFrom(20, 1_000_000), (sequence, leaseMs) =>
       fc.asyncModelRun(
-        () => ({ model: new History(), real: memoryStage({ leaseMs, retentionMs: 1_000_000_000_000 }) }),
+        () => ({ model: new History(), real: memoryStage({ ...DEFAULTS, leaseMs, retentionMs: 1_000_000_000_000 }) }),
         sequence,
       ),
     ),

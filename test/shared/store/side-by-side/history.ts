@@ -127,6 +127,7 @@ function brokenBy({ record: before, holder, ended }: Known, after: TicketRecord,
   const final = before.state === 'revoked' || before.state === 'refused' || before.closedAt !== undefined;
   const rules: ReadonlyArray<readonly [rule: string, kept: boolean]> = [
     ['what it was issued with stays', FIXED.every((field) => after[field] === before[field])],
+    ['a path stays for as long as it may open', after.path === before.path || neverOpens(after)],
     ['attempts are never taken back', after.attempts >= before.attempts],
     ['what is spent stays spent', before.state === 'issued' || state !== 'issued'],
     [
@@ -140,7 +141,11 @@ function brokenBy({ record: before, holder, ended }: Known, after: TicketRecord,
   return rules.filter(([, kept]) => !kept).map(([rule]) => `${after.id}: ${rule}`);
 }
 
-const FIXED = ['subject', 'audience', 'path', 'origin', 'address', 'issuedAt', 'expiresAt'] as const;
+function neverOpens({ state, openedAt, path }: TicketRecord): boolean {
+  return path === undefined && openedAt === undefined && (state === 'revoked' || ENDED.includes(state));
+}
+
+const FIXED = ['subject', 'audience', 'origin', 'address', 'issuedAt', 'expiresAt'] as const;
 const ENDED: readonly TicketRecord['state'][] = ['closed', 'refused', 'expired'];
 
 /** The part of a record that only operations change, and not the clock. */

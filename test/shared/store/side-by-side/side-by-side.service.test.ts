@@ -57,7 +57,7 @@ test('the Redis store and the in-memory store give the same answers and keep the
 
   function stageOf(leaseMs: number) {
     runs += 1;
-    const store: StoreOptions = { leaseMs, retentionMs: RETENTION_MS };
+    const store: StoreOptions = { leaseMs, historyPerSubject: 1_000, retentionMs: RETENTION_MS };
     const timedStore = {
       store: new RedisStore({ ...store, link, keyPrefix: `run-${runs}:` }),
       times: link.times,

@@ -111,7 +111,7 @@ describe('HTTP Basic', () => {
   });
 
   test('checks 32 different passwords of one address at once and no more', async () => {
-    const store = new MemoryStore({ retentionMs: 1_000, leaseMs: 1_000 });
+    const store = new MemoryStore({ retentionMs: 1_000, leaseMs: 1_000, historyPerSubject: 1_000 });
     const authenticator = authenticatorWith({ store });
     const authenticate = (name: string, password: string) => {
       const request = new IncomingMessage(new Socket());
