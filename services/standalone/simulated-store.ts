@@ -6,6 +6,7 @@ import {
   type GatewayStatus,
   type IssueRequest,
   type LeaseRequest,
+  type ListPage,
   type NoteRequest,
   type RefuseRequest,
   type RenewRequest,
@@ -68,7 +69,7 @@ export class SimulatedStore implements TicketStore, Simulations {
   renew = (request: RenewRequest) => this.#ask(request, () => this.#inner.renew(request));
   lease = (request: LeaseRequest) => this.#ask(request, () => this.#inner.lease(request));
   read = (id: string) => this.#ask({ id }, () => this.#inner.read(id));
-  list = (subject: string) => this.#ask({ subject }, () => this.#inner.list(subject));
+  list = (subject: string, page?: ListPage) => this.#ask({ subject }, () => this.#inner.list(subject, page));
 
   // These concern no subject's tickets.
   count = (request: CountRequest) => this.#inner.count(request);

@@ -9,6 +9,7 @@ import type {
   GatewayStatus,
   IssueRequest,
   LeaseRequest,
+  ListPage,
   NoteRequest,
   RefuseRequest,
   RenewRequest,
@@ -38,7 +39,7 @@ export class MeasuredStore implements TicketStore {
   renew = (request: RenewRequest) => this.#count('renew', this.#inner.renew(request));
   lease = (request: LeaseRequest) => this.#count('lease', this.#inner.lease(request));
   read = (id: string) => this.#count('read', this.#inner.read(id));
-  list = (subject: string) => this.#count('list', this.#inner.list(subject));
+  list = (subject: string, page?: ListPage) => this.#count('list', this.#inner.list(subject, page));
   count = (request: CountRequest) => this.#count('count', this.#inner.count(request));
   announce = (gateway: GatewayStatus) => this.#count('announce', this.#inner.announce(gateway));
   withdraw = (gatewayId: string) => this.#count('announce', this.#inner.withdraw(gatewayId));

@@ -1,6 +1,6 @@
 import { ABNORMAL_CLOSURE } from '../close-codes.ts';
 import { isRefusalCode, type RefusalCode } from '../refusals.ts';
-import { type TicketRecord, ticketStates } from './store.ts';
+import { type ListPage, type ListPosition, type TicketRecord, ticketStates } from './store.ts';
 
 /** The fields of a record's hash, in the order in which they are written (times in Unix ms). */
 export const recordFields = {
@@ -33,6 +33,23 @@ export const recordFields = {
 } as const;
 
 export type RecordField = keyof typeof recordFields;
+
+/** The fields that a list needs: what it shows, and the audience for which a key may see it. */
+export const listedFields = [
+  ...([
+    'subject',
+    'audience',
+    'state',
+    'issued_at',
+    'expires_at',
+    'session_expires_at',
+    'gateway',
+    'opened_at',
+  ] as const),
+  ...(['closed_at', 'close_code', 'close_reason', 'attempts', 'last_attempt_at', 'last_attempt_outcome'] as const),
+  ...(['last_attempt_status', 'last_attempt_gateway', 'last_attempt_origin', 'last_attempt_address'] as const),
+] as const satisfies readonly RecordField[];
+
 export type RecordHash = Partial<Record<RecordField, string>>;
 
 /** A record as it was read. */
@@ -113,13 +130,26 @@ export function readRecord(id: string, hash: RecordHash, now: number, leaseDeadl
 
 const WHOLE_NUMBER = /^\d{1,16}$/;
 
-/** The list of a subject, newest first. It leaves out tickets of another subject with the same digest. */
-export function newestFirst(readings: ReadonlyArray<Reading | null>, subject: string): TicketRecord[] {
-  return readings
-    .filter((reading) => reading !== null)
-    .filter(({ record, listed }) => listed && record.subject === subject)
-    .map(({ record }) => record)
-    .sort((a, b) => b.issuedAt - a.issuedAt || (a.id < b.id ? -1 : 1));
+/** The records of a page, without those that have ended meanwhile. */
+export function recordsOf(readings: ReadonlyArray<Reading | null>): TicketRecord[] {
+  return readings.filter((reading) => reading?.listed).flatMap((reading) => reading?.record ?? []);
+}
+
+/** One page of a list, newest first: at most `limit` that come behind the position `after`. */
+export function pageOf<T extends ListPosition>(
+  tickets: readonly T[],
+  { limit, after }: ListPage,
+): { readonly shown: T[]; readonly next?: ListPosition } {
+  const behind = after === undefined ? tickets : tickets.filter((ticket) => newestFirst(after, ticket) < 0);
+  const ordered = behind.toSorted(newestFirst);
+  const shown = ordered.slice(0, limit);
+  const last = shown.at(-1);
+  const more = last !== undefined && ordered.length > limit;
+  return { shown, ...(more && { next: { id: last.id, issuedAt: last.issuedAt } }) };
+}
+
+function newestFirst(a: ListPosition, b: ListPosition): number {
+  return b.issuedAt - a.issuedAt || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 }
 
 /** The object without its fields that are undefined or empty. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { closeCodes, closeReasons } from '../close-codes.ts';
 import { refusalCodes, refusals } from '../refusals.ts';
+import { listedFields } from './record.ts';
 
 /** The Lua scripts. Each is one atomic operation, and the header of its file is its contract. */
 export const scriptNames = [
@@ -13,6 +14,7 @@ export const scriptNames = [
   'renew',
   'lease',
   'read',
+  'list',
   'count',
   'forget',
 ] as const;
@@ -28,13 +30,14 @@ function readScript(file: string): string {
   return readFileSync(new URL(`./scripts/${file}.lua`, import.meta.url), 'utf8');
 }
 
-/** HTTP statuses and close codes for the scripts, from their tables, so that no script repeats one. */
+/** What the scripts take from tables, so that no script repeats it. */
 const tables =
   luaTable('STATUS', [['admitted', 101], ...refusalCodes.map((code) => [code, refusals[code].status] as const)]) +
   luaTable(
     'CLOSING',
     closeReasons.map((reason) => [reason, closeCodes[reason].code] as const),
-  );
+  ) +
+  `local LISTED = { ${listedFields.map((field) => `'${field}'`).join(', ')} }\n`;
 
 /** The complete source of a script, as it is sent to Redis. */
 export function scriptSource(name: ScriptName): string {

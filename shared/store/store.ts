@@ -25,8 +25,13 @@ export interface TicketStore {
   lease(request: LeaseRequest): Promise<LeaseOutcome>;
   /** The record of a ticket, or null if none is kept. */
   read(id: string): Promise<TicketRecord | null>;
-  /** The subject's unspent tickets and open connections, newest first. */
-  list(subject: string): Promise<TicketRecord[]>;
+  /**
+   * One page of the subject's unspent tickets and open connections, newest first. Its records are without claims,
+   * path, origin and address.
+   *
+   * @param page the first {@link MAX_PAGE} by default
+   */
+  list(subject: string, page?: ListPage): Promise<TicketList>;
   /** Counts events in a window of time, for all services together. */
   count(request: CountRequest): Promise<CountOutcome>;
 
@@ -244,6 +249,28 @@ export type LeaseOutcome =
   | { readonly code: 'restored' }
   /** The connection has to close, for this reason. */
   | { readonly code: 'ended'; readonly reason: StoreCloseReason };
+
+/** The most tickets on one page of a list. */
+export const MAX_PAGE = 200;
+
+/** The place of a ticket in a list. It stays the same, whatever is issued or ends meanwhile. */
+export interface ListPosition {
+  readonly id: string;
+  readonly issuedAt: number;
+}
+
+export interface ListPage {
+  /** 1 to {@link MAX_PAGE}. */
+  readonly limit: number;
+  /** The last position of the page before; absent for the first page. */
+  readonly after?: ListPosition | undefined;
+}
+
+export interface TicketList {
+  readonly records: readonly TicketRecord[];
+  /** The last position of this page, if there are more. */
+  readonly next?: ListPosition;
+}
 
 export interface CountRequest {
   /** What is counted. */

@@ -8,6 +8,7 @@ import { timestamp } from '../answers/json.ts';
 import type { Principal } from '../authenticators/authenticator.ts';
 import type { Policy } from '../issuing/policy.ts';
 import type { SignedIn, SignInMiddleware } from '../sign-in/sign-in.ts';
+import { formatCursor, parsePage } from './page.ts';
 import { refusalOf, type Verb } from './permit.ts';
 import { presentTicket } from './present.ts';
 
@@ -26,11 +27,13 @@ export function createTicketRoutes(options: TicketRoutesOptions): Router {
   const { store, signIn, rules, policy, log, refuse } = options;
   const router = Router({ caseSensitive: true });
 
-  async function list(_request: Request, response: SignedIn): Promise<void> {
+  async function list(request: Request, response: SignedIn): Promise<void> {
     const { principal } = response.locals;
-    const records = await store.list(principal.subject);
+    const parsed = parsePage(request.url);
+    if (!parsed.ok) return refuse(response, { code: 'request_invalid', errors: parsed.errors }, principal.subject);
+    const { records, next } = await store.list(principal.subject, parsed.page);
     const shown = records.filter((record) => refusalOf('list', principal, record, policy()) === undefined);
-    response.json({ tickets: shown.map(presentTicket) });
+    response.json({ tickets: shown.map(presentTicket), ...(next && { next: formatCursor(next) }) });
   }
 
   /** The record of a ticket with which the caller may do this, or the refusal. An unknown ticket looks like a foreign one. */

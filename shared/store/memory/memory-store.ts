@@ -1,32 +1,35 @@
 import { EventEmitter } from 'node:events';
 import type { RefusalCode } from '../../refusals.ts';
-import { newestFirst, type Reading, readRecord, withoutEmpty } from '../record.ts';
-import type {
-  Admitted,
-  CloseOutcome,
-  CloseRequest,
-  ConsumeOutcome,
-  ConsumeRefusal,
-  ConsumeRequest,
-  CountOutcome,
-  CountRequest,
-  GatewayCommand,
-  IssueOutcome,
-  IssueRequest,
-  LeaseOutcome,
-  LeaseRequest,
-  NoteOutcome,
-  NoteRequest,
-  RefuseOutcome,
-  RefuseRequest,
-  RenewOutcome,
-  RenewRequest,
-  RevokeOutcome,
-  RevokeRequest,
-  StoreOptions,
-  TicketRecord,
-  TicketState,
-  TicketStore,
+import { listedFields, pageOf, type Reading, readRecord, recordsOf, withoutEmpty } from '../record.ts';
+import {
+  type Admitted,
+  type CloseOutcome,
+  type CloseRequest,
+  type ConsumeOutcome,
+  type ConsumeRefusal,
+  type ConsumeRequest,
+  type CountOutcome,
+  type CountRequest,
+  type GatewayCommand,
+  type IssueOutcome,
+  type IssueRequest,
+  type LeaseOutcome,
+  type LeaseRequest,
+  type ListPage,
+  MAX_PAGE,
+  type NoteOutcome,
+  type NoteRequest,
+  type RefuseOutcome,
+  type RefuseRequest,
+  type RenewOutcome,
+  type RenewRequest,
+  type RevokeOutcome,
+  type RevokeRequest,
+  type StoreOptions,
+  type TicketList,
+  type TicketRecord,
+  type TicketState,
+  type TicketStore,
 } from '../store.ts';
 import { dropUntil, type KeptRecord, MemoryRecords } from './memory-records.ts';
 import {
@@ -285,13 +288,19 @@ export class MemoryStore implements TicketStore {
     return this.#reading(id)?.record ?? null;
   }
 
-  async list(subject: string): Promise<TicketRecord[]> {
+  async list(subject: string, page: ListPage = { limit: MAX_PAGE }): Promise<TicketList> {
+    const now = this.#now();
     const { pending, connections } = this.#records.setsOf(subject);
-    const ids = [...pending.keys(), ...connections.keys()];
-    return newestFirst(
-      ids.map((id) => this.#reading(id)),
-      subject,
-    );
+    const tickets = [...pending.keys(), ...connections.keys()].flatMap((id) => {
+      const hash = this.#records.find(id, now)?.hash;
+      return hash === undefined ? [] : [{ id, issuedAt: Number(hash.issued_at), hash }];
+    });
+    const { shown, ...next } = pageOf(tickets, page);
+    const readings = shown.map(({ id, hash }) => {
+      const listed = Object.fromEntries(listedFields.map((field) => [field, hash[field]]));
+      return readRecord(id, listed, now, connections.get(id) ?? 0);
+    });
+    return { records: recordsOf(readings), ...next };
   }
 
   async count({ kind, key, windowMs, add }: CountRequest): Promise<CountOutcome> {

@@ -2,7 +2,7 @@ import { ABNORMAL_CLOSURE, type RecordedReason } from '../../close-codes.ts';
 import { subjectDigest } from '../../ticket/ticket.ts';
 import { parseCommand } from '../command.ts';
 import { createKeys, type Keys, parseMember } from '../keys.ts';
-import { newestFirst, type Reading, type RecordHash, readRecord, withoutEmpty } from '../record.ts';
+import { pageOf, type Reading, type RecordHash, readRecord, recordsOf, withoutEmpty } from '../record.ts';
 import {
   type CloseOutcome,
   type CloseRequest,
@@ -16,6 +16,8 @@ import {
   type IssueRequest,
   type LeaseOutcome,
   type LeaseRequest,
+  type ListPage,
+  MAX_PAGE,
   type NoteOutcome,
   type NoteRequest,
   type RefuseOutcome,
@@ -26,6 +28,7 @@ import {
   type RevokeRequest,
   type StoreOptions,
   StoreUnavailable,
+  type TicketList,
   type TicketRecord,
   type TicketStore,
 } from '../store.ts';
@@ -37,6 +40,7 @@ import {
   type EndedTicket,
   issueOutcome,
   leaseOutcome,
+  listedRecords,
   noteOutcome,
   type Reply,
   refuseOutcome,
@@ -47,9 +51,6 @@ import {
 
 /** How long a gateway's announcement lives. */
 export const ANNOUNCEMENT_MS = 30_000;
-
-/** The most records that a list reads. */
-const LIST_MAX = 1_000;
 
 /** What the store needs of a link. */
 type Link = Pick<RedisLink, 'ready' | 'script' | 'run' | 'sendOff' | 'subscribe' | 'end'>;
@@ -197,20 +198,28 @@ export class RedisStore implements TicketStore {
     return (await this.#reading(id))?.record ?? null;
   }
 
-  async list(subject: string): Promise<TicketRecord[]> {
+  async list(subject: string, page: ListPage = { limit: MAX_PAGE }): Promise<TicketList> {
     const digest = subjectDigest(subject);
+    const [pending, connections] = [this.#keys.pending(digest), this.#keys.connections(digest)];
     const members = await this.#link.run((client) =>
-      Promise.all([
-        client.zrange(this.#keys.pending(digest), '0', String(LIST_MAX - 1)),
-        client.zrange(this.#keys.connections(digest), '0', String(LIST_MAX - 1)),
-      ]),
+      Promise.all([client.zrange(pending, '0', '-1'), client.zrange(connections, '0', '-1')]),
     );
-    const own = members
-      .flat()
-      .map(parseMember)
-      .filter((member) => member?.subject === subject);
-    const readings = await Promise.all(own.map((member) => this.#reading(member?.id ?? '')));
-    return newestFirst(readings, subject);
+    const own = members.flat().flatMap((member) => {
+      const parsed = parseMember(member);
+      return parsed?.subject === subject ? [{ ...parsed, member }] : [];
+    });
+    const { shown, ...next } = pageOf(own, page);
+    const reply = await this.#link.script(
+      'list',
+      [connections, ...shown.map(({ id }) => this.#keys.ticket(id))],
+      shown.map(({ member }) => member),
+    );
+    const { now, listed } = listedRecords(reply, shown.length);
+    const readings = listed.map(({ hash, leaseDeadline }, index) => {
+      const id = shown[index]?.id ?? '';
+      return hash.subject === undefined ? null : readRecord(id, hash, now, leaseDeadline);
+    });
+    return { records: recordsOf(readings), ...next };
   }
 
   async count({ kind, key, windowMs, add }: CountRequest): Promise<CountOutcome> {

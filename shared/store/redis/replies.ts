@@ -62,6 +62,13 @@ class Elements {
     return new Elements(this.#script, this.#elements[this.#at++] ?? null);
   }
 
+  /** All that is left: names, each with its value. */
+  pairs(): Record<string, string> {
+    const pairs: Record<string, string> = {};
+    while (this.left > 0) pairs[this.text()] = this.string();
+    return pairs;
+  }
+
   get left(): number {
     return this.#elements.length - this.#at;
   }
@@ -199,9 +206,24 @@ export function storedRecord(reply: Reply): { now: number; leaseDeadline: number
   const elements = new Elements('read', reply);
   const [now, leaseDeadline] = [elements.number(), elements.number()];
   if (elements.left === 0) return null;
-  const hash: Record<string, string> = {};
-  while (elements.left > 0) hash[elements.text()] = elements.string();
-  return { now, leaseDeadline, hash };
+  return { now, leaseDeadline, hash: elements.pairs() };
+}
+
+/** A record of a page: its stored fields, none if it is not kept, and the deadline of its lease. */
+export interface Listed {
+  readonly leaseDeadline: number;
+  readonly hash: RecordHash;
+}
+
+/** @returns the time, and as many records as were asked for */
+export function listedRecords(reply: Reply, count: number): { now: number; listed: Listed[] } {
+  const elements = new Elements('list', reply);
+  const now = elements.number();
+  const listed = Array.from({ length: count }, () => {
+    const record = elements.list();
+    return { leaseDeadline: record.number(), hash: record.pairs() };
+  });
+  return elements.whole({ now, listed });
 }
 
 export function countOutcome(reply: Reply): CountOutcome {

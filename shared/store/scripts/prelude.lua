@@ -1,7 +1,8 @@
 --[[
-  ../scripts.ts puts this in front of every script, after two tables:
+  ../scripts.ts puts this in front of every script, after three tables:
     STATUS   outcome -> HTTP status, from the table of refusals
     CLOSING  reason -> WebSocket close code, from the table of close codes
+    LISTED   the fields of a record that a list needs
 ]]
 
 -- The time of Redis in Unix ms, the same throughout a script. No other machine's clock matters.

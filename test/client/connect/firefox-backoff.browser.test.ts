@@ -89,7 +89,7 @@ describe.skipIf(isMissing('firefox'))('Firefox, after failures in a row', () => 
     expect(failed.map(({ code }) => code)).toEqual(Array(CLIENT_FAILURES).fill('connection_limit'));
 
     for (const { socket } of holders) socket.close();
-    await until(async () => (await gateway.store.list('ada')).length === 0, { what: 'there is room again' });
+    await until(async () => (await gateway.store.list('ada')).records.length === 0, { what: 'there is room again' });
     const opened = await withClient();
 
     const failedPlain: Attempt[] = [];

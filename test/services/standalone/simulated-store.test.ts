@@ -17,7 +17,7 @@ function createHarness(): Harness {
     now: async () => time,
     async snapshot(store, id) {
       const record = await store.read(id);
-      return { record, list: await store.list(record?.subject ?? '') };
+      return { record, list: (await store.list(record?.subject ?? '')).records };
     },
     async listening() {},
   };
@@ -92,7 +92,7 @@ describe('a store that is stopped for one subject', () => {
     const ticket = await issued(store, {}, 'bob');
 
     expect(await store.consume(consumeOf(ticket))).toMatchObject({ code: 'admitted' });
-    expect(await store.list('bob')).toHaveLength(1);
+    expect((await store.list('bob')).records).toHaveLength(1);
     expect(store.ready).toBe(true);
   });
 });
@@ -105,7 +105,7 @@ test('a simulation does not concern another subject with the same digest', async
   await opened(store, {}, other);
 
   expect(await store.consume(consumeOf(await issued(store, {}, other)))).toMatchObject({ code: 'admitted' });
-  expect(await store.list(other)).toHaveLength(2);
+  expect((await store.list(other)).records).toHaveLength(2);
   await expect(store.list(stopped)).rejects.toBeInstanceOf(StoreUnavailable);
 });
 

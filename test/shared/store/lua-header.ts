@@ -20,6 +20,7 @@ export interface Script {
 /** Scripts whose replies begin with no outcome: they found something or did not. */
 export const unnamedOutcomes: Readonly<Record<string, readonly [found: string, notFound: string]>> = {
   read: ['a record', 'no record'],
+  list: ['a record', 'no record'],
   count: ['a count', 'no count'],
 };
 
@@ -54,7 +55,8 @@ export function outcomeOf(name: ScriptName, reply: Reply): string {
   if (!Array.isArray(reply)) return `not a list: ${String(reply)}`;
   const [found, notFound] = unnamedOutcomes[name] ?? [];
   if (found !== undefined && notFound !== undefined) {
-    return (name === 'read' ? reply.length > 2 : Number(reply[0]) > 0) ? found : notFound;
+    const least = { read: 2, list: 1 }[name as string];
+    return (least === undefined ? Number(reply[0]) > 0 : reply.length > least) ? found : notFound;
   }
   return name === 'lease' && reply[0] === 'ended' ? reply.join(' ') : String(reply[0]);
 }

@@ -371,7 +371,7 @@ describe('close()', () => {
       new Promise<number>((resolve) => embedded.server.getConnections((_error, count) => resolve(count)));
     await until(async () => (await sockets()) === 0);
     expect(await embedded.gate.metrics.metrics()).toMatch(/^oncegate_connections_open 0$/m);
-    await until(async () => (await store.list('ada')).length === 0);
+    await until(async () => (await store.list('ada')).records.length === 0);
 
     expect(await clients()).toBeGreaterThan(before);
     await embedded.gate.close();

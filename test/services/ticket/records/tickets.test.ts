@@ -30,6 +30,41 @@ async function consume({ store }: InProcess, ticket: StoredTicket, origin = 'htt
   return attemptId;
 }
 
+describe('GET /tickets?limit=&cursor=', () => {
+  test('has 50 tickets on a page, and a cursor for the next as long as there are more', async () => {
+    const service = await runTicketService();
+    for (let index = 0; index < 120; index += 1) await storeTicket(service.store, { maxPending: 1_000 });
+    const seen: string[] = [];
+    const sizes: number[] = [];
+    let query = '';
+    do {
+      const { status, body } = await ask(service, `/tickets${query}`);
+      const { tickets, next } = body as { tickets: Array<{ id: string }>; next?: string };
+      expect(status).toBe(200);
+      sizes.push(tickets.length);
+      seen.push(...tickets.map(({ id }) => id));
+      query = next === undefined ? '' : `?cursor=${next}`;
+    } while (query !== '');
+
+    expect(sizes).toEqual([50, 50, 20]);
+    expect(new Set(seen).size).toBe(120);
+  });
+
+  test('shows only the tickets, if there are no more', async () => {
+    const service = await runTicketService();
+
+    expect((await ask(service, '/tickets')).body).toEqual({ tickets: [] });
+  });
+
+  test('refuses a limit and a cursor that are none, and names them', async () => {
+    const service = await runTicketService();
+    const { status, body } = await ask(service, '/tickets?limit=201&cursor=x');
+
+    expect(status).toBe(422);
+    expect(body).toMatchObject({ code: 'request_invalid', errors: [{ pointer: '#/limit' }, { pointer: '#/cursor' }] });
+  });
+});
+
 describe('GET /tickets/<id>', () => {
   test('shows an unspent ticket', async () => {
     const service = await runTicketService();

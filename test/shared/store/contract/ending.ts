@@ -303,7 +303,7 @@ export function endingContract(harness: () => Harness): void {
         expect(await store.consume(consumeOf(ticket))).toStrictEqual({ code: 'ticket_unknown' });
         expect(await store.note(noteOf(ticket))).toStrictEqual({ code: 'ticket_unknown' });
         expect(await store.revoke({ id: ticket.id })).toStrictEqual({ code: 'unknown' });
-        expect(await store.list('ada')).toStrictEqual([]);
+        expect((await store.list('ada')).records).toStrictEqual([]);
         expect(await store.issue(issueOf(ticket))).toMatchObject({ code: 'issued' });
       }));
 
@@ -339,7 +339,7 @@ export function endingContract(harness: () => Harness): void {
 
       expect(await store.read(ticket.id)).toBeNull();
       expect(await store.consume(consumeOf(ticket))).toStrictEqual({ code: 'ticket_unknown' });
-      expect(await store.list('ada')).toStrictEqual([]);
+      expect((await store.list('ada')).records).toStrictEqual([]);
     });
 
     test('of 0 still tells a replay from an unknown ticket until the ticket would have expired', async () => {
@@ -363,7 +363,7 @@ export function endingContract(harness: () => Harness): void {
         await harness().advance(1);
 
         expect(await store.read(connection.id)).toBeNull();
-        expect(await store.list('ada')).toStrictEqual([]);
+        expect((await store.list('ada')).records).toStrictEqual([]);
       }));
 
     test('of 0 keeps an open connection until its lease lapses', () =>

@@ -141,7 +141,7 @@ export function issueContract(harness: () => Harness): void {
         expiresAt: credentialsExpireAt,
       });
       expect(await store.consume(consumeOf(ticket))).toStrictEqual({ code: 'ticket_expired', subject: 'ada' });
-      expect((await store.list('ada')).map((record) => record.state)).toStrictEqual(['issued']);
+      expect((await store.list('ada')).records.map((record) => record.state)).toStrictEqual(['issued']);
     });
   });
 

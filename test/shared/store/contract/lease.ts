@@ -206,7 +206,7 @@ export function leaseContract(harness: () => Harness): void {
     test('can be listed, renewed, revoked and closed like any other', async () => {
       const { store, connection } = await restored();
 
-      expect((await store.list('ada')).map(({ id }) => id)).toStrictEqual([connection.id]);
+      expect((await store.list('ada')).records.map(({ id }) => id)).toStrictEqual([connection.id]);
       expect(await store.renew({ id: connection.id, subject: 'ada', maxSessionMs: 1_000 })).toMatchObject({
         code: 'renewed',
         gatewayId: 'gateway-6',

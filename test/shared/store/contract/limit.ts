@@ -216,7 +216,7 @@ export function limitContract(harness: () => Harness): void {
       expect(outcomes.map(({ code }) => code)).toStrictEqual(Array<string>(12).fill('admitted'));
       const gone = outcomes.flatMap((outcome) => (outcome.code === 'admitted' ? outcome.replaced : []));
       expect(new Set(gone.map(({ id }) => id)).size).toBe(10);
-      expect((await store.list('ada')).filter(({ state }) => state === 'open')).toHaveLength(2);
+      expect((await store.list('ada')).records.filter(({ state }) => state === 'open')).toHaveLength(2);
     });
   });
 }

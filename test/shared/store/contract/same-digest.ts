@@ -62,8 +62,8 @@ export function sameDigestContract(harness: () => Harness): void {
       await store.revoke({ id: (await issued(store, {}, one)).id });
       const unspent = await issued(store, {}, other);
 
-      expect(await store.list(one)).toStrictEqual([]);
-      expect((await store.list(other)).map(({ id }) => id).sort()).toStrictEqual([kept.id, unspent.id].sort());
+      expect((await store.list(one)).records).toStrictEqual([]);
+      expect((await store.list(other)).records.map(({ id }) => id).sort()).toStrictEqual([kept.id, unspent.id].sort());
     });
 
     test('have a connection that a lease restored counted as their own', async () => {
@@ -75,7 +75,7 @@ export function sameDigestContract(harness: () => Harness): void {
       expect(await store.consume(consumeOf(await issued(store, {}, other), { maxConnections: 1 }))).toMatchObject({
         code: 'admitted',
       });
-      expect((await store.list(one)).map(({ id }) => id)).toStrictEqual([lost.id]);
+      expect((await store.list(one)).records.map(({ id }) => id)).toStrictEqual([lost.id]);
     });
 
     test('have counts of their own', async () => {

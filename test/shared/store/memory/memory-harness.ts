@@ -12,7 +12,7 @@ export function createMemoryHarness(): Harness {
     now: async () => time,
     async snapshot(store, id) {
       const record = await store.read(id);
-      return { record, list: await store.list(record?.subject ?? '') };
+      return { record, list: (await store.list(record?.subject ?? '')).records };
     },
     async listening() {},
   };

@@ -345,8 +345,8 @@ describe('a link', () => {
       await until(() => connected.link.ready, { what: 'the silent connection is replaced' });
       await until(() => connecting.link.ready, { what: 'the silent handshake is replaced' });
 
-      expect(await connected.store.list('ada')).toStrictEqual([]);
-      expect(await connecting.store.list('ada')).toStrictEqual([]);
+      expect((await connected.store.list('ada')).records).toStrictEqual([]);
+      expect((await connecting.store.list('ada')).records).toStrictEqual([]);
     });
   });
 });

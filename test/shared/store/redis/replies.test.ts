@@ -86,6 +86,11 @@ const operations: readonly Operation[] = [
     ],
   },
   {
+    script: 'list',
+    ask: (store) => store.list('ada'),
+    replies: [[1]],
+  },
+  {
     script: 'count',
     ask: (store) => store.count({ kind: 'failures', key: 'ada', windowMs: 1, add: 1 }),
     replies: [[1, 2]],
@@ -111,7 +116,7 @@ describe.each(operations)('an answer to $script', ({ script, ask, replies }) => 
 
 describe('a list', () => {
   test('with a malformed record is a fault', async () => {
-    const store = storeAnswering([1, 2, ...record.flat().with(3, 'ajar')], [`${ticket.id}:1:ada`]).store;
+    const store = storeAnswering([1, [2, ...record.flat().with(3, 'ajar')]], [`${ticket.id}:1:ada`]).store;
     await expect(store.list('ada')).rejects.toMatchObject({ name: 'MalformedRecord' });
   });
 });

@@ -35,7 +35,7 @@ async function look(history: History, stage: Stage, subject: string): Promise<vo
   if (ids.length === 0) return;
   const { records, list } = await stage.look(async (store) => ({
     records: await Promise.all(ids.map((id) => store.read(id))),
-    list: await store.list(subject),
+    list: (await store.list(subject)).records,
   }));
   history.seen(subject, records, list);
 }
