@@ -2,7 +2,7 @@
 export interface TicketRecord {
   readonly id: string;
   readonly subject: string;
-  readonly state: 'issued' | 'open' | 'closed' | 'refused' | 'expired' | 'revoked';
+  readonly state: 'issued' | 'open' | 'handed_over' | 'closed' | 'refused' | 'expired' | 'revoked';
   readonly issued_at: string;
   readonly expires_at: string;
   readonly opened_at: string | null;

@@ -14,7 +14,8 @@ export function stopsOf(record: TicketRecord | undefined): Stop[] {
   if (record === undefined)
     return ['issued', 'presented', 'opened', 'closed'].map((name) => ({ name, state: 'ahead' }));
   const { state, close, last_attempt: attempt } = record;
-  const over = state === 'refused' || state === 'expired' || state === 'revoked' || state === 'closed';
+  const over =
+    state === 'refused' || state === 'expired' || state === 'revoked' || state === 'closed' || state === 'handed_over';
   const missed = over ? 'never' : 'ahead';
   const opened = moment(record.opened_at);
   const closed = moment(record.closed_at);

@@ -78,3 +78,8 @@ export const ABNORMAL_CLOSURE = 1006;
 
 /** RFC 6455 §7.1.5: nothing is known of how the connection ended. Never sent, only recorded. */
 export const NO_STATUS = 1005;
+
+/** Whether an end means that the connection goes on behind a proxy. No Close frame has this code. */
+export function isHandOver(closeCode: number, closeReason: string): boolean {
+  return closeCode === NO_STATUS && closeReason === ('handed_over' satisfies RecordedReason);
+}

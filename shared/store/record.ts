@@ -12,7 +12,7 @@ export const recordFields = {
   claims: 'JSON object: claims that the credentials, the policy or an API key vouches for',
   client_claims: 'JSON object: claims that the caller itself asked for',
   secret_sha256: 'SHA-256 of the secret, lower-case hex',
-  state: 'issued, open, closed, refused, expired or revoked',
+  state: 'issued, open, handed_over, closed, refused, expired or revoked',
   attempt: 'the attempt that spent the ticket and its outcome: `<attempt id>:<outcome>`',
   issued_at: 'when it was issued',
   expires_at: 'when it expires unspent',

@@ -191,7 +191,7 @@ export interface CloseRequest {
   readonly id: string;
   /** The attempt that opened it, so that no other connection is closed by mistake. */
   readonly attemptId: string;
-  /** RFC 6455 §7.1.5. */
+  /** RFC 6455 §7.1.5. With a hand-over ({@link isHandOver}) the record says `handed_over` instead of `closed`. */
   readonly closeCode: number;
   readonly closeReason: string;
 }
@@ -288,7 +288,7 @@ export interface CountOutcome {
   readonly resetMs: number;
 }
 
-export const ticketStates = ['issued', 'open', 'closed', 'refused', 'expired', 'revoked'] as const;
+export const ticketStates = ['issued', 'open', 'handed_over', 'closed', 'refused', 'expired', 'revoked'] as const;
 export type TicketState = (typeof ticketStates)[number];
 
 /** A ticket's record at the moment of reading. A field without a value is absent. */

@@ -98,8 +98,7 @@ describe.skipIf(!forwardAuth.some(({ proxy }) => proxy === 'nginx'))('a proxy th
     const record = await recordInRedis(site.redis, issued.id);
     expect(record).toMatchObject({
       gateway: 'gateway-2',
-      state: 'closed',
-      close_reason: 'handed_over',
+      state: 'handed_over',
       last_attempt_outcome: 'ticket_consumed',
       last_attempt_gateway: 'gateway-1',
     });

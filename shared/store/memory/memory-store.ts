@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { isHandOver } from '../../close-codes.ts';
 import type { RefusalCode } from '../../refusals.ts';
 import { listedFields, pageOf, type Reading, readRecord, recordsOf, withoutEmpty } from '../record.ts';
 import {
@@ -175,7 +176,7 @@ export class MemoryStore implements TicketStore {
       return { code: 'not_held' };
     }
     const { hash } = kept;
-    if (hash.closed_at !== undefined) return { code: 'not_held' };
+    if (hash.closed_at !== undefined || hash.state === 'handed_over') return { code: 'not_held' };
 
     if (hash.state === 'open') hash.state = 'refused';
     hash.attempt = `${attemptId}:${outcome}`;
@@ -195,13 +196,18 @@ export class MemoryStore implements TicketStore {
       return { code: 'not_held' };
     }
     const { hash } = kept;
-    if (hash.closed_at !== undefined) return { code: 'already_closed' };
+    if (hash.closed_at !== undefined || hash.state === 'handed_over') return { code: 'already_closed' };
 
-    hash.closed_at = String(now);
-    if (hash.state === 'open') {
-      hash.state = 'closed';
-      hash.close_code = String(request.closeCode);
-      if (request.closeReason !== '') hash.close_reason = request.closeReason;
+    const { closeCode, closeReason } = request;
+    if (hash.state === 'open' && isHandOver(closeCode, closeReason)) {
+      hash.state = 'handed_over';
+    } else {
+      hash.closed_at = String(now);
+      if (hash.state === 'open') {
+        hash.state = 'closed';
+        hash.close_code = String(closeCode);
+        if (closeReason !== '') hash.close_reason = closeReason;
+      }
     }
     this.#records.end(request.id, kept, Math.max(now, Number(hash.expires_at)) + this.#retentionMs);
     return { code: 'closed' };

@@ -1,4 +1,4 @@
-import { ABNORMAL_CLOSURE, type RecordedReason } from '../../close-codes.ts';
+import { ABNORMAL_CLOSURE, isHandOver, type RecordedReason } from '../../close-codes.ts';
 import { subjectDigest } from '../../ticket/ticket.ts';
 import { parseCommand } from '../command.ts';
 import { createKeys, type Keys, parseMember } from '../keys.ts';
@@ -316,6 +316,6 @@ export class RedisStore implements TicketStore {
   }
 
   #closeValues({ id, attemptId, closeCode, closeReason }: CloseRequest): Array<string | number> {
-    return [id, attemptId, closeCode, closeReason, this.#retentionMs];
+    return [id, attemptId, isHandOver(closeCode, closeReason) ? '' : closeCode, closeReason, this.#retentionMs];
   }
 }

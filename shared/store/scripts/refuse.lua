@@ -20,7 +20,8 @@ local stored = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'closed_at', 'ex
 local state, closed_at, expires_at = stored[1], stored[3], tonumber(stored[4])
 local attempt, outcome = split_attempt(stored[2])
 
-if attempt ~= ARGV[2] or outcome ~= 'admitted' or closed_at then return { 'not_held' } end
+if attempt ~= ARGV[2] or outcome ~= 'admitted' then return { 'not_held' } end
+if closed_at or state == 'handed_over' then return { 'not_held' } end
 
 write_even_when_full(KEYS[1])
 local member = member_of(ARGV[1], stored[6], stored[5])

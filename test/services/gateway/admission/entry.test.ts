@@ -78,7 +78,7 @@ const recorded = {
   open: { state: 'open' },
   takeBack: { state: 'refused', lastAttempt: { outcome: 'upstream_unreachable' } },
   gone: { state: 'closed', closeCode: 1006, closeReason: 'client_gone' },
-  handOver: { state: 'closed', closeCode: 1005, closeReason: 'handed_over' },
+  handOver: { state: 'handed_over' },
 };
 
 type End = keyof typeof ends;

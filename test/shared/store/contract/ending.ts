@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { closeOf, consumeOf, issued, issueOf, mint, noteOf, opened } from '../requests.ts';
+import { closeOf, consumeOf, issued, issueOf, mint, noteOf, type Opened, opened } from '../requests.ts';
 import { type Harness, inTime } from './harness.ts';
 
 /** How tickets and connections end, and how long their records are kept after that. */
@@ -288,6 +288,59 @@ export function endingContract(harness: () => Harness): void {
       expect(await store.renew(renewOf(connection.id, { subject: 'eve' }))).toStrictEqual({ code: 'unknown' });
       expect(await harness().snapshot(store, connection.id)).toStrictEqual(before);
     });
+  });
+
+  describe('a connection that is handed over to a proxy', () => {
+    const handOver = ({ id, attemptId }: Opened) => ({ id, attemptId, closeCode: 1005, closeReason: 'handed_over' });
+
+    test('is neither open nor closed, and takes no slot', async () => {
+      const store = await harness().createStore();
+      const connection = await opened(store);
+      expect(await store.close(handOver(connection))).toStrictEqual({ code: 'closed' });
+
+      const record = await store.read(connection.id);
+      expect(record).toMatchObject({ state: 'handed_over', openedAt: connection.openedAt });
+      for (const field of ['closedAt', 'closeCode', 'closeReason']) expect(record).not.toHaveProperty(field);
+      expect((await store.list('ada')).records).toStrictEqual([]);
+      expect(await store.consume(consumeOf(await issued(store), { maxConnections: 1 }))).toMatchObject({
+        code: 'admitted',
+      });
+    });
+
+    test('stays so, whatever comes after it', async () => {
+      const store = await harness().createStore();
+      const connection = await opened(store);
+      await store.close(handOver(connection));
+      expect(await store.consume(consumeOf(connection))).toMatchObject({ code: 'ticket_consumed' });
+      const before = await harness().snapshot(store, connection.id);
+
+      expect(await store.close(handOver(connection))).toStrictEqual({ code: 'already_closed' });
+      expect(await store.close(closeOf(connection))).toStrictEqual({ code: 'already_closed' });
+      const refusal = { ...connection, outcome: 'upstream_refused', status: 409 } as const;
+      expect(await store.refuse(refusal)).toStrictEqual({ code: 'not_held' });
+      expect(await store.revoke({ id: connection.id })).toStrictEqual({ code: 'ended' });
+      expect(await store.renew({ ...connection, maxSessionMs: 1 })).toStrictEqual({ code: 'not_open' });
+      expect(await store.lease(connection)).toMatchObject({ code: 'ended' });
+      expect(await harness().snapshot(store, connection.id)).toStrictEqual(before);
+    });
+
+    test('is told from one whose client closed with that reason', async () => {
+      const store = await harness().createStore();
+      const connection = await opened(store);
+      await store.close({ ...handOver(connection), closeCode: 1000 });
+
+      expect(await store.read(connection.id)).toMatchObject({ state: 'closed', closeReason: 'handed_over' });
+    });
+
+    test('ends with the retention', () =>
+      inTime(harness, async (harness) => {
+        const store = await harness().createStore({ retentionMs: 500 });
+        const connection = await opened(store, {}, 'ada', { ttlMs: 20 });
+        await store.close(handOver(connection));
+        await harness().advance(521);
+
+        expect(await store.read(connection.id)).toBeNull();
+      }));
   });
 
   describe('retention', () => {
