@@ -46,6 +46,15 @@ describe('oncegate/gateway', () => {
     expectTypeOf<UpgradeGate<Claims>['close']>().returns.toEqualTypeOf<Promise<void>>();
   });
 
+  test('cannot be asked without await', () => {
+    const careless = (...args: Parameters<UpgradeGate<Claims>>) => {
+      // @ts-expect-error a promise is always true
+      if (admitUpgrade()(...args)) return 'open';
+      return 'refused';
+    };
+    expect(typeof careless).toBe('function'); // never called
+  });
+
   test('takes no other options', () => {
     const wrong: unknown[] = [
       // @ts-expect-error settings are texts, as in the environment
