@@ -1,5 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { replaceFile } from '../../shared/files/replace-file.ts';
+import { readTextFile } from '../../shared/files/text-file.ts';
 import { type ApiKey, formatApiKeys, mintApiKey, parseApiKeys } from '../../shared/logins/api-keys.ts';
 import { exitCodes } from '../../shared/process/exit-codes.ts';
 import { readEnvironment } from '../../shared/settings/load.ts';
@@ -60,7 +61,7 @@ export function revokeKey(name: string, options: KeyOptions): number {
 function readKeys(file: string | undefined): { path: string; keys: readonly ApiKey[] } {
   const path = file ?? readEnvironment().AUTH_API_KEYS_FILE;
   if (!path) throw new UsageError('no file: give --file <path>, or set AUTH_API_KEYS_FILE');
-  const parsed = parseApiKeys(existsSync(path) ? readFileSync(path, 'utf8') : '');
+  const parsed = parseApiKeys(existsSync(path) ? readTextFile(path) : '');
   if (!parsed.ok) throw new Error(`${path}: ${parsed.faults.join('; ')}; nothing was changed`);
   return { path, keys: parsed.keys };
 }

@@ -1,5 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { replaceFile } from '../../shared/files/replace-file.ts';
+import { readTextFile } from '../../shared/files/text-file.ts';
 import { hashPassword } from '../../shared/logins/password.ts';
 import { isUserName, parseUsersFile, withUser } from '../../shared/logins/users-file.ts';
 import { exitCodes } from '../../shared/process/exit-codes.ts';
@@ -33,7 +34,7 @@ export async function addUser(name: string, file: string | undefined): Promise<n
 
 /** The content of a users file; empty if there is no file yet. Throws if the file is malformed. */
 function readUsers(path: string): string {
-  const content = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  const content = existsSync(path) ? readTextFile(path) : '';
   const [fault] = parseUsersFile(content).faults;
   if (fault !== undefined) throw new Error(`${path}: ${fault}; nothing was changed`);
   return content;

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { Logger } from '../process/log.ts';
 import type { SettingName } from '../settings/table.ts';
+import { readTextFile } from './text-file.ts';
 import type { ParsedFile } from './watched-file.ts';
 
 export interface ReloadedFileOptions<T> {
@@ -37,7 +37,7 @@ export function reloadedFile<T>({ setting, file, parse, log }: ReloadedFileOptio
 
 function read<T>(path: string, parse: (content: string) => ParsedFile<T>): ParsedFile<T> {
   try {
-    return parse(readFileSync(path, 'utf8'));
+    return parse(readTextFile(path));
   } catch {
     return { ok: false, faults: ['cannot be read'] };
   }

@@ -1,4 +1,5 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
+import { readTextFile } from './text-file.ts';
 
 export type ParsedFile<T> =
   | { readonly ok: true; readonly value: T }
@@ -55,7 +56,7 @@ export class WatchedFile<T> {
 
   #read(): ParsedFile<T> {
     try {
-      return this.#options.parse(readFileSync(this.#options.path, 'utf8'));
+      return this.#options.parse(readTextFile(this.#options.path));
     } catch {
       return { ok: false, faults: ['cannot be read'] };
     }

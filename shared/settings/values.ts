@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { readTextFile } from '../files/text-file.ts';
 import { TrustedProxies } from '../http/trusted-proxies.ts';
 import type { HostPort } from '../store/redis/redis-client.ts';
 import { comparableHost, HOST, HOST_FORM, isOrigin } from '../ticket/origin.ts';
@@ -56,11 +57,11 @@ export interface FileContent {
 }
 
 /** The content of a readable file, as text. */
-export const file: ValueType<FileContent> = valueType('the path of a readable file', read);
+export const file: ValueType<FileContent> = valueType('the path of a readable file in UTF-8', read);
 
 function read(path: string): FileContent | undefined {
   try {
-    return { path, content: readFileSync(path, 'utf8') };
+    return { path, content: readTextFile(path) };
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { NO_STATUS } from '../../../shared/close-codes.ts';
+import { utf8Text } from '../../../shared/utf8.ts';
 import { type FrameHeader, OPCODE } from './frame-scanner.ts';
 
 /** The gateway's own frames (RFC 6455 §5.5), and the code and reason of other parties' Close frames. */
@@ -20,11 +21,11 @@ export function maskedCloseFrame(code: number, reason: string): Buffer {
   return Buffer.concat([Buffer.from([0x80 | OPCODE.close, 0x80 | payload.length]), mask, masked(payload, mask)]);
 }
 
-/** The code and the reason of a Close frame that another party sent. */
+/** The code and the reason of a Close frame that another party sent. A reason that is not UTF-8 is none (RFC 6455 §5.5.1). */
 export function closingOf({ payload, mask }: NonNullable<FrameHeader['close']>): { code: number; reason: string } {
   const plain = mask === undefined ? payload : masked(payload, mask);
   if (plain.length < 2) return { code: NO_STATUS, reason: '' };
-  return { code: plain.readUInt16BE(0), reason: plain.toString('utf8', 2) };
+  return { code: plain.readUInt16BE(0), reason: utf8Text(plain.subarray(2)) ?? '' };
 }
 
 function closePayload(code: number, reason: string): Buffer {

@@ -316,7 +316,7 @@ describe('a bad policy file', () => {
 
     expect([code, stderr]).toEqual([
       78,
-      'POLICY_FILE: must be the path of a readable file, not "/absent/policy.json"\n',
+      'POLICY_FILE: must be the path of a readable file in UTF-8, not "/absent/policy.json"\n',
     ]);
   });
 
