@@ -19,6 +19,7 @@ import {
   trustedAddresses,
   url,
   type ValueType,
+  webSocketUrl,
 } from './values.ts';
 
 interface Row {
@@ -95,7 +96,7 @@ export const settingsTable = {
     doc: 'Private port of the gateway: /livez, /readyz, /metrics.',
   },
   GATEWAY_URL: {
-    type: url('ws', 'wss'),
+    type: webSocketUrl,
     defaultNote: '`ws://localhost:<GATEWAY_PORT>`, `wss:` with TLS_CERT_FILE',
     reader: 'ticket',
     doc: 'Where clients reach the gateways: tickets announce it. If it has a path, the proxy in front has to remove that.',
@@ -221,7 +222,7 @@ export const settingsTable = {
     doc: 'The spread over which a draining gateway closes its connections.',
   },
   UPSTREAM_URL: {
-    type: url('ws', 'wss'),
+    type: webSocketUrl,
     defaultNote: 'the built-in echo',
     reader: 'gateway',
     doc: "The WebSocket back end behind the gateway, dialled for every admitted connection. Its path, if it has one, goes in front of the client's.",

@@ -5,6 +5,7 @@ import { readTextFile } from '../files/text-file.ts';
 import { TrustedProxies } from '../http/trusted-proxies.ts';
 import type { HostPort } from '../store/redis/redis-client.ts';
 import { comparableHost, HOST, HOST_FORM, isOrigin } from '../ticket/origin.ts';
+import { pathFault } from '../ticket/path.ts';
 
 /** How the text of a setting becomes its value, and what a person may write. */
 export interface ValueType<T> {
@@ -95,6 +96,16 @@ export function url(...schemes: readonly string[]): ValueType<string> {
     return known && username === '' && password === '' ? value : undefined;
   });
 }
+
+/** A WebSocket address whose path every server reads alike, as the path of an upgrade has to be. */
+export const webSocketUrl: ValueType<string> = (() => {
+  const { form, schema } = url('ws', 'wss');
+  return valueType(`${form}, and with a path that servers read alike`, (value) => {
+    // As it is written: a URL object has its dot segments resolved already.
+    const [, path = ''] = /^wss?:\/\/[^/]*(\/.*)?$/i.exec(value) ?? [];
+    return schema.safeParse(value).success && (path === '' || pathFault(path) === undefined) ? value : undefined;
+  });
+})();
 
 /** A Redis server: `redis[s]://[user:password@]host[:port][/database]`. No query: it could set options of the client. */
 export const redisUrl: ValueType<string> = valueType(

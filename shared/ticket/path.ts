@@ -5,7 +5,7 @@
  */
 
 /** Paths without any character that could be read in two ways: most of them, and the check is cheap. */
-const PLAIN = /^\/(?:[\w~-][\w.~-]*(?:\/(?=[\w~-]|$)|$))*$/;
+const PLAIN = /^\/(?:[\w~-][\w.~-]*(?<!\.)(?:\/(?=[\w~-]|$)|$))*$/;
 
 /** Visible ASCII without `?`, `#` and `\`. Other characters must be percent-encoded (RFC 3986 section 2). */
 export const PATH_CHARACTERS = /^\/[!-"$->@-[\]-~]*$/;
@@ -49,7 +49,8 @@ export function pathFault(path: string): string | undefined {
 }
 
 /**
- * The path as a server sees it that decodes it and cuts path parameters (`;v=1`) off its segments. Where it leads
+ * The path as a server sees it that decodes it, and cuts off its segments what some cut: path parameters (`;v=1`), and
+ * periods and spaces at the end. Caddy serves `/admin.` as `/admin`, as file systems of Windows do. Where it leads
  * elsewhere than its text, the two readings have to be judged alike.
  *
  * @param path one without {@link pathFault}
@@ -57,7 +58,7 @@ export function pathFault(path: string): string | undefined {
 export function decodedPath(path: string): string {
   if (PLAIN.test(path)) return path;
   const cut = path.replaceAll(/(?:;|%3b)[^/]*/gi, '');
-  return decode(cut) ?? cut;
+  return (decode(cut) ?? cut).replaceAll(/(?<=[^. /])[. ]+(?=\/|$)/g, '');
 }
 
 /** Percent-encoded octets decoded as UTF-8; undefined where they are none (RFC 3629: overlong forms are none). */

@@ -5,7 +5,7 @@ import type { ParsedFile } from '../../../shared/files/watched-file.ts';
 import type { Logger } from '../../../shared/process/log.ts';
 import type { Rule } from '../../../shared/settings/load.ts';
 import type { Settings } from '../../../shared/settings/table.ts';
-import { url } from '../../../shared/settings/values.ts';
+import { webSocketUrl } from '../../../shared/settings/values.ts';
 import { AUDIENCE, AUDIENCE_FORM } from '../../../shared/ticket/audience.ts';
 import { HOST, HOST_FORM, isOrigin } from '../../../shared/ticket/origin.ts';
 import { decodedPath } from '../../../shared/ticket/path.ts';
@@ -41,7 +41,6 @@ export interface Route {
  */
 export type FindRoute = (path: string) => Route | 'unclear' | undefined;
 
-const upstreamUrl = url('ws', 'wss');
 /** The word for the client's own `Host`. No host name of one label is meant by it. */
 const PRESERVE = 'preserve';
 const milliseconds = z.int().min(10).max(60_000);
@@ -54,7 +53,7 @@ const routeSchema = z.strictObject({
     .describe('The path prefix, by whole segments. The longest that fits decides.'),
   upstream: z
     .string()
-    .refine((text) => upstreamUrl.schema.safeParse(text).success, `must be ${upstreamUrl.form}`)
+    .refine((text) => webSocketUrl.schema.safeParse(text).success, `must be ${webSocketUrl.form}`)
     .describe('Where the back end is; a path in it goes in front of the client’s.'),
   host: z
     .string()
@@ -135,10 +134,38 @@ export function watchRoutes(settings: Settings, log: Logger): { readonly find: F
   }
   const parse = (content: string): ParsedFile<Route[]> => {
     const parsed = parseRoutes(content);
-    return parsed.ok ? { ok: true, value: routesOf(parsed.value, settings) } : parsed;
+    if (!parsed.ok) return parsed;
+    const routes = routesOf(parsed.value, settings);
+    for (const pair of parted(routes)) log.warn({ event: 'routes_by_letter_case', ...pair, advice: LETTER_CASE });
+    return { ok: true, value: routes };
   };
   const file: ReloadedFile<Route[]> = reloadedFile({ setting: 'ROUTES_FILE', file: routesFile, parse, log });
   return { find: (path) => findRoute(file.current(), path), end: () => file.end() };
+}
+
+const LETTER_CASE =
+  'a back end that ignores letter case serves the paths of one of them by the rules of the other: give it the same rules, or a back end of its own';
+
+/**
+ * Pairs of routes by whose rules one back end may serve the same path. A gateway compares letter case; whether the back
+ * end does cannot be known. So `/ADMIN` fits the route `/`, and may be served as `/admin`.
+ */
+function parted(routes: readonly Route[]): Array<{ readonly path: string; readonly other: string }> {
+  const lower = ({ decodedPrefix }: Route): string => decodedPrefix.toLowerCase();
+  return routes.flatMap((route, index) =>
+    routes
+      .slice(index + 1)
+      .filter((other) => isUnder(lower(other), lower(route)) && hostOf(route) === hostOf(other))
+      .filter((other) => rulesOf(route) !== rulesOf(other))
+      .map((other) => ({ path: route.prefix, other: other.prefix })),
+  );
+}
+
+const hostOf = ({ upstream }: Route): string | undefined => upstream?.url.host;
+
+/** The rules of a route as text, for a comparison. */
+function rulesOf({ prefix: _, decodedPrefix: __, upstream, ...rules }: Route): string {
+  return JSON.stringify([upstream?.host, upstream?.url.pathname, rules]);
 }
 
 function findRoute(routes: readonly Route[], path: string): ReturnType<FindRoute> {

@@ -40,7 +40,7 @@ const OUT_OF_BOUNDS: ReadonlyArray<readonly [name: string, value: string, fault:
   [
     'GATEWAY_URL',
     'http://a.example',
-    'must be a URL that begins with ws:// or wss://, without user, password, query or fragment, not "http://a.example"',
+    'must be a URL that begins with ws:// or wss://, without user, password, query or fragment, and with a path that servers read alike, not "http://a.example"',
   ],
   ['GATEWAY_ID', 'a:b', 'must be 1 to 64 of A-Z a-z 0-9 . _ -, not "a:b"'],
   ['TICKET_CARRIERS', 'query,cookie', 'must be some of query,subprotocol,authorization, not "query,cookie"'],
@@ -73,7 +73,7 @@ const OUT_OF_BOUNDS: ReadonlyArray<readonly [name: string, value: string, fault:
   [
     'UPSTREAM_URL',
     'ws://a.example/?x=1',
-    'must be a URL that begins with ws:// or wss://, without user, password, query or fragment, not "ws://a.example/?x=1"',
+    'must be a URL that begins with ws:// or wss://, without user, password, query or fragment, and with a path that servers read alike, not "ws://a.example/?x=1"',
   ],
   ['ROUTES_FILE', '/nowhere/routes', 'must be the path of a readable file in UTF-8, not "/nowhere/routes"'],
   [

@@ -51,6 +51,69 @@ function routeAt(find: FindRoute, path: string): Route | undefined {
   return route === 'unclear' ? undefined : route;
 }
 
+describe('a route beside another that is less strict', () => {
+  const guarded = { path: '/admin', upstream, audience: 'admin' };
+
+  test.each([
+    ['below it', [guarded, { path: '/', upstream }]],
+    ['of the same path in other letters', [guarded, { path: '/ADMIN', upstream }]],
+    [
+      'with other origins',
+      [
+        { path: '/Chat', upstream, allowed_origins: ['https://a.example'] },
+        { path: '/chat/a', upstream },
+      ],
+    ],
+  ])('%s is warned about, if they have one back end', (_, routes) => {
+    const lines: object[] = [];
+    const noted = { ...log, warn: (line: object) => void lines.push(line) } as typeof log; // the rest is not called
+    const loaded = loadSettings({ ROUTES_FILE: temporaryFile(json(...routes)) }, [routesRule]);
+    if (!loaded.ok) throw new Error(loaded.faults.join());
+    watchRoutes(loaded.settings, noted).end();
+
+    expect(lines).toEqual([
+      expect.objectContaining({ event: 'routes_by_letter_case', path: expect.any(String), other: expect.any(String) }),
+    ]);
+  });
+
+  test.each([
+    [
+      'the same rules',
+      [
+        { path: '/admin', upstream },
+        { path: '/', upstream },
+      ],
+    ],
+    ['another back end', [guarded, { path: '/', upstream: 'ws://127.0.0.1:2' }]],
+    ['a path of its own', [guarded, { path: '/chat', upstream }]],
+  ])('is not with %s', (_, routes) => {
+    const lines: object[] = [];
+    const noted = { ...log, warn: (line: object) => void lines.push(line) } as typeof log; // the rest is not called
+    const loaded = loadSettings({ ROUTES_FILE: temporaryFile(json(...routes)) }, [routesRule]);
+    if (!loaded.ok) throw new Error(loaded.faults.join());
+    watchRoutes(loaded.settings, noted).end();
+
+    expect(lines).toEqual([]);
+  });
+});
+
+test.each(['/%61', '/x//y', '/x/../y', '/x/..;/y', '/a%2fb', '/%2e/x', '//x'])(
+  'an address with the path %s is a fault of UPSTREAM_URL, GATEWAY_URL and a route',
+  (path) => {
+    const address = `ws://gateway.example${path}`;
+    const named = (setting: string) => {
+      const loaded = loadSettings({ [setting]: address }, []);
+      return loaded.ok ? [] : loaded.faults.map((fault) => fault.replace(/:.*/s, ''));
+    };
+
+    expect(named('UPSTREAM_URL')).toEqual(['UPSTREAM_URL']);
+    expect(named('GATEWAY_URL')).toEqual(['GATEWAY_URL']);
+    expect(faultsOf(json({ path: '/', upstream: address }))).toEqual([
+      expect.stringMatching(/^ROUTES_FILE: routes\.0\.upstream: /),
+    ]);
+  },
+);
+
 describe('a routes file', () => {
   test('finds the longest prefix, by whole segments', () => {
     const rows = ['/', '/chat', '/chat/admin'].map((path) => ({ path, upstream }));
