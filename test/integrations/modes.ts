@@ -15,8 +15,12 @@ export interface Mode {
   readonly proxy: 'nginx' | 'caddy' | 'haproxy';
   /** Whether the proxy asks the gateway and connects to the back end itself, or the gateway relays. */
   readonly forwardAuth: boolean;
-  start(behind: Behind): Promise<ProxyProcess>;
+  /** @param instead replacements in the configuration, in place of those that name the same text */
+  start(behind: Behind, instead?: Replacements): Promise<ProxyProcess>;
 }
+
+/** Texts of a configuration and what replaces them, given the port to listen on. */
+export type Replacements = (port: number) => ReadonlyArray<readonly [from: string, to: string]>;
 
 type Files = Parameters<typeof startProxy>[0]['files'];
 
@@ -38,8 +42,13 @@ function mode(
     name: `${proxy}, ${forwardAuth ? 'forward-auth' : 'relay'}`,
     proxy,
     forwardAuth,
-    start: (behind) =>
-      startProxy({ command: proxy, files, args: commands[proxy], replace: (port) => addresses(port, behind) }),
+    start: (behind, instead = () => []) =>
+      startProxy({
+        command: proxy,
+        files,
+        args: commands[proxy],
+        replace: (port) => [...new Map([...addresses(port, behind), ...instead(port)])],
+      }),
   };
 }
 

@@ -17,7 +17,7 @@ export interface UpgradeRequest {
   readonly earlyBytes: number;
   /** Whether an earlier request came on the same socket. Its answer may not be written yet. */
   readonly pipelined: boolean;
-  /** A proxy asks about the client's request, and may have removed headers of one hop, such as `Upgrade`. */
+  /** A proxy asks about the client's request, and may have removed headers of one version of HTTP, such as `Upgrade`. */
   readonly upgradeTakenOff?: true;
 }
 
@@ -29,7 +29,7 @@ export interface Handshake {
   readonly query: string;
   readonly host: string;
   readonly origin: string | undefined;
-  /** `Sec-WebSocket-Key`. */
+  /** `Sec-WebSocket-Key`; empty if a proxy asks about a client that sends none. */
   readonly key: string;
   /** `Sec-WebSocket-Extensions`, as they were offered. */
   readonly extensions: string | undefined;
@@ -83,15 +83,16 @@ export function parseHandshake(request: UpgradeRequest, carriers: readonly Carri
   if (headers.has('transfer-encoding') || (headers.has('content-length') && only('content-length') !== '0'))
     return MALFORMED;
 
-  const isPlain = request.upgradeTakenOff === true && !headers.has('upgrade') && !headers.has('sec-websocket-key');
-  if (isPlain) return UPGRADE_REQUIRED;
-  if (only('upgrade')?.toLowerCase() !== 'websocket' && !(request.upgradeTakenOff && !headers.has('upgrade')))
+  const takenOff = (name: string): boolean => request.upgradeTakenOff === true && !headers.has(name);
+  if (['upgrade', 'sec-websocket-key', 'sec-websocket-version'].every(takenOff)) return UPGRADE_REQUIRED;
+  if (only('upgrade')?.toLowerCase() !== 'websocket' && !takenOff('upgrade'))
     return headers.has('upgrade') ? UPGRADE_REQUIRED : MALFORMED;
   const version = only('sec-websocket-version');
   if (version === undefined) return MALFORMED;
   if (version !== '13') return UPGRADE_REQUIRED;
   const key = only('sec-websocket-key') ?? '';
-  if (!BASE64_OF_16_BYTES.test(key)) return MALFORMED;
+  // Over HTTP/2 and HTTP/3 a client sends none (RFC 8441 §5.1), and the answer to a proxy's question needs none.
+  if (!BASE64_OF_16_BYTES.test(key) && !takenOff('sec-websocket-key')) return MALFORMED;
   if (!atMostOne('origin') || !atMostOne('authorization')) return MALFORMED;
 
   if (request.target.length > MAX_TARGET_LENGTH) return MALFORMED;

@@ -89,8 +89,10 @@ function originalVisitor(request: IncomingMessage, trustProxy: Trust): Visitor |
   // A proxy sets one of these headers and passes on the other as the client wrote it. If they differ, the client
   // may be trying to be judged by another path than the one that it connects to.
   if (target === undefined || targets.size > 1 || methods.size > 1) return UNCLEAR;
-  // A proxy that asks with HEAD asks about a GET.
-  const [method = 'GET'] = methods;
+  // A proxy that asks with HEAD asks about a GET. Over HTTP/2 and HTTP/3 the client's method is CONNECT, with
+  // `:protocol` and a path (RFC 8441 §4). Any other CONNECT has no path (RFC 9110 §9.3.6), so it is no handshake.
+  const [named = 'GET'] = methods;
+  const method = named === 'CONNECT' && target.startsWith('/') ? 'GET' : named;
   return {
     method,
     target,

@@ -6,11 +6,12 @@ import { atEnd } from '../machine/teardown.ts';
 const NOWHERE = { host: '127.0.0.1', port: 1 };
 
 /** Starts a real Firefox over WebDriver BiDi, with a new profile that reaches no host but this machine. It ends with the test, or the test file. */
-export async function startFirefox(): Promise<Browser> {
+export async function startFirefox({ acceptInsecureCerts = false } = {}): Promise<Browser> {
   const browser = await launch({
     browser: 'firefox',
     executablePath: executableOf('firefox-esr', 'firefox'),
     headless: true,
+    acceptInsecureCerts,
     // Release builds of Firefox honour `services.settings.server` only with this variable.
     env: { ...process.env, MOZ_REMOTE_SETTINGS_DEVTOOLS: '1' },
     extraPrefsFirefox: {

@@ -71,6 +71,18 @@ describe('a handshake', () => {
   });
 
   test.each([
+    ['without a key', { 'Sec-WebSocket-Key': null }, 'ok'],
+    ['without a key and Upgrade', { 'Sec-WebSocket-Key': null, Upgrade: null }, 'ok'],
+    ['with an empty key', { 'Sec-WebSocket-Key': '' }, 'handshake_malformed'],
+    ['with two keys', { 'Sec-WebSocket-Key': ['a', 'b'] }, 'handshake_malformed'],
+    ['without a version', { 'Sec-WebSocket-Key': null, 'Sec-WebSocket-Version': null }, 'handshake_malformed'],
+    ['of another version', { 'Sec-WebSocket-Key': null, 'Sec-WebSocket-Version': '8' }, 'upgrade_required'],
+    ['to another protocol', { 'Sec-WebSocket-Key': null, Upgrade: 'h2c' }, 'upgrade_required'],
+  ])('over HTTP/2, %s, is judged if a proxy asks about it', (_name, headers, code) => {
+    expect(codeOf(request({ upgradeTakenOff: true }, headers))).toBe(code);
+  });
+
+  test.each([
     ['HTTP/1.0', { httpVersion: '1.0' }, {}],
     ['HTTP/2', { httpVersion: '2.0' }, {}],
     ['an early byte', { earlyBytes: 1 }, {}],

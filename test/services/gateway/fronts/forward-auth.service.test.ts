@@ -204,6 +204,33 @@ test('notes nothing for a proxy that has taken its question back by a reset', as
   expect(await attemptsOf(ticket)).toBe(0);
 });
 
+describe('a client over HTTP/2 (RFC 8441)', () => {
+  const { 'Sec-WebSocket-Key': _, ...withoutKey } = handshakeHeaders();
+
+  test.each([
+    ['as HAProxy and Envoy tell it', { 'X-Original-Method': 'GET', Upgrade: 'websocket' }],
+    ['by its own method', { 'X-Original-Method': 'CONNECT' }],
+    ['by its own method and protocol', { 'X-Forwarded-Method': 'CONNECT', Upgrade: 'websocket' }],
+  ])('is admitted without Sec-WebSocket-Key, %s', async (_name, headers) => {
+    const ticket = await storeTicket(gateway.store);
+
+    const reply = await ask({
+      headers: { ...withoutKey, 'X-Original-URI': '/', Authorization: `Ticket ${ticket.value}`, ...headers },
+    });
+
+    expect(reply.status).toBe(200);
+  });
+
+  test.each([
+    ['a tunnel to another host', 'CONNECT', 'evil.example:443', 405],
+    ['another method', 'POST', '/', 405],
+  ])('is refused with %s', async (_name, method, target, status) => {
+    const headers = { ...withoutKey, 'X-Original-URI': target, 'X-Original-Method': method };
+
+    expect((await ask({ headers })).status).toBe(status);
+  });
+});
+
 describe('a client behind the proxy', () => {
   test.each([
     ['X-Original-URI', '/public'],
