@@ -29,7 +29,7 @@ export default defineConfig({
         test: {
           name: need,
           include: [filesOf(need)],
-          globalSetup: 'scripts/lib/test-setup.mjs',
+          globalSetup: ['scripts/lib/test-setup.mjs', 'test/support/redis/worker-servers.ts'],
           // These wait most of the time: for processes, time-outs and browsers.
           maxWorkers: 4,
           sequence: { groupOrder: 1 },

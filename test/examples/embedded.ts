@@ -3,7 +3,7 @@ import { quickHash } from '../support/logins/passwords.ts';
 import { freePort } from '../support/machine/free-port.ts';
 import { temporaryFile } from '../support/machine/temporary-file.ts';
 import { until } from '../support/machine/wait.ts';
-import { startRedis } from '../support/redis/redis.ts';
+import { workerRedis } from '../support/redis/redis.ts';
 import { type Command, startCommand } from '../support/services/command-line.ts';
 import { type IssuedTicket, type ServiceProcess, startService } from '../support/services/services.ts';
 
@@ -55,7 +55,7 @@ export interface EmbeddedExample {
 
 /** Starts `examples/<folder>/server.mjs` and a ticket service. Both are stopped after the test file. */
 export async function startEmbedded(folder: string): Promise<EmbeddedExample> {
-  const redis = await startRedis();
+  const redis = await workerRedis();
   const port = await freePort();
   const server = startCommand(process.execPath, [`examples/${folder}/server.mjs`], {
     cwd: root,

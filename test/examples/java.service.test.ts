@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { isMissing } from '../support/machine/programs.ts';
 import { until } from '../support/machine/wait.ts';
-import { startRedis } from '../support/redis/redis.ts';
+import { workerRedis } from '../support/redis/redis.ts';
 import { startCommand } from '../support/services/command-line.ts';
 import { startService } from '../support/services/services.ts';
 import { startTicketDesk } from './embedded.ts';
@@ -10,7 +10,7 @@ import { startTicketDesk } from './embedded.ts';
 const root = join(import.meta.dirname, '..', '..');
 
 test.skipIf(isMissing('java'))('a Java client is greeted, and told why it is refused', async () => {
-  const redis = await startRedis();
+  const redis = await workerRedis();
   const gateway = await startService('gateway', { REDIS_URL: redis.url });
   await until(async () => (await fetch(`http://127.0.0.1:${gateway.adminPort}/readyz`)).ok);
   const desk = await startTicketDesk(redis.url, `ws://127.0.0.1:${gateway.port}`);

@@ -4,7 +4,7 @@ import { startChromium } from '../support/browsers/chromium.ts';
 import { type HttpReply, type HttpRequestOptions, httpRequest } from '../support/http/http-request.ts';
 import { isMissing } from '../support/machine/programs.ts';
 import { until } from '../support/machine/wait.ts';
-import { type RedisServer, startRedis } from '../support/redis/redis.ts';
+import { type SharedRedis, workerRedis } from '../support/redis/redis.ts';
 import { type Command, startCommand } from '../support/services/command-line.ts';
 import { type ServiceProcess, startService } from '../support/services/services.ts';
 import { openWebSocket, Refused } from '../support/sockets/web-socket.ts';
@@ -12,14 +12,14 @@ import { openWebSocket, Refused } from '../support/sockets/web-socket.ts';
 const root = join(import.meta.dirname, '..', '..');
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 
-let redis: RedisServer;
+let redis: SharedRedis;
 let gateway: ServiceProcess;
 let example: Command;
 let port: number;
 let password: string;
 
 beforeAll(async () => {
-  redis = await startRedis();
+  redis = await workerRedis();
   const onRedis = { REDIS_URL: redis.url };
   gateway = await startService('gateway', onRedis);
   // As the README says, from the root of a clone that was built.

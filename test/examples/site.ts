@@ -4,7 +4,7 @@ import { quickHash } from '../support/logins/passwords.ts';
 import { freePort } from '../support/machine/free-port.ts';
 import { atEnd } from '../support/machine/teardown.ts';
 import { temporaryFile } from '../support/machine/temporary-file.ts';
-import { startRedis } from '../support/redis/redis.ts';
+import { workerRedis } from '../support/redis/redis.ts';
 import { type Fleet, type ServiceProcess, startFleet, startService } from '../support/services/services.ts';
 
 export const PASSWORD = 'a password of the tests';
@@ -17,7 +17,7 @@ export interface Site extends Pick<Fleet, 'ticket'> {
 
 /** Starts both as processes, for pages of these origins. */
 export async function startSite(...origins: string[]): Promise<Site> {
-  const redis = await startRedis();
+  const redis = await workerRedis();
   const env = {
     GATEWAY_PORT: String(await freePort()),
     AUTH_USERS_FILE: temporaryFile(`ada:${quickHash(PASSWORD)}\n`),

@@ -8,21 +8,21 @@ import { bearer, JWT_SECRET } from '../support/logins/bearer.ts';
 import { isMissing } from '../support/machine/programs.ts';
 import { temporaryDirectory } from '../support/machine/temporary-file.ts';
 import { until } from '../support/machine/wait.ts';
-import { type RedisServer, startRedis } from '../support/redis/redis.ts';
+import { type SharedRedis, workerRedis } from '../support/redis/redis.ts';
 import { type InProcess, runGateway, runTicketService } from '../support/services/in-process.ts';
 import type { IssuedTicket, LogLine } from '../support/services/services.ts';
 import { openWebSocket } from '../support/sockets/web-socket.ts';
 
 const PASSWORD = 'correct horse: battery';
 
-let redis: RedisServer;
+let redis: SharedRedis;
 let gateway: InProcess;
 let service: InProcess;
 
 beforeAll(async () => {
   const directory = temporaryDirectory();
   writeFileSync(join(directory, 'users'), `ada:${await hashPassword(PASSWORD)}\n`);
-  redis = await startRedis();
+  redis = await workerRedis();
   gateway = await runGateway({ REDIS_URL: redis.url });
   service = await runTicketService({
     REDIS_URL: redis.url,

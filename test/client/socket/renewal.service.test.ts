@@ -5,7 +5,7 @@ import { OncegateSocket } from '../../../client/socket/socket.ts';
 import { bearer } from '../../support/logins/bearer.ts';
 import { isMissing } from '../../support/machine/programs.ts';
 import { until } from '../../support/machine/wait.ts';
-import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
+import { type SharedRedis, workerRedis } from '../../support/redis/redis.ts';
 import { recordInRedis } from '../../support/services/fleet.ts';
 import { type InProcess, runGateway, runTicketService } from '../../support/services/in-process.ts';
 import { NodeSocket } from './node-socket.ts';
@@ -13,10 +13,10 @@ import { NodeSocket } from './node-socket.ts';
 /** The shortest session. It may last a second less: the times in a JWT are whole seconds. */
 const MIN_SESSION_SECONDS = 4;
 
-let redis: RedisServer;
+let redis: SharedRedis;
 
 beforeAll(async () => {
-  redis = await startRedis();
+  redis = await workerRedis();
 });
 
 interface Stage {

@@ -4,7 +4,7 @@ import { closeCodes, closeReasons } from '../../../shared/close-codes.ts';
 import { refusalCodes, refusals } from '../../../shared/refusals.ts';
 import { createKeys } from '../../../shared/store/keys.ts';
 import { type ScriptName, scriptNames, scriptSource } from '../../../shared/store/scripts.ts';
-import { type RedisServer, startRedis } from '../../support/redis/redis.ts';
+import { type SharedRedis, workerRedis } from '../../support/redis/redis.ts';
 import { parseScript, unnamedOutcomes } from './lua-header.ts';
 import { mint, WRONG_SECRET } from './requests.ts';
 
@@ -103,13 +103,13 @@ describe('the source of a script', () => {
 });
 
 describe('the raw reply', () => {
-  let redis: RedisServer;
+  let redis: SharedRedis;
   const keys = createKeys('raw:');
   const ticket = mint();
   const other = mint();
 
   beforeAll(async () => {
-    redis = await startRedis();
+    redis = await workerRedis();
   });
 
   function run(name: ScriptName, scriptKeys: readonly string[], ...values: Array<string | number>): Promise<unknown> {

@@ -1,7 +1,7 @@
-import type { RedisServer } from './redis.ts';
+import type { SharedRedis } from './redis.ts';
 
 /** Every key of a Redis with its content, as text. Throws at an unknown type, so that nothing is left out. */
-export async function dumpRedis({ client }: RedisServer): Promise<string> {
+export async function dumpRedis({ client }: SharedRedis): Promise<string> {
   const lines: string[] = [];
   let cursor = '0';
   do {
@@ -12,7 +12,7 @@ export async function dumpRedis({ client }: RedisServer): Promise<string> {
   return lines.join('\n');
 }
 
-async function contentOf(client: RedisServer['client'], key: string): Promise<unknown> {
+async function contentOf(client: SharedRedis['client'], key: string): Promise<unknown> {
   const type = await client.type(key);
   switch (type) {
     case 'hash':
@@ -29,7 +29,7 @@ async function contentOf(client: RedisServer['client'], key: string): Promise<un
 }
 
 /** Records every command that a Redis runs from now on, including those inside scripts. */
-export async function watchCommands({ client }: RedisServer): Promise<{ text(): string; end(): void }> {
+export async function watchCommands({ client }: SharedRedis): Promise<{ text(): string; end(): void }> {
   const lines: string[] = [];
   const monitor = await client.monitor();
   monitor.on('monitor', (_time: string, args: string[]) => lines.push(args.join(' ')));

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,30 +7,27 @@ import { freePort } from '../machine/free-port.ts';
 import { atEnd } from '../machine/teardown.ts';
 import { temporaryDirectory } from '../machine/temporary-file.ts';
 import { until } from '../machine/wait.ts';
+import { HOST, launchRedis, plainArguments, type RedisProcess } from './redis-process.ts';
+import { portOfWorker } from './worker-servers.ts';
 
-const HOST = '127.0.0.1';
-const START_ATTEMPTS = 5;
-
-export interface RedisServer {
+/** A Redis as the things under test see it. No test disturbs it. */
+export interface SharedRedis {
   readonly host: string;
   readonly port: number;
   /** The `redis://` address. */
   readonly url: string;
-  readonly pid: number;
   /** The test's own client, with the defaults of ioredis. It reconnects after a restart. */
   readonly client: Redis;
   /** Sends any command and returns its raw reply. */
   call(command: string, ...args: Array<string | number>): Promise<unknown>;
-  /** Sends a signal, by default SIGKILL, and waits until the process has ended. */
-  kill(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/** A Redis of one test or test file, which may disturb it. */
+export interface RedisServer extends SharedRedis, RedisProcess {
   /** Suspends the process (SIGSTOP): connections stay open, nothing is answered. */
   pause(): Promise<void>;
   /** Resumes a suspended process (SIGCONT). */
   resume(): void;
-  /** Starts it again on the same port, empty. */
-  restart(): Promise<void>;
-  /** Ends the process and removes its directory. */
-  stop(): Promise<void>;
 }
 
 export interface RedisServerOptions {
@@ -40,11 +37,16 @@ export interface RedisServerOptions {
   readonly password?: string;
 }
 
-/** Killed with the worker, if it exits before the teardown. */
-const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
+/** The Redis of this worker, empty. It serves all test files that the worker runs, one behind the other. */
+export async function workerRedis(): Promise<SharedRedis> {
+  const port = portOfWorker();
+  const client = new Redis({ port, host: HOST });
+  atEnd(async () => client.disconnect());
+  await client.flushall();
+  await client.script('FLUSH');
+  const call = (command: string, ...args: Array<string | number>) => client.call(command, ...args);
+  return { host: HOST, port, url: `redis://${HOST}:${port}`, client, call };
+}
 
 /** A real redis-server on a port of its own, without persistence. It is stopped with the test or the test file. */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
@@ -53,117 +55,23 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
 }
 
 async function launch(argumentsOf: (dir: string) => readonly string[], password?: string): Promise<RedisServer> {
-  let failure: unknown;
-  for (let attempt = 0; attempt < START_ATTEMPTS; attempt += 1) {
-    try {
-      return await launchOn(await freePort(), argumentsOf, password);
-    } catch (error) {
-      failure = error; // most likely another process took the port
-    }
-  }
-  throw new Error('redis-server does not start', { cause: failure });
-}
-
-async function launchOn(
-  port: number,
-  argumentsOf: (dir: string) => readonly string[],
-  password?: string,
-): Promise<RedisServer> {
   const dir = temporaryDirectory();
   // redis-server takes a configuration file as its first argument only.
   const args = argumentsOf(dir);
   const [config, rest] = args[0]?.startsWith('--') ? [[], args] : [args.slice(0, 1), args.slice(1)];
-  const common = ['--bind', HOST, '--port', String(port), '--dir', dir, '--save', '', '--appendonly', 'no'];
-  const start = () => startProcess([...config, ...common, ...rest]);
-
-  let child = start();
-  const client = new Redis({
-    port,
+  const server = await launchRedis((port) => [...config, ...plainArguments(port, dir), ...rest], password);
+  const { port, client } = server;
+  atEnd(server.stop);
+  return Object.assign(server, {
     host: HOST,
-    ...(password !== undefined && { password }),
-    maxRetriesPerRequest: null,
-    retryStrategy: () => 25,
-  });
-  client.on('error', () => {});
-
-  async function kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    child.process.kill(signal);
-    await child.exited;
-  }
-  async function stop(): Promise<void> {
-    client.disconnect();
-    await kill();
-  }
-  try {
-    await answering(client, child);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  atEnd(stop);
-
-  return {
-    host: HOST,
-    port,
     url: `redis://${HOST}:${port}`,
-    get pid() {
-      return child.pid;
-    },
-    client,
-    call: (command, ...rest) => client.call(command, ...rest),
-    kill,
+    call: (command: string, ...more: Array<string | number>) => client.call(command, ...more),
     async pause() {
-      child.process.kill('SIGSTOP');
-      await until(async () => (await processState(child.pid)).startsWith('T'), { what: 'the process is stopped' });
+      server.send('SIGSTOP');
+      await until(async () => (await processState(server.pid)).startsWith('T'), { what: 'the process is stopped' });
     },
-    resume() {
-      child.process.kill('SIGCONT');
-    },
-    async restart() {
-      await kill();
-      child = start();
-      await answering(client, child);
-    },
-    stop,
-  };
-}
-
-interface Started {
-  readonly process: ChildProcess;
-  readonly pid: number;
-  /** Resolves with its output once it has ended. */
-  readonly exited: Promise<string>;
-}
-
-function startProcess(args: readonly string[]): Started {
-  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  running.add(child);
-  let output = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    output += chunk.toString();
+    resume: () => server.send('SIGCONT'),
   });
-  child.stderr.on('data', (chunk: Buffer) => {
-    output += chunk.toString();
-  });
-  const exited = new Promise<string>((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('exit', () => resolve(output));
-  });
-  void exited.then(() => running.delete(child));
-  return { process: child, pid: child.pid ?? 0, exited };
-}
-
-/** Waits until this very process answers: another one may have taken the port. */
-async function answering(client: Redis, child: Started): Promise<void> {
-  const ended = child.exited.then((output) => {
-    throw new Error(`redis-server ended: ${output}`);
-  });
-  const answered = until(async () => (await client.info('server')).includes(`process_id:${child.pid}\r\n`), {
-    what: 'redis-server answers',
-  });
-  answered.catch(() => {});
-  ended.catch(() => {});
-  await Promise.race([answered, ended]);
 }
 
 async function processState(pid: number): Promise<string> {

@@ -1,12 +1,12 @@
 import { createKeys } from '../../../shared/store/keys.ts';
 import type { RecordHash } from '../../../shared/store/record.ts';
-import type { RedisServer } from '../redis/redis.ts';
+import type { SharedRedis } from '../redis/redis.ts';
 import { type Fleet, metric, type ServiceProcess } from './services.ts';
 
 const keys = createKeys('oncegate:');
 
 /** The record of a ticket in Redis; without fields if there is none. */
-export function recordInRedis(redis: RedisServer, id: string): Promise<RecordHash> {
+export function recordInRedis(redis: SharedRedis, id: string): Promise<RecordHash> {
   return redis.client.hgetall(keys.ticket(id));
 }
 

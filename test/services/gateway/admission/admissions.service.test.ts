@@ -2,16 +2,16 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { IssueRequest } from '../../../../shared/store/store.ts';
 import { splitHead } from '../../../support/http/http-answer.ts';
 import { until } from '../../../support/machine/wait.ts';
-import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { type SharedRedis, workerRedis } from '../../../support/redis/redis.ts';
 import { type Environment, runGateway, type StoredTicket, storeTicket } from '../../../support/services/in-process.ts';
 import { openRaw } from '../../../support/sockets/raw-client.ts';
 import { type UpgradeRequestOptions, upgradeRequest } from '../../../support/sockets/upgrade-request.ts';
 import { openWithTicket, Refused } from '../../../support/sockets/web-socket.ts';
 
-let redis: RedisServer;
+let redis: SharedRedis;
 
 beforeAll(async () => {
-  redis = await startRedis();
+  redis = await workerRedis();
 });
 beforeEach(async () => {
   await redis.call('FLUSHALL');

@@ -1,18 +1,18 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { until } from '../../../support/machine/wait.ts';
-import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { type SharedRedis, workerRedis } from '../../../support/redis/redis.ts';
 import { embedGate } from '../../../support/services/embedded-gate.ts';
 import { type InProcess, runTicketService, storeTicket } from '../../../support/services/in-process.ts';
 import { ask } from '../../../support/services/ticket-client.ts';
 import { exchange, openRaw } from '../../../support/sockets/raw-client.ts';
 import { upgradeRequest } from '../../../support/sockets/upgrade-request.ts';
 
-let redis: RedisServer;
+let redis: SharedRedis;
 let tickets: InProcess;
 
 beforeAll(async () => {
-  redis = await startRedis();
+  redis = await workerRedis();
   tickets = await runTicketService({ REDIS_URL: redis.url });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CARRIERS, carrierRow } from '../../../../shared/ticket/carriers.ts';
 import { until } from '../../../support/machine/wait.ts';
-import { startRedis } from '../../../support/redis/redis.ts';
+import { workerRedis } from '../../../support/redis/redis.ts';
 import { embedGate } from '../../../support/services/embedded-gate.ts';
 import { runGateway, type StoredTicket, storeTicket } from '../../../support/services/in-process.ts';
 import { openRaw } from '../../../support/sockets/raw-client.ts';
@@ -32,7 +32,7 @@ describe.each(upgrades)('a ticket in the carrier %s is seen by nobody behind the
   });
 
   test('not by an application that the gateway is embedded in', async () => {
-    const redis = await startRedis();
+    const redis = await workerRedis();
     const { store } = await runGateway({ REDIS_URL: redis.url });
     const { port, admitted } = await embedGate({ settings: { REDIS_URL: redis.url } });
     const ticket = await storeTicket(store);

@@ -8,7 +8,7 @@ import { CHALLENGE, JWT_SECRET, recordOf, signIn } from '../../../support/logins
 import { isMissing } from '../../../support/machine/programs.ts';
 import { temporaryFile } from '../../../support/machine/temporary-file.ts';
 import { until } from '../../../support/machine/wait.ts';
-import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { type SharedRedis, workerRedis } from '../../../support/redis/redis.ts';
 import {
   ADA,
   APPLICATION_TOKEN,
@@ -31,14 +31,14 @@ const CHALLENGES: readonly string[] = [
 const INVALID_TOKEN = CHALLENGES.with(2, CHALLENGE.invalidToken);
 
 describe.skipIf(isMissing('redis'))('a service with every authenticator', () => {
-  let redis: RedisServer;
+  let redis: SharedRedis;
   let provider: OidcProvider;
   let sessions: SessionApp;
   let application: Application;
   let service: InProcess;
 
   beforeAll(async () => {
-    redis = await startRedis();
+    redis = await workerRedis();
     provider = await startOidcProvider();
     sessions = await startSessionApp({ redisUrl: redis.url });
     application = await startApplication();

@@ -7,14 +7,14 @@ import { isMissing } from '../../../support/machine/programs.ts';
 import { temporaryFile } from '../../../support/machine/temporary-file.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { startTcpProxy } from '../../../support/proxies/tcp-proxy.ts';
-import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { type SharedRedis, workerRedis } from '../../../support/redis/redis.ts';
 import { oncegate } from '../../../support/services/command-line.ts';
 import { type Environment, type InProcess, runTicketService } from '../../../support/services/in-process.ts';
 import { openRaw } from '../../../support/sockets/raw-client.ts';
 
 const CHALLENGES = [CHALLENGE.basic, CHALLENGE.invalidToken];
 
-let redis: RedisServer;
+let redis: SharedRedis;
 
 /** Adds a key with the command, and returns its value. */
 async function addKey(file: string, name: string): Promise<string> {
@@ -55,7 +55,7 @@ const start = (file: string, env: Environment = {}): Promise<InProcess> =>
 
 describe.skipIf(isMissing('redis'))('a key that is revoked', () => {
   beforeAll(async () => {
-    redis = await startRedis();
+    redis = await workerRedis();
   });
 
   // The counters of refused credentials are keys too.

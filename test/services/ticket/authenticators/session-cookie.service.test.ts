@@ -13,7 +13,7 @@ import {
 import { isMissing } from '../../../support/machine/programs.ts';
 import { temporaryFile } from '../../../support/machine/temporary-file.ts';
 import { until } from '../../../support/machine/wait.ts';
-import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { type SharedRedis, startRedis, workerRedis } from '../../../support/redis/redis.ts';
 import { type Environment, type InProcess, runTicketService } from '../../../support/services/in-process.ts';
 
 const CHALLENGES = [CHALLENGE.basic, CHALLENGE.cookie];
@@ -23,7 +23,7 @@ const UNAVAILABLE: Expected = { status: 503, code: 'authentication_unavailable' 
 
 const NEW_SECRET = 'the next secret of the application';
 
-let redis: RedisServer;
+let redis: SharedRedis;
 let app: SessionApp;
 let users: string;
 
@@ -61,7 +61,7 @@ async function start(env: Environment = {}): Promise<InProcess> {
 
 describe.skipIf(isMissing('redis'))('a session cookie', () => {
   beforeAll(async () => {
-    redis = await startRedis();
+    redis = await workerRedis();
     app = await startSessionApp({ redisUrl: redis.url });
     users = temporaryFile(`ada:${quickHash('right')}\n`);
   });

@@ -6,7 +6,7 @@ import { bearer, JWT_SECRET } from '../../../support/logins/bearer.ts';
 import { cpuMs } from '../../../support/machine/measure.ts';
 import { temporaryFile } from '../../../support/machine/temporary-file.ts';
 import { until } from '../../../support/machine/wait.ts';
-import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { type SharedRedis, workerRedis } from '../../../support/redis/redis.ts';
 import { type InProcess, runTicketService } from '../../../support/services/in-process.ts';
 import { runToEnd, type ServiceProcess, startService } from '../../../support/services/services.ts';
 import { type Answer, ask } from '../../../support/services/ticket-client.ts';
@@ -328,12 +328,12 @@ describe('a bad policy file', () => {
 });
 
 describe('SIGHUP', () => {
-  let redis: RedisServer;
+  let redis: SharedRedis;
   let service: ServiceProcess;
   let path: string;
 
   beforeAll(async () => {
-    redis = await startRedis();
+    redis = await workerRedis();
     path = temporaryFile(contentOf({ subjects: ['ada'], audiences: ['before'] }));
     service = await startService('ticket', {
       REDIS_URL: redis.url,

@@ -5,7 +5,7 @@ import { type HttpReply, type HttpRequestOptions, httpRequest } from '../../../s
 import { bearer } from '../../../support/logins/bearer.ts';
 import { until } from '../../../support/machine/wait.ts';
 import { startTcpProxy } from '../../../support/proxies/tcp-proxy.ts';
-import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { type SharedRedis, workerRedis } from '../../../support/redis/redis.ts';
 import { type Environment, type InProcess, runTicketService } from '../../../support/services/in-process.ts';
 
 const ADDRESS_LIMIT = 'MAX_REQUESTS_PER_MINUTE_PER_ADDRESS';
@@ -242,10 +242,10 @@ describe('the RateLimit fields', () => {
 describe('two services on one Redis', () => {
   const keys = createKeys('oncegate:');
   const addressKey = keys.rate('address', '127.0.0.1');
-  let redis: RedisServer;
+  let redis: SharedRedis;
 
   beforeAll(async () => {
-    redis = await startRedis();
+    redis = await workerRedis();
   });
   beforeEach(() => redis.client.flushall());
 

@@ -1,15 +1,15 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { bearer } from '../../../support/logins/bearer.ts';
-import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { type SharedRedis, workerRedis } from '../../../support/redis/redis.ts';
 import { recordInRedis } from '../../../support/services/fleet.ts';
 import { type InProcess, runGateway, runTicketService, storeTicket } from '../../../support/services/in-process.ts';
 import { openRaw } from '../../../support/sockets/raw-client.ts';
 import { openWithTicket } from '../../../support/sockets/web-socket.ts';
 
-let redis: RedisServer;
+let redis: SharedRedis;
 
 beforeAll(async () => {
-  redis = await startRedis();
+  redis = await workerRedis();
 });
 
 const requests = [

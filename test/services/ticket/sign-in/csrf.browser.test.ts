@@ -10,7 +10,7 @@ import { startChromium } from '../../../support/browsers/chromium.ts';
 import { isMissing } from '../../../support/machine/programs.ts';
 import { atEnd } from '../../../support/machine/teardown.ts';
 import { until } from '../../../support/machine/wait.ts';
-import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { type SharedRedis, workerRedis } from '../../../support/redis/redis.ts';
 import { metric, type ServiceProcess, startService } from '../../../support/services/services.ts';
 
 const SECRET = 'signs the session cookie of the application';
@@ -108,7 +108,7 @@ const preflighted: ReadonlyArray<readonly [string, string]> = [
 
 describe.skipIf(isMissing('chromium'))('with the session cookie in a real browser', () => {
   let browser: Browser;
-  let redis: RedisServer;
+  let redis: SharedRedis;
   let ticket: ServiceProcess;
   let context: BrowserContext;
   let own: string;
@@ -120,7 +120,7 @@ describe.skipIf(isMissing('chromium'))('with the session cookie in a real browse
   const seen: Seen[] = [];
 
   beforeAll(async () => {
-    redis = await startRedis();
+    redis = await workerRedis();
     const evil = await serve(blank);
     [sibling, stranger] = [`http://127.0.0.1:${evil}`, `http://localhost:${evil}`];
     listed = `http://127.0.0.1:${await serve(blank)}`;

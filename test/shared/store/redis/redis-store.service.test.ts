@@ -5,14 +5,14 @@ import { RedisLink } from '../../../../shared/store/redis/redis-link.ts';
 import { ANNOUNCEMENT_MS, RedisStore } from '../../../../shared/store/redis/redis-store.ts';
 import { scriptNames } from '../../../../shared/store/scripts.ts';
 import { until } from '../../../support/machine/wait.ts';
-import { type RedisServer, startRedis } from '../../../support/redis/redis.ts';
+import { type SharedRedis, startRedis, workerRedis } from '../../../support/redis/redis.ts';
 import { describeStore } from '../contract/contract.ts';
 import { DEFAULTS } from '../contract/harness.ts';
 import { parseScript } from '../lua-header.ts';
 import { closeOf, consumeOf, issued, issueOf, mint, noteOf, opened } from '../requests.ts';
 import { createRedisHarness, type RedisHarness } from './redis-harness.ts';
 
-let redis: RedisServer;
+let redis: SharedRedis;
 let harness: RedisHarness;
 /** Commands of scripts on undeclared keys, as MONITOR prints them. */
 const undeclared = new Set<string>();
@@ -22,7 +22,7 @@ let monitor: Redis;
 afterAll(() => monitor.disconnect());
 
 beforeAll(async () => {
-  redis = await startRedis();
+  redis = await workerRedis();
   monitor = await redis.client.monitor();
   monitor.on('error', () => {});
   let declared = new Set<string>();

@@ -7,7 +7,7 @@ import type { Reply } from '../../../../shared/store/redis/replies.ts';
 import { type ScriptName, scriptSource } from '../../../../shared/store/scripts.ts';
 import type { StoreOptions } from '../../../../shared/store/store.ts';
 import { until } from '../../../support/machine/wait.ts';
-import { startRedis } from '../../../support/redis/redis.ts';
+import { workerRedis } from '../../../support/redis/redis.ts';
 import { commands } from './commands.ts';
 import { History } from './history.ts';
 import { pairStage } from './stage.ts';
@@ -48,7 +48,7 @@ function timed(name: ScriptName): string {
 }
 
 test('the Redis store and the in-memory store give the same answers and keep the same records', async () => {
-  const redis = await startRedis();
+  const redis = await workerRedis();
   const options: RedisLinkOptions = { address: { kind: 'single', url: redis.url }, timeoutMs: PATIENT_MS };
   const link = new TimedLink(options);
   onTestFinished(() => link.end());

@@ -9,7 +9,7 @@ import { type HttpReply, httpRequest } from '../../../../support/http/http-reque
 import { basic, quickHash } from '../../../../support/logins/passwords.ts';
 import { temporaryDirectory } from '../../../../support/machine/temporary-file.ts';
 import { until } from '../../../../support/machine/wait.ts';
-import { type RedisServer, startRedis } from '../../../../support/redis/redis.ts';
+import { type SharedRedis, workerRedis } from '../../../../support/redis/redis.ts';
 import { type ServiceProcess, startService } from '../../../../support/services/services.ts';
 
 const ATTACKER = '127.0.0.2';
@@ -21,7 +21,7 @@ const LEAST_GUESSES = 200;
 const LONGEST_MS = 60_000;
 
 const keys = createKeys('oncegate:');
-let redis: RedisServer;
+let redis: SharedRedis;
 let services: [ServiceProcess, ServiceProcess];
 
 beforeAll(async () => {
@@ -31,7 +31,7 @@ beforeAll(async () => {
   const users = ['ada', 'bob', 'carol'].map(async (name) => `${name}:${await hashPassword(`${name}'s own`)}`);
   const quick = ['dora', 'eve'].map((name) => `${name}:${quickHash(`${name}'s own`)}`);
   writeFileSync(file, `${[...(await Promise.all(users)), ...quick].join('\n')}\n`);
-  redis = await startRedis();
+  redis = await workerRedis();
   const env = {
     REDIS_URL: redis.url,
     AUTH_USERS_FILE: file,
