@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { type CloseReason, closeCodes } from '../../../shared/close-codes.ts';
 import { closeCodeLabel, type Metrics } from '../../../shared/metrics.ts';
 import { type Logger, logFault } from '../../../shared/process/log.ts';
@@ -36,6 +35,9 @@ export class Connections {
   readonly #timer: NodeJS.Timeout;
   /** Ends that are being recorded. */
   readonly #recording = new Set<Promise<void>>();
+  readonly #tickMs: number;
+  /** When the next tick is due at the latest, if nothing holds the event loop up. */
+  #tickDueBy = Number.POSITIVE_INFINITY;
   #renewing = false;
   #recordingLate = false;
 
@@ -43,7 +45,8 @@ export class Connections {
     this.#options = options;
     this.#leaseEveryMs = options.leaseMs / 3;
     const tickMs = Math.min(TICK_MAX_MS, options.heartbeatMs / 4, this.#leaseEveryMs / 2);
-    this.#timer = setInterval(() => this.#tick(), Math.max(TICK_MIN_MS, tickMs));
+    this.#tickMs = Math.max(TICK_MIN_MS, tickMs);
+    this.#timer = setInterval(() => this.#tick(), this.#tickMs);
     this.#timer.unref();
   }
 
@@ -124,6 +127,11 @@ export class Connections {
 
   #tick(): void {
     const now = performance.now();
+    const wasHeldUp = now > this.#tickDueBy;
+    // Two ticks in a row are never left out.
+    this.#tickDueBy = wasHeldUp ? Number.POSITIVE_INFINITY : now + 2 * this.#tickMs;
+    // What clients sent while the process was held up is read before they are judged.
+    if (wasHeldUp) return;
     const due: Connection[] = [];
     for (const connection of this.#open.values()) {
       connection.tick(now, this.#options.heartbeatMs);
