@@ -36,7 +36,7 @@ export class Connections {
   /** Ends that are being recorded. */
   readonly #recording = new Set<Promise<void>>();
   readonly #tickMs: number;
-  /** When the next tick is due at the latest, if nothing holds the event loop up. */
+  /** When the next tick is due at the latest, if nothing blocks the event loop. */
   #tickDueBy = Number.POSITIVE_INFINITY;
   #renewing = false;
   #recordingLate = false;
@@ -127,11 +127,11 @@ export class Connections {
 
   #tick(): void {
     const now = performance.now();
-    const wasHeldUp = now > this.#tickDueBy;
+    const wasBlocked = now > this.#tickDueBy;
     // Two ticks in a row are never left out.
-    this.#tickDueBy = wasHeldUp ? Number.POSITIVE_INFINITY : now + 2 * this.#tickMs;
-    // What clients sent while the process was held up is read before they are judged.
-    if (wasHeldUp) return;
+    this.#tickDueBy = wasBlocked ? Number.POSITIVE_INFINITY : now + 2 * this.#tickMs;
+    // What clients sent while the process was blocked is read before they are judged.
+    if (wasBlocked) return;
     const due: Connection[] = [];
     for (const connection of this.#open.values()) {
       connection.tick(now, this.#options.heartbeatMs);

@@ -114,6 +114,15 @@ function withoutReason(found: Authentication): Authentication | 'invalid' {
   return found.kind === 'invalid' ? 'invalid' : found;
 }
 
+/** Without its leading zero a signature is the same number, and OpenSSL takes some of those. */
+function signatureWithoutLeadingZero({ alg, signer: sign }: Signed): { input: string; good: Buffer } {
+  for (let jti = 0; ; jti += 1) {
+    const input = forge({ alg }, { sub: 'ada', jti }, () => Buffer.alloc(0));
+    const good = sign(input.slice(0, -1));
+    if (good[0] !== 0) return { input, good };
+  }
+}
+
 describe.each(SIGNED)('a JWT that is signed with $alg', (signed) => {
   test('is judged as jose judges it', async () => {
     let good = 0;
@@ -125,14 +134,13 @@ describe.each(SIGNED)('a JWT that is signed with $alg', (signed) => {
         expect(withoutReason(await signed.verifier(held).verify(token, FROM))).toEqual(withoutReason(judged));
         if (judged.kind === 'principal') good += 1;
       }),
-      { numRuns: signed.alg === 'HS256' ? 3_000 : 100 },
+      { numRuns: signed.alg === 'HS256' ? 3_000 : 100, examples: [[{}, { sub: 'ada' }, HELD]] },
     );
     expect(good).toBeGreaterThan(0);
   });
 
   test('is refused where jose refuses its signature', async () => {
-    const input = forge({ alg: signed.alg }, { sub: 'ada' }, () => Buffer.alloc(0));
-    const good = signed.signer(input.slice(0, -1));
+    const { input, good } = signatureWithoutLeadingZero(signed);
     const signatures = [
       Buffer.alloc(0),
       Buffer.alloc(good.length),

@@ -7,7 +7,7 @@ import { MemoryStore } from '../../../../shared/store/memory/memory-store.ts';
 const HEARTBEAT_MS = 1_000;
 const TICK_MS = HEARTBEAT_MS / 4;
 
-test('a client is not judged by the time for which the process itself was held up', () => {
+test('a client is not judged by the time for which the process itself was blocked', () => {
   let clock = 0;
   vi.spyOn(performance, 'now').mockImplementation(() => clock);
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
