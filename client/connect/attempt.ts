@@ -25,6 +25,9 @@ export async function attempt<Socket>(
   signal: AbortSignal,
   onState: StateListener,
 ): Promise<Socket> {
+  // Without a class of another type, Socket is WebSocket.
+  const SocketClass = options.WebSocket ?? (globalThis.WebSocket as unknown as WebSocketClass<Socket> | undefined);
+  if (typeof SocketClass !== 'function') throw new TypeError('Pass a WebSocket class');
   const target = await provided(options.path, signal);
   const [path, ...query] = target?.split('?') ?? [];
   // The gateway refuses a handshake with two tickets.
@@ -40,7 +43,7 @@ export async function attempt<Socket>(
   // Firefox delays attempts on a host, port and path that has failed. So each attempt has a path of its own.
   const address = `${ticket.url}/~${ticket.id}${target ?? '/'}`;
   const protocols = [options.protocols ?? [], ticket.protocols].flat();
-  const socket = createSocket(options.WebSocket, address, protocols, ticket.id);
+  const socket = createSocket(SocketClass, address, protocols, ticket.id);
   if (await opens(socket, options.timeoutMs ?? DEFAULT_TIMEOUT_MS, signal)) return socket;
 
   const isOwn = typeof options.tickets !== 'function';
@@ -48,14 +51,11 @@ export async function attempt<Socket>(
 }
 
 function createSocket<Socket>(
-  givenClass: WebSocketClass<Socket> | undefined,
+  SocketClass: WebSocketClass<Socket>,
   address: string,
   protocols: string[],
   ticketId: string,
 ): Socket & UsedSocket {
-  // Without a class of another type, Socket is WebSocket.
-  const SocketClass = givenClass ?? (globalThis.WebSocket as unknown as WebSocketClass<Socket> | undefined);
-  if (!SocketClass) throw new TypeError('Pass a WebSocket class');
   try {
     return new SocketClass(address, protocols) as Socket & UsedSocket; // every WebSocket class has these
   } catch (cause) {

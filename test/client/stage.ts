@@ -88,9 +88,9 @@ export function problem(
 /** Options without a backoff that is worth waiting for. */
 export const SOON = { backoff: { baseMs: 1, maxMs: 1 } };
 
-/** Connects; the socket is terminated when the test ends. */
+/** Connects with the class of `ws`, unless another is given; the socket is terminated when the test ends. */
 export async function open(options: ConnectOptions<WebSocket>): Promise<WebSocket> {
-  const socket = await connect(options);
+  const socket = await connect({ WebSocket, ...options });
   atEnd(async () => socket.terminate());
   return socket;
 }

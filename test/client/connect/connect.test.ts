@@ -92,6 +92,7 @@ describe('connect', () => {
     onTestFinished(() => void vi.useRealTimers());
     let asked = 0;
     const refused = connect({
+      WebSocket,
       tickets: async () => {
         asked += 1;
         throw new ConnectRefused('rate_limited', { status: 429, retryAfter: 40 });
@@ -113,12 +114,21 @@ describe('connect', () => {
     await vi.waitFor(() => expect(silent.connections()).toBe(0));
   });
 
-  test('throws a TypeError if there is no WebSocket class', async () => {
-    const { options } = await setStage();
+  test.each([
+    ['none is given and none is global', undefined],
+    ['the given one is the exports of a module', { WebSocket }],
+    ['the given one is a socket', Object.create(WebSocket.prototype)],
+  ])('throws a TypeError before any request if there is no WebSocket class: %s', async (_, given) => {
+    const { options, issued } = await setStage();
     vi.stubGlobal('WebSocket', undefined);
     onTestFinished(() => void vi.unstubAllGlobals());
-    const { WebSocket: _, ...rest } = options;
-    await expect(connect(rest)).rejects.toThrow(new TypeError('Pass a WebSocket class'));
+    const asked: unknown[] = [];
+    const rest = { ...options, WebSocket: given as never, attempts: 3 }; // JavaScript may pass anything
+    const none = new TypeError('Pass a WebSocket class');
+    await expect(connect(rest)).rejects.toThrow(none);
+    const tickets = async (request: object) => asked.push(request) as never;
+    await expect(connect({ ...rest, tickets })).rejects.toThrow(none);
+    expect([asked, issued()]).toEqual([[], []]);
   });
 
   test.each([
