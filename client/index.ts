@@ -1,3 +1,4 @@
+export type { FieldError } from '../shared/refusals.ts';
 export { connect } from './connect/connect.ts';
 export { type ClientCode, type ConnectCode, ConnectRefused } from './errors/connect-refused.ts';
 export { ConnectionEnded } from './errors/connection-ended.ts';
@@ -6,6 +7,7 @@ export type {
   IssuedTicket,
   OncegateSocketOptions,
   Provider,
+  ResponseLike,
   TicketRequest,
   WebSocketClass,
 } from './options.ts';

@@ -30,15 +30,23 @@ export interface IssuedTicket {
   readonly protocols: readonly string[];
 }
 
+/** What the client uses of a `Response`: that of any `fetch` will do. */
+export interface ResponseLike {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  json(): Promise<unknown>;
+}
+
 /** A class with the constructor and the interface of the standard's WebSocket, such as that of `ws`. */
 export type WebSocketClass<Socket> = new (url: string, protocols: string[]) => Socket;
 
 export interface ConnectOptions<Socket = WebSocket> {
   /**
    * Where to get a ticket: the address of `POST /tickets`, or a function that returns the ticket service's answer (a
-   * `Response`) or a ticket. Default: `/tickets`.
+   * `Response`) or a ticket. A relative address is a `TypeError` where there is no page. Default: `/tickets`.
    */
-  readonly tickets?: string | URL | ((request: TicketRequest) => Promise<Response | IssuedTicket>);
+  readonly tickets?: string | URL | ((request: TicketRequest) => Promise<ResponseLike | IssuedTicket>);
   /**
    * Where `GET <records>/<id>` says what became of a ticket. Slashes at its end do not count, and a query stays behind
    * the id. Default: `tickets` if that is an address, else `/tickets`.

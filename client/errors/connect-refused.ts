@@ -1,4 +1,4 @@
-import type { RefusalCode, Retry } from '../../shared/refusals.ts';
+import type { FieldError, RefusalCode, Retry } from '../../shared/refusals.ts';
 import { retryAfterSeconds, unexpectedRetry } from './generated.ts';
 import { rowOf } from './row-of.ts';
 
@@ -46,6 +46,7 @@ export interface RefusedDetails {
   readonly retry?: Retry | undefined;
   readonly retryAfter?: number | undefined;
   readonly ticketId?: string | undefined;
+  readonly errors?: readonly FieldError[] | undefined;
   readonly cause?: unknown;
 }
 
@@ -60,16 +61,21 @@ export class ConnectRefused extends Error {
   readonly retryAfter: number | undefined;
   /** The public id of the ticket, for logs and for `GET /tickets/<id>`; undefined if none was issued. */
   readonly ticketId: string | undefined;
+  /** Every field that is out of bounds, with `request_invalid`; the message has the first. Otherwise undefined. */
+  readonly errors: readonly FieldError[] | undefined;
 
   constructor(code: ConnectCode, details: RefusedDetails = {}) {
     const ownRow = rowOf<ClientRow>(clientCodes, code);
-    super(`${code}: ${details.message ?? ownRow?.advice ?? 'refused'}`, { cause: details.cause });
+    const { errors, cause, message = ownRow?.advice ?? 'refused' } = details;
+    const [first] = errors ?? [];
+    super(`${code}: ${message}${first ? ` ${first.pointer} ${first.detail}` : ''}`, { cause });
     this.name = 'ConnectRefused';
     this.code = code;
     this.status = details.status;
     this.retry = details.retry ?? usualRetry(code, details.status) ?? ownRow?.retry ?? 'never';
     this.retryAfter = details.retryAfter ?? rowOf(retryAfterSeconds, code);
     this.ticketId = details.ticketId;
+    this.errors = errors;
   }
 }
 

@@ -1,6 +1,6 @@
-import type { Retry } from '../../shared/refusals.ts';
+import type { FieldError, Retry } from '../../shared/refusals.ts';
 import { type ConnectCode, ConnectRefused } from '../errors/connect-refused.ts';
-import type { IssuedTicket } from '../options.ts';
+import type { IssuedTicket, ResponseLike } from '../options.ts';
 import type { TicketRecord } from './ticket-record.ts';
 
 const PROBLEM_TYPE = 'urn:oncegate:problem:';
@@ -12,6 +12,7 @@ interface Problem {
   readonly retry: Retry;
   readonly retry_after: number;
   readonly ticket_id: string;
+  readonly errors: readonly FieldError[];
 }
 
 /** An answer in JSON, by the fields that may be in it. */
@@ -24,21 +25,28 @@ export async function readTicket(answer: unknown): Promise<IssuedTicket> {
   throw refusalIn(answer, body);
 }
 
-export async function readRecord(answer: Response): Promise<TicketRecord> {
+export async function readRecord(answer: ResponseLike): Promise<TicketRecord> {
   const body = await bodyOf(answer);
   if (answer.ok && body.id) return body as TicketRecord; // the service answers a success with nothing else
   throw refusalIn(answer, body);
 }
 
 async function bodyOf(answer: unknown): Promise<Body> {
-  if (!(answer instanceof Response)) return Object(answer);
+  if (!isResponse(answer)) return Object(answer);
   try {
     return Object(await answer.json());
   } catch (error) {
-    // It is not JSON, but a proxy's page, for example. With any other error the answer broke off.
-    if (error instanceof SyntaxError) return {};
+    // It is not JSON, but a proxy's page, for example. With any other error the answer broke off. Neither is asked by
+    // its class: `node-fetch` has its own, and so has each frame and each `vm`.
+    const { name, type } = Object(error);
+    if (name === 'SyntaxError' || type === 'invalid-json') return {};
     throw error;
   }
+}
+
+/** Whether it is a `Response`, of whatever library. */
+function isResponse(answer: unknown): answer is ResponseLike {
+  return typeof Object(answer).json === 'function';
 }
 
 /** Whether a WebSocket can be opened with it. */
@@ -58,8 +66,8 @@ function matches(pattern: RegExp, value: unknown): boolean {
 
 /** The refusal that an answer is. Without the type of a problem of ours, its fields mean something else. */
 function refusalIn(answer: unknown, body: Body): ConnectRefused {
-  const { status }: Partial<Response> = Object(answer);
-  const header = answer instanceof Response ? secondsOf(answer.headers.get('Retry-After')) : undefined;
+  const { status, headers }: Partial<ResponseLike> = Object(answer);
+  const header = secondsOf(isResponse(answer) && headers?.get?.('Retry-After'));
   const type = `${body.type}`;
   if (!type.startsWith(PROBLEM_TYPE)) {
     const code = status === 401 ? 'credentials_missing' : 'answer_unreadable';
@@ -71,11 +79,12 @@ function refusalIn(answer: unknown, body: Body): ConnectRefused {
     retry: body.retry,
     retryAfter: waitOrNone(body.retry_after) ?? header,
     ticketId: body.ticket_id,
+    errors: Array.isArray(body.errors) ? body.errors : undefined,
   });
 }
 
 /** The seconds of a `Retry-After`, which has a number of them or a date (RFC 9110 §10.2.3). */
-function secondsOf(retryAfter: string | null): number | undefined {
+function secondsOf(retryAfter: string | null | undefined | false): number | undefined {
   if (!retryAfter) return undefined;
   // A date begins with the name of a day. `Date.parse` alone would read `-2050` as a year.
   const isDate = /^[a-z]/i.test(retryAfter);

@@ -4,6 +4,7 @@ import {
   DEFAULT_TIMEOUT_MS,
   type IssuedTicket,
   provided,
+  type ResponseLike,
   type TicketRequest,
 } from '../options.ts';
 import { unlessAborted } from '../waiting/unless-aborted.ts';
@@ -33,17 +34,17 @@ export function createTicketService(
     return `${records}`.replace(/\/*(?=[?#]|$)/, `/${path}`);
   }
 
-  async function send(method: string, address: string | URL, limit: AbortSignal, body?: object): Promise<Response> {
+  async function send(method: string, address: string | URL, limit: AbortSignal, body?: string): Promise<ResponseLike> {
     const headers = new Headers(await provided(options.headers, limit));
     if (body) headers.set('Content-Type', 'application/json');
     // A redirect is never followed: fetch() would send the headers and the body to wherever it leads.
-    return fetch(address, {
+    return fetch(absolute(address), {
       method,
       headers,
       credentials,
       redirect: 'error',
       signal: limit,
-      body: JSON.stringify(body),
+      body: body ?? null,
     });
   }
 
@@ -61,14 +62,36 @@ export function createTicketService(
     }
   }
 
+  /**
+   * Finds options that no request can be made with. fetch() would throw a TypeError for them too, but it throws one as
+   * well if the network is down, and that is worth another attempt.
+   */
+  function checkOptions(): void {
+    const headers = typeof options.headers === 'function' ? undefined : options.headers;
+    for (const address of [tickets, options.records]) {
+      if (address === undefined || typeof address === 'function') continue;
+      const url = absolute(address);
+      // Under jsdom there may be a fetch() without a Request.
+      if (globalThis.Request) new Request(url, { credentials, headers: headers ?? {} });
+    }
+  }
+
   return {
-    issue: (request) =>
-      within(async (limit) => {
-        if (typeof tickets === 'function') return readTicket(await tickets(request));
-        return readTicket(await send('POST', tickets, limit, request));
-      }),
+    async issue(request) {
+      checkOptions();
+      const body = JSON.stringify(request);
+      return within(async (limit) =>
+        readTicket(await (typeof tickets === 'function' ? tickets(request) : send('POST', tickets, limit, body))),
+      );
+    },
     record: (ticketId) => within(async (limit) => readRecord(await send('GET', addressOf(ticketId), limit))),
     renew: (ticketId) =>
-      within(async (limit) => readRecord(await send('POST', addressOf(`${ticketId}/renew`), limit, {}))),
+      within(async (limit) => readRecord(await send('POST', addressOf(`${ticketId}/renew`), limit, '{}'))),
   };
+}
+
+/** An address as a page would resolve it. Without a page it stays as it is. */
+function absolute(address: string | URL): string {
+  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+  return `${base ? new URL(address, base) : address}`;
 }

@@ -1,5 +1,8 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { IssuedTicket } from '../../../client/options.ts';
+import { WebSocket } from 'ws';
+import type { ConnectOptions, IssuedTicket, ResponseLike } from '../../../client/options.ts';
+import { OncegateSocket } from '../../../client/socket/socket.ts';
 import { startLoopback } from '../../support/browsers/loopback.ts';
 import { bearer } from '../../support/logins/bearer.ts';
 import { freePort } from '../../support/machine/free-port.ts';
@@ -107,7 +110,6 @@ describe('the value that the function returns', () => {
     ['no protocols', { ...TICKET, protocols: undefined }],
     ['an empty list of protocols', { ...TICKET, protocols: [] }],
     ['invalid protocols', { ...TICKET, protocols: ['a b', ''] }],
-    ['a Response of another library', { ok: true, status: 201, json: async () => TICKET }],
   ];
 
   test.each(none)('is answer_unreadable if it is no ticket: %s', async (_, returned) => {
@@ -142,6 +144,101 @@ class NeverMade {
     throw new Error('a WebSocket was made');
   }
 }
+
+describe('a Response of another library', () => {
+  /** A `Response` that is no instance of the global class. */
+  function foreign(answer: Response, broke?: unknown): ResponseLike {
+    const { ok, status } = answer;
+    const json = async () => (broke ? Promise.reject(broke) : answer.json());
+    return { ok, status, headers: { get: (name) => answer.headers.get(name) }, json };
+  }
+
+  test('is read as one of the global class is: ticket, record and refusal', async () => {
+    const stage = await setStage({ gateway: { GATEWAY_AUDIENCE: 'chat' } });
+    const real = fetch;
+    vi.stubGlobal('fetch', async (address: string, init?: RequestInit) => foreign(await real(address, init)));
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const socket = await open({ ...stage.options, audience: 'chat' });
+    expect(socket.readyState).toBe(socket.OPEN);
+    expect(await refusalOf({ ...stage.options, audience: 'news' })).toMatchObject({ code: 'audience_refused' });
+    expect(await refusalOf({ ...stage.options, headers: {} })).toMatchObject({ code: 'credentials_missing' });
+  });
+
+  test('has its Retry-After read', async () => {
+    const busy = new Response('', { status: 503, headers: { 'Retry-After': '33' } });
+    const refused = await refusalOf({ tickets: async () => foreign(busy) });
+    expect(refused).toMatchObject({ code: 'answer_unreadable', status: 503, retryAfter: 33 });
+  });
+
+  test.each([
+    ['the SyntaxError of another realm', runInNewContext('new SyntaxError("<")'), 'answer_unreadable'],
+    ['an error of node-fetch', Object.assign(new Error('<'), { type: 'invalid-json' }), 'answer_unreadable'],
+    ['any other error, for it broke off', Object.assign(new Error('-'), { type: 'aborted' }), 'service_unreachable'],
+  ])('is not JSON, says %s', async (_, broke, code) => {
+    const answer = foreign(new Response('', { status: 200 }), broke);
+    expect(await refusalOf({ tickets: async () => answer })).toMatchObject({ code });
+  });
+
+  test('is needed neither as a global nor is a Request', async () => {
+    const stage = await setStage();
+    const real = fetch;
+    vi.stubGlobal('fetch', async (address: string, init?: RequestInit) => foreign(await real(address, init)));
+    for (const name of ['Response', 'Request']) vi.stubGlobal(name, undefined);
+    onTestFinished(() => void vi.unstubAllGlobals());
+    expect((await open(stage.options)).readyState).toBe(1);
+  });
+});
+
+describe('options that no request can be made with', () => {
+  const circular: { self?: object } = {};
+  circular.self = circular;
+  const wrong: ReadonlyArray<readonly [string, Partial<ConnectOptions<WebSocket>>]> = [
+    ['a relative address where there is no page', { tickets: '/tickets' }],
+    ['no address where there is no page', {}],
+    ['an address without a scheme', { tickets: 'localhost/tickets' }],
+    ['a relative address of records', { tickets: async () => unasked(), records: '/tickets' }],
+    ['a password in the address', { tickets: 'http://ada:secret@localhost/tickets' }],
+    ['a header with a space', { tickets: 'http://localhost/tickets', headers: { 'my header': '1' } }],
+    ['claims that are no JSON', { tickets: 'http://localhost/tickets', claims: circular }],
+  ];
+  const unasked = (): never => {
+    throw new Error('a ticket was asked for');
+  };
+
+  test.each(wrong)('are a TypeError at once, before any request: %s', async (_, options) => {
+    const fetched = vi.spyOn(globalThis, 'fetch').mockImplementation(unasked);
+    onTestFinished(() => void vi.restoreAllMocks());
+    await expect(open({ ...options, attempts: Infinity })).rejects.toBeInstanceOf(TypeError);
+    const socket = new OncegateSocket({ ...options, WebSocket });
+    const { error } = await new Promise<{ readonly error?: unknown }>((resolve) => {
+      socket.onerror = resolve;
+    });
+    expect(error).toBeInstanceOf(TypeError);
+    expect([socket.readyState, fetched.mock.calls]).toEqual([socket.CLOSED, []]);
+  });
+
+  test.each([
+    ['of its base element', { document: { baseURI: 'http://page.example/app/' }, location: undefined }],
+    ['of a worker', { document: undefined, location: { href: 'http://page.example/app/worker.js' } }],
+  ])('do not include a relative address on a page: it is resolved with the address %s', async (_, globals) => {
+    const asked: string[] = [];
+    vi.stubGlobal('document', globals.document);
+    vi.stubGlobal('location', globals.location);
+    vi.stubGlobal('fetch', async (address: string) => {
+      asked.push(address);
+      return problem(401, { code: 'credentials_missing' });
+    });
+    onTestFinished(() => void vi.unstubAllGlobals());
+    await refusalOf({});
+    await refusalOf({ tickets: 'tickets?tenant=1' });
+    expect(asked).toEqual(['http://page.example/tickets', 'http://page.example/app/tickets?tenant=1']);
+  });
+
+  test('do not include a network that is down', async () => {
+    const refused = await refusalOf({ tickets: `http://127.0.0.1:${await freePort()}/tickets` });
+    expect(refused).toMatchObject({ code: 'service_unreachable', retry: 'backoff' });
+  });
+});
 
 describe('the address of the ticket service', () => {
   test.each([
@@ -243,6 +340,23 @@ describe('an answer of the ticket service', () => {
   test('gives the message its detail', async () => {
     const refused = await refusalOf({ tickets: async () => problem(403, { code: 'csrf_refused', detail: 'Not so.' }) });
     expect(refused).toMatchObject({ name: 'ConnectRefused', message: 'csrf_refused: Not so.' });
+  });
+
+  test('that is a 422 tells every field, and the first one in the message', async () => {
+    const { options } = await setStage();
+    const claims = () => ({ order: 'x'.repeat(5_000) });
+    const refused = await refusalOf({ ...options, path: 'no-slash', claims });
+    expect(refused).toMatchObject({ code: 'request_invalid', status: 422, retry: 'never' });
+    expect(refused.errors?.map(({ pointer }) => pointer).toSorted()).toEqual(['#/claims', '#/path']);
+    const [first] = refused.errors ?? [];
+    expect(refused.message.endsWith(` ${first?.pointer} ${first?.detail}`)).toBe(true);
+    expect((await refusalOf({ ...options, audience: '' })).message).toContain('#/audience');
+  });
+
+  test.each([undefined, null, 'x', 4, {}, [null]])('may have errors that are ignored: %j', async (errors) => {
+    const answer = problem(422, { code: 'request_invalid', detail: 'Not so.', errors });
+    const refused = await refusalOf({ tickets: async () => answer });
+    expect(refused).toMatchObject({ code: 'request_invalid', message: 'request_invalid: Not so.' });
   });
 
   const elsewhere = JSON.stringify({ code: 'not_found', type: 'about:blank', status: 404 });
