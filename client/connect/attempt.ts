@@ -8,6 +8,8 @@ import type { StateListener } from './state.ts';
 /** What the client uses of a WebSocket. Only that of `ws` has `pause` and `resume`. */
 type UsedSocket = Pick<WebSocket, 'close'> & {
   addEventListener(type: string, listener: (event: never) => void): void;
+  removeEventListener(type: string, listener: (event: never) => void): void;
+  dispatchEvent?(event: Event): boolean;
   pause?(): void;
   resume?(): void;
 };
@@ -68,10 +70,9 @@ function createSocket<Socket>(
 async function opens(socket: UsedSocket, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
   let opened = false;
   const settled = new Promise<void>((resolve) => {
+    const release = hold(socket);
     socket.addEventListener('open', () => {
-      // `ws` may read a message before the caller, who waits for a promise, can listen to it.
-      socket.pause?.();
-      setTimeout(() => socket.resume?.());
+      release();
       opened = true;
       resolve();
     });
@@ -88,4 +89,34 @@ async function opens(socket: UsedSocket, timeoutMs: number, signal: AbortSignal)
     if (!opened || signal.aborted) socket.close();
   }
   return opened;
+}
+
+/** More turns of the microtask queue than it takes from `open` until the caller, who awaits a promise, can listen. */
+const TURNS = 100;
+
+/**
+ * Holds back what comes before the caller can listen. `ws` may read a message together with `open`. Deno delivers one
+ * two microtasks after it, and an end may follow at once. A browser runs all microtasks first.
+ *
+ * @returns to be called when the socket opens
+ */
+function hold(socket: UsedSocket): () => void {
+  if (socket.pause) {
+    return () => {
+      socket.pause?.();
+      setTimeout(() => socket.resume?.());
+    };
+  }
+  const held: Event[] = [];
+  const keep = (event: Event) => {
+    event.stopImmediatePropagation();
+    held.push(event);
+  };
+  return async () => {
+    for (const type of ['message', 'close']) socket.addEventListener(type, keep);
+    for (let turn = 0; turn < TURNS; turn += 1) await undefined;
+    for (const type of ['message', 'close']) socket.removeEventListener(type, keep);
+    // An event is dispatched once only, so each is made again, of its own class.
+    for (const event of held) socket.dispatchEvent?.(new (event.constructor as typeof Event)(event.type, event));
+  };
 }
