@@ -76,6 +76,13 @@ export const refusals = {
     title: 'The request body is too large',
     detail: 'Send less: the claims of a ticket may have at most 4,096 bytes as JSON.',
   },
+  request_timeout: {
+    status: 408,
+    retry: 'backoff',
+    countsAgainstClient: false,
+    title: 'The request did not arrive in time',
+    detail: 'A request must be complete within 10 seconds. Send it again on a new connection.',
+  },
   not_found: {
     status: 404,
     retry: 'never',

@@ -81,11 +81,11 @@ export class ConnectRefused extends Error {
 
 /**
  * What may be done after a refusal that does not say so itself. The rule holds for a code of a newer service and for
- * the 429 or 5xx of a proxy too; the rows that break it are generated.
+ * the 408, 429 or 5xx of a proxy too; the rows that break it are generated.
  */
 function usualRetry(code: string, status = 0): Retry | undefined {
   const exception = rowOf(unexpectedRetry, code);
   if (exception) return exception;
-  if (status >= 429) return 'backoff';
+  if (status === 408 || status >= 429) return 'backoff';
   return /^ticket_/.test(code) ? 'reissue' : undefined;
 }

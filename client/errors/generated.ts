@@ -13,7 +13,7 @@ export const retryAfterSeconds: Readonly<Record<string, number>> = {
   authentication_unavailable: 2,
 };
 
-/** Refusals that break the rule: `backoff` from status 429 on, `reissue` for `ticket_...`, else `never`. */
+/** Refusals that break the rule: `backoff` for status 408 and from 429 on, `reissue` for `ticket_...`, else `never`. */
 export const unexpectedRetry: Readonly<Record<string, Retry>> = {
   upstream_refused: 'never',
 };

@@ -3,6 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import express from 'express';
 import { createAdminServer } from '../../shared/http/admin-server.ts';
 import { closeServer, listen } from '../../shared/http/listen.ts';
+import { answerUnread, READING, REQUEST_TIMEOUT_MS } from '../../shared/http/unread-request.ts';
 import { createMetrics } from '../../shared/metrics.ts';
 import type { Logger } from '../../shared/process/log.ts';
 import type { RunningService } from '../../shared/process/run-service.ts';
@@ -33,9 +34,6 @@ export interface TicketServiceOptions {
   readonly playground?: Playground;
 }
 
-/** Attack (Slowloris): a request must be complete within this time. */
-const REQUEST_TIMEOUT_MS = 10_000;
-
 /** Starts the ticket service: its public port and its admin port. */
 export async function startTicketService(options: TicketServiceOptions): Promise<RunningService> {
   const { settings, log, announcement = announcementOf(settings) } = options;
@@ -64,19 +62,15 @@ export async function startTicketService(options: TicketServiceOptions): Promise
   app.disable('x-powered-by');
   app.use(createTicketRouter(routerOptions, steps));
   const handler = pastExpress(steps, app);
-  const limits = {
-    headersTimeout: REQUEST_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    connectionsCheckingInterval: 1_000,
-  };
   const { tlsCertFile: cert, tlsKeyFile: key } = settings;
   const server =
     cert && key
       ? createTlsServer(
-          { ...limits, handshakeTimeout: REQUEST_TIMEOUT_MS, cert: cert.content, key: key.content },
+          { ...READING, handshakeTimeout: REQUEST_TIMEOUT_MS, cert: cert.content, key: key.content },
           handler,
         )
-      : createServer(limits, handler);
+      : createServer(READING, handler);
+  answerUnread(server, steps.refuseUnread);
   const admin = createAdminServer({
     registry: metrics.registry,
     notReady: () => (draining ? 'draining' : store.ready ? null : 'store_unavailable'),

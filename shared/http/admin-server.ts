@@ -3,15 +3,10 @@ import type { Socket } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Refusal } from '../refusals.ts';
 import { sendRefusal } from './send-refusal.ts';
+import { answerUnread, READING } from './unread-request.ts';
 
 /** The path of the public key set (RFC 8615, named as in RFC 8414 §2). */
 export const KEY_SET_PATH = '/.well-known/jwks.json';
-
-/**
- * The longest request head that a gateway reads, on either port. It is twice Node's default, because an upgrade
- * carries all cookies of a page. A request with a longer head cannot be refused with a reason.
- */
-export const MAX_HEAD_BYTES = 32_768;
 
 export interface AdminOptions {
   readonly registry: Registry;
@@ -35,7 +30,7 @@ export const METHOD_NOT_ALLOWED: Refusal = { code: 'method_not_allowed', allow: 
 
 /** The private port of a service: `/livez`, `/readyz`, `/metrics`. */
 export function createAdminServer({ registry, keySet, route, onFault, notReady }: AdminOptions): Server {
-  const server = createServer({ maxHeaderSize: MAX_HEAD_BYTES }, async (request, response) => {
+  const server = createServer(READING, async (request, response) => {
     const [path = ''] = (request.url ?? '').split('?', 1);
     const handler = route?.(path);
     const known = path === '/livez' || path === '/readyz' || path === '/metrics';
@@ -74,5 +69,6 @@ export function createAdminServer({ registry, keySet, route, onFault, notReady }
     socket.resume();
     server.emit('request', request, response);
   });
+  answerUnread(server, (_request, response, refusal) => sendRefusal(response, refusal));
   return server;
 }

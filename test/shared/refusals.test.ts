@@ -11,6 +11,7 @@ const protocol: ReadonlyArray<readonly [code: string, status: number, retry: str
   ['request_malformed', 400, 'never'],
   ['request_invalid', 422, 'never'],
   ['payload_too_large', 413, 'never'],
+  ['request_timeout', 408, 'backoff'],
   ['not_found', 404, 'never'],
   ['method_not_allowed', 405, 'never'],
   ['rate_limited', 429, 'backoff'],

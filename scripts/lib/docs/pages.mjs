@@ -215,7 +215,8 @@ function clientTables() {
   const map = (doc, declaration, entries) =>
     `/** ${doc} */\nexport const ${declaration} = {\n${entries.map(([key, value]) => `  ${key}: ${value},\n`).join('')}};\n`;
   const rows = refusalCodes.map((name) => [name, rowOf(name)]);
-  const expected = (name, status) => (status > 428 ? 'backoff' : name.startsWith('ticket_') ? 'reissue' : 'never');
+  const expected = (name, status) =>
+    status === 408 || status > 428 ? 'backoff' : name.startsWith('ticket_') ? 'reissue' : 'never';
   return [
     "// Generated from shared/refusals.ts and shared/close-codes.ts by `npm run docs`: not to be edited.\n\nimport type { Retry } from '../../shared/refusals.ts';\n",
     map(
@@ -226,7 +227,7 @@ function clientTables() {
         .map(([name, { retryAfterSeconds }]) => [name, retryAfterSeconds]),
     ),
     map(
-      'Refusals that break the rule: `backoff` from status 429 on, `reissue` for `ticket_...`, else `never`.',
+      'Refusals that break the rule: `backoff` for status 408 and from 429 on, `reissue` for `ticket_...`, else `never`.',
       'unexpectedRetry: Readonly<Record<string, Retry>>',
       rows
         .filter(([name, { retry, status }]) => retry !== expected(name, status))

@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { KEY_SET_PATH, MAX_HEAD_BYTES } from '../../../shared/http/admin-server.ts';
+import { KEY_SET_PATH } from '../../../shared/http/admin-server.ts';
 import { sendRefusal } from '../../../shared/http/send-refusal.ts';
+import { READING, REQUEST_TIMEOUT_MS, type ReadingError, unreadRefusal } from '../../../shared/http/unread-request.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import { destroyOnError } from '../wires/destroy-on-error.ts';
 import { refuseUpgrade } from './refuse.ts';
@@ -31,22 +32,11 @@ export interface UpgradeServerOptions {
   readonly onFault: (error: unknown) => void;
 }
 
-/** A request head must be complete within this time, against clients that send it slowly (Slowloris). */
-const HEADERS_TIMEOUT_MS = 10_000;
-
 const SERVER_OPTIONS: ServerOptions = {
-  maxHeaderSize: MAX_HEAD_BYTES,
-  headersTimeout: HEADERS_TIMEOUT_MS,
-  requestTimeout: HEADERS_TIMEOUT_MS,
-  connectionsCheckingInterval: 1_000,
+  ...READING,
   keepAliveTimeout: 5_000,
   // A missing Host is refused like every other malformed handshake, not with Node's bare 400.
   requireHostHeader: false,
-};
-
-const TOO_LONG: Refusal = {
-  code: 'handshake_malformed',
-  detail: `The request line and the headers may have ${MAX_HEAD_BYTES / 1024} KiB together. The page may have too many cookies.`,
 };
 
 /**
@@ -57,7 +47,7 @@ export function createUpgradeServer(options: UpgradeServerOptions): Server {
   const { tls, keySet, onUpgrade, onPlainRequest, onRefused, onFault } = options;
   /** Sockets on which a request was answered, each with a promise that resolves once the answer is written. */
   const answered = new WeakMap<Duplex, Promise<void>>();
-  const handshakeTimeout = HEADERS_TIMEOUT_MS;
+  const handshakeTimeout = REQUEST_TIMEOUT_MS;
   const server =
     tls === undefined ? createServer(SERVER_OPTIONS) : createTlsServer({ ...SERVER_OPTIONS, ...tls, handshakeTimeout });
 
@@ -127,13 +117,13 @@ export function createUpgradeServer(options: UpgradeServerOptions): Server {
     });
   });
 
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+  server.on('clientError', (error: ReadingError, socket: Duplex) => {
     // Node reports a malformed request again with each part that arrives. Its answer is being written: if the socket
     // were destroyed now, a reset would overtake it.
     if (answered.has(socket) && error.code !== 'ECONNRESET') return;
     destroyOnError(socket);
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
-    else refuseRaw(socket, error.code === 'HPE_HEADER_OVERFLOW' ? TOO_LONG : { code: 'handshake_malformed' });
+    else refuseRaw(socket, unreadRefusal(error, 'handshake_malformed'));
   });
 
   return server;

@@ -12,19 +12,30 @@ export type Refuse = (response: ServerResponse, refusal: Refusal, subject?: stri
 
 export interface Answering {
   readonly refuse: Refuse;
+  /** Answers a request that cannot be read to its end. What is still done for it goes nowhere, and is no fault. */
+  readonly refuseUnread: (response: ServerResponse, refusal: Refusal) => void;
   /** Answers an error: an expected one with its refusal, a fault with a bare 500 and a line in the log. */
   readonly fail: (response: ServerResponse, error: unknown) => void;
 }
 
 /** How the ticket service answers refusals and faults, and counts and logs them. */
 export function createAnswering({ metrics, log }: { readonly metrics: Metrics; readonly log: Logger }): Answering {
+  const unread = new WeakSet<ServerResponse>();
+
   function refuse(response: ServerResponse, refusal: Refusal, subject?: string, reason?: string): void {
+    if (unread.has(response)) return;
     metrics.count('oncegate_requests_refused_total', refusal.code);
     log.info({ event: 'refusal', code: refusal.code, subject, reason });
     sendRefusal(response, refusal);
   }
 
+  function refuseUnread(response: ServerResponse, refusal: Refusal): void {
+    refuse(response, refusal);
+    unread.add(response);
+  }
+
   function fail(response: ServerResponse, error: unknown): void {
+    if (unread.has(response)) return;
     if (response.headersSent) {
       logFault(log, error);
       response.destroy();
@@ -41,7 +52,7 @@ export function createAnswering({ metrics, log }: { readonly metrics: Metrics; r
     response.end('{"type":"about:blank","title":"Internal Server Error","status":500}');
   }
 
-  return { refuse, fail };
+  return { refuse, refuseUnread, fail };
 }
 
 /** The 4xx status of an error that Express or its body parser raised; undefined for other errors. */

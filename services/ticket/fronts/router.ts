@@ -1,4 +1,6 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type NextFunction, type Request, type RequestHandler, type Response, Router } from 'express';
+import type { Refusal } from '../../../shared/refusals.ts';
 import type { Settings } from '../../../shared/settings/table.ts';
 import { createAnswering } from '../answers/answering.ts';
 import { createIssue, type IssueOptions } from '../issuing/issue.ts';
@@ -46,12 +48,18 @@ export function routerSettings(settings: Settings) {
 export function createSteps(options: TicketRouterOptions) {
   const { allowedOrigins = [] } = options;
   options.trustProxy?.reportTo(options.log);
-  const { refuse, fail } = createAnswering(options);
+  const { refuse, refuseUnread, fail } = createAnswering(options);
   const signIn = createSignIn({ ...options, allowedOrigins, refuse });
+  const hardening = createHardening(allowedOrigins);
   return {
     refuse,
     fail,
-    hardening: createHardening(allowedOrigins),
+    hardening,
+    /** Refuses a request that could not be read, with the headers of every answer. */
+    refuseUnread(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
+      for (const step of hardening) step(request, response, () => {});
+      refuseUnread(response, refusal);
+    },
     signIn,
     postTickets: createPostTickets({ signIn, issue: createIssue({ ...options, refuse }) }),
   };

@@ -281,6 +281,7 @@ describe('an answer of the ticket service', () => {
     ['a page', new Response('<!doctype html>', { status: 200 }), 'answer_unreadable', 'never'],
     ["an application's own JSON", Response.json({ ok: true }), 'answer_unreadable', 'never'],
     ["an application's own 404", Response.json({ code: 'E_ROUTE' }, { status: 404 }), 'answer_unreadable', 'never'],
+    ["a proxy's 408", new Response('Request Time-out', { status: 408 }), 'answer_unreadable', 'backoff'],
     ["a proxy's 502", new Response('Bad Gateway', { status: 502 }), 'answer_unreadable', 'backoff'],
     ["an application's own 401", Response.json({ code: 4711 }, { status: 401 }), 'credentials_missing', 'never'],
   ] as const)('that is %s is read as %s', async (_, response, code, retry) => {

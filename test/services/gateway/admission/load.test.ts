@@ -133,7 +133,7 @@ describe('a gateway', () => {
   test('does not hold against an address what was not its fault', async () => {
     const innocent = [
       ...['draining', 'overloaded', 'store_unavailable', 'connection_limit', 'rate_limited'],
-      ...['upstream_unreachable', 'upstream_timeout', 'upstream_refused'],
+      ...['request_timeout', 'upstream_unreachable', 'upstream_timeout', 'upstream_refused'],
     ];
     const counted: string[] = [];
     for (const code of refusalCodes) {
