@@ -1,7 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import cors, { type CorsOptions } from 'cors';
 import helmet from 'helmet';
+import { forwardedHost, type Trust } from '../../../shared/http/client-address.ts';
+import { WindowCounts } from '../../../shared/limits/window-counts.ts';
+import type { Logger } from '../../../shared/process/log.ts';
+import { isOrigin } from '../../../shared/ticket/origin.ts';
 import { PROBLEM_PAGE_STYLE } from '../pages/problems.ts';
+import { isOwn } from '../sign-in/csrf.ts';
 
 /** A step before a route. It uses types of node:http only, and Express accepts it as a middleware. */
 export type Step = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void;
@@ -10,8 +15,15 @@ export type Step = (request: IncomingMessage, response: ServerResponse, next: (e
 const PREFLIGHT_SECONDS = 7_200;
 
 /** The steps before every route: security headers, no caching, CORS. */
-export function createHardening(allowedOrigins: readonly string[]): readonly Step[] {
-  return [securityHeaders, noStore, crossOrigin(allowedOrigins)];
+export function createHardening({ allowedOrigins, trustProxy, log }: HardeningOptions): readonly Step[] {
+  return [securityHeaders, noStore, tellUnlisted({ allowedOrigins, trustProxy, log }), crossOrigin(allowedOrigins)];
+}
+
+export interface HardeningOptions {
+  /** Other origins whose pages may ask for tickets. */
+  readonly allowedOrigins: readonly string[];
+  readonly trustProxy: Trust;
+  readonly log: Pick<Logger, 'warn'>;
 }
 
 const securityHeaders = helmet({
@@ -35,21 +47,67 @@ function noStore(_request: IncomingMessage, response: ServerResponse, next: () =
   next();
 }
 
+/** What the client library and the authenticators need. */
+const OWN_HEADERS = ['Authorization', 'Content-Type', 'X-Requested-With', 'X-Oncegate'];
+
+/** More headers than any page sends; what is beyond is not allowed. */
+const MAX_ASKED = 32;
+const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]{1,64}$/i;
+
+/**
+ * The headers that a preflight asks for. A page of a listed origin may send any: monitoring adds `traceparent`,
+ * `sentry-trace` or `baggage` to each request, and a request whose preflight fails never arrives.
+ */
+function askedHeaders(field = ''): string[] {
+  const own = OWN_HEADERS.map((name) => name.toLowerCase());
+  const names = field.split(',', MAX_ASKED).map((name) => name.trim());
+  return names.filter((name) => HEADER_NAME.test(name) && !own.includes(name.toLowerCase()));
+}
+
+/** Origins that are remembered as logged. */
+const MAX_TOLD = 1_000;
+
+/** Logs a page of another origin that is not listed, once a minute: the browser tells neither the page nor anyone why. */
+function tellUnlisted({ allowedOrigins, trustProxy, log }: HardeningOptions): Step {
+  const told = new WindowCounts({ maxKeys: MAX_TOLD });
+  return (request, _response, next) => {
+    const { origin, host = '' } = request.headers;
+    if (origin !== undefined && !allowedOrigins.includes('*') && !allowedOrigins.includes(origin)) {
+      const asked = forwardedHost(request, trustProxy) ?? host;
+      const named = origin === 'null' || isOrigin(origin) ? origin.slice(0, MAX_ORIGIN_LENGTH) : 'malformed';
+      if (!isOwn(origin, asked.toLowerCase()) && told.get(named).count === 0) {
+        told.add(named);
+        log.warn({
+          event: 'origin_not_listed',
+          setting: 'ALLOWED_ORIGINS',
+          origin: named,
+          host: asked.slice(0, MAX_ORIGIN_LENGTH),
+        });
+      }
+    }
+    next();
+  };
+}
+
+const MAX_ORIGIN_LENGTH = 300;
+
 /** CORS (Fetch standard): listed origins with credentials, or `*` without. With a list, every answer varies by Origin. */
 function crossOrigin(allowedOrigins: readonly string[]): Step {
   const common: CorsOptions = {
     methods: ['GET', 'POST', 'DELETE'],
-    allowedHeaders: ['Authorization', 'Content-Type', 'X-Requested-With', 'X-Oncegate'],
     exposedHeaders: ['Location', 'Retry-After', 'WWW-Authenticate', 'RateLimit', 'RateLimit-Policy'],
     maxAge: PREFLIGHT_SECONDS,
   };
   const anybody = allowedOrigins.includes('*');
   return cors<IncomingMessage>((request, answer) => {
     const { origin = '', 'access-control-request-method': preflighted } = request.headers;
+    const isListed = anybody || allowedOrigins.includes(origin);
+    const asked = isListed ? askedHeaders(request.headers['access-control-request-headers']) : [];
+    const allowedHeaders = [...OWN_HEADERS, ...asked];
     const allowed = anybody
       ? { origin: '*' }
       : { origin: [...allowedOrigins], credentials: allowedOrigins.includes(origin) };
     // An OPTIONS request without this header is no preflight: its route answers it.
-    answer(null, { ...common, ...allowed, preflightContinue: preflighted === undefined });
+    answer(null, { ...common, ...allowed, allowedHeaders, preflightContinue: preflighted === undefined });
   });
 }

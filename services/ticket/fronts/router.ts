@@ -50,7 +50,7 @@ export function createSteps(options: TicketRouterOptions) {
   options.trustProxy?.reportTo(options.log);
   const { refuse, refuseUnread, fail } = createAnswering(options);
   const signIn = createSignIn({ ...options, allowedOrigins, refuse });
-  const hardening = createHardening(allowedOrigins);
+  const hardening = createHardening({ ...options, allowedOrigins });
   return {
     refuse,
     fail,

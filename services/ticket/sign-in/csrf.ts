@@ -52,7 +52,7 @@ export function csrfRefusal(
 }
 
 /** A proxy may write the default port into the host; an origin never has it (RFC 6454 §6.2). */
-function isOwn(origin: string, host: string): boolean {
+export function isOwn(origin: string, host: string): boolean {
   const own = hostOfOrigin(origin);
   return own !== null && (own === host || `${own}:${origin.startsWith('https:') ? 443 : 80}` === host);
 }

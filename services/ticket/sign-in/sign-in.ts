@@ -53,6 +53,9 @@ export interface SignInOptions {
   readonly refuse: Refuse;
 }
 
+/** Characters of a header that are logged. */
+const MAX_LOGGED = 300;
+
 /** Failed sign-ins of one network per minute. Above it, its credentials are not checked until the minute ends. */
 const MAX_FAILURES_PER_NETWORK = 100;
 
@@ -96,7 +99,11 @@ export function createSignIn(options: SignInOptions): SignIn {
     if (principal.ambient) {
       const host = forwardedHost(request, trustProxy) ?? request.headers.host ?? '';
       const refusal = csrfRefusal(request, host, allowedOrigins);
-      if (refusal !== undefined) return refused(response, refusal, principal.subject);
+      if (refusal !== undefined) {
+        const { origin = 'none' } = request.headers;
+        const compared = `Origin ${origin.slice(0, MAX_LOGGED)}, Host ${host.slice(0, MAX_LOGGED)}: a proxy in front has to pass on the Host of the page`;
+        return refused(response, refusal, principal.subject, compared);
+      }
     }
 
     const subjectState = await subject.hit(principal.subject);

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type HttpReply, type HttpRequestOptions, httpRequest } from '../../../support/http/http-request.ts';
 import { bearer } from '../../../support/logins/bearer.ts';
 import { type InProcess, runTicketService, storeTicket } from '../../../support/services/in-process.ts';
+import { RawClient } from '../../../support/sockets/raw-client.ts';
 
 const APP = 'https://app.example';
 const OTHER = 'https://other.example:8443';
@@ -67,6 +68,9 @@ const outcomes: readonly Outcome[] = [
   },
   { name: 'a store that is away', status: 503, env: { REDIS_URL: 'redis://127.0.0.1:1' } },
 ];
+
+const OWN_HEADERS = ['authorization', 'content-type', 'x-requested-with', 'x-oncegate'];
+const lower = (text: string): string => text.toLowerCase();
 
 async function send(service: InProcess, origin: string | undefined, outcome: Outcome): Promise<HttpReply> {
   const { path = '/tickets', request = {}, anonymous } = outcome;
@@ -141,6 +145,77 @@ describe('an answer to another origin', () => {
         UNREADABLE,
       );
     }
+  });
+
+  test.each([APP, OTHER])('allows %s the headers that its preflight asks for', async (origin) => {
+    const service = await runTicketService(LISTED);
+    const asked = ['traceparent', 'sentry-trace', 'baggage', 'x-csrf-token', 'authorization'];
+    const answer = await preflight(service, origin, { headers: asked.join(', ') });
+
+    expect(listOf(answer.headers['access-control-allow-headers']).map(lower)).toEqual(expect.arrayContaining(asked));
+  });
+
+  test.each([
+    ['an origin that is not listed', 'https://evil.example', 'traceparent'],
+    ['what is no name', APP, 'a b, x:y, "q", (z)'],
+    ['names without end', APP, `${'x'.repeat(65)}`],
+    ['more than 32 names', APP, `${Array.from({ length: 40 }, (_, index) => `a-${index}`).join(',')},too-many`],
+  ])('allows nothing more for %s', async (_, origin, asked) => {
+    const { headers } = await preflight(await runTicketService(LISTED), origin, { headers: asked });
+    const allowed = listOf(headers['access-control-allow-headers']).map(lower);
+
+    expect(allowed.filter((name) => !OWN_HEADERS.includes(name) && !/^a-\d+$/.test(name))).toEqual([]);
+    expect(allowed.length).toBeLessThanOrEqual(36);
+  });
+
+  test('is logged once a minute for each origin that is not listed', async () => {
+    const service = await runTicketService(LISTED);
+    const host = `127.0.0.1:${service.port}`;
+    const from = (origin: string) => httpRequest(service.port, '/tickets', { headers: { Origin: origin, Host: host } });
+    for (const origin of ['https://evil.example', 'https://evil.example', 'null', APP, `http://${host}`, 'nonsense']) {
+      await from(origin);
+    }
+    await preflight(service, 'https://late.example');
+
+    const lines = service.log.filter(({ event }) => event === 'origin_not_listed');
+    expect(lines.map(({ origin }) => origin)).toEqual([
+      'https://evil.example',
+      'null',
+      'malformed',
+      'https://late.example',
+    ]);
+    expect(lines[0]).toMatchObject({ level: 'warn', setting: 'ALLOWED_ORIGINS', host });
+  });
+
+  test.each([
+    ['a head of 40 KiB', `Cookie: a=${'x'.repeat(40_000)}`, /32 KiB/],
+    ['a header without a name', ': x', /./],
+    ['two lengths', 'Content-Length: 1\r\nContent-Length: 2', /./],
+    ['a control character', 'X-A: a\u0001b', /./],
+  ])('is a problem document that the page can read: to %s', async (_, line, detail) => {
+    const service = await runTicketService(LISTED);
+    const client = await RawClient.send(
+      service.port,
+      `POST /tickets HTTP/1.1\r\nHost: a\r\nOrigin: ${APP}\r\n${line}\r\n\r\n`,
+    );
+    const outcome = await client.outcome;
+    await client.closed;
+
+    const [answer] = outcome.kind === 'refused' ? outcome.answers : [];
+    expect(answer?.status).toBe(400);
+    const text = String(client.received);
+    expect(text).toContain(`Access-Control-Allow-Origin: ${APP}`);
+    expect(text).toContain('Access-Control-Allow-Credentials: true');
+    const body = JSON.parse(text.slice(text.indexOf('\r\n\r\n') + 4));
+    expect(body).toMatchObject({ code: 'request_malformed', status: 400 });
+    expect(body.detail).toMatch(detail);
+  });
+
+  test('comes to a request with 30 KiB of cookies', async () => {
+    const service = await runTicketService(LISTED);
+    const headers = { Origin: APP, Authorization: await bearer('ada'), Cookie: `a=${'x'.repeat(30_000)}` };
+
+    expect((await httpRequest(service.port, '/tickets', { method: 'POST', headers })).status).toBe(201);
   });
 
   test('exposes every header that a page could need', async () => {

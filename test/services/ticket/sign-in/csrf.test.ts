@@ -137,6 +137,18 @@ const hosts: readonly Row[] = [
   [{ Host: '', Origin: OWN }, 'origin'],
 ];
 
+test.each([
+  ['another host', { Host: 'localhost:8080' }, 'localhost:8080', OWN],
+  ['no origin that is known', { Origin: EVIL }, HOST, EVIL],
+  ['a long origin', { Origin: `https://${'x'.repeat(400)}` }, HOST, `https://${'x'.repeat(292)}`],
+])('the log names both hosts of a refused request: %s', async (_, headers, host, origin) => {
+  const service = await run();
+  await post(service, { ...JSON_TYPE, Origin: OWN, ...headers });
+
+  const { reason } = service.log.findLast(({ event }) => event === 'refusal') ?? {};
+  expect(reason).toMatch(`Origin ${origin}, Host ${host}: `);
+});
+
 describe.each([
   ['the content type and custom headers', types],
   ['the Origin', origins.map(([headers, verdict]): Row => [{ ...JSON_TYPE, ...headers }, verdict])],
