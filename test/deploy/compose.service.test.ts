@@ -101,11 +101,15 @@ describe.skipIf(isMissing('docker-compose'))('docker-compose.yml', () => {
     expect(published).toStrictEqual(['nginx']);
   });
 
-  test('runs nginx with a configuration without upstream retries', async () => {
+  test('runs nginx with a configuration that retries an early 503 and nothing else', async () => {
     const configuration = readFileSync(join(root, 'deploy', 'nginx.conf'), 'utf8').replace(/#.*$/gm, '');
 
     expect(sectionOf('nginx', (await compose(SECRETS)).stdout)).toContain('deploy/nginx.conf');
-    expect(configuration.match(/proxy_next_upstream\w*[^;]*;/g)).toStrictEqual(['proxy_next_upstream off;']);
+    expect(configuration.match(/proxy_next_upstream\w*[^;]*;/g)).toStrictEqual([
+      'proxy_next_upstream         http_503;',
+      'proxy_next_upstream_timeout 200ms;',
+      'proxy_next_upstream_tries   3;',
+    ]);
     for (const gateway of GATEWAYS) expect(configuration).toContain(`server ${gateway}:8081;`);
     const [, readTimeout] = /proxy_read_timeout +(\d+)s;/.exec(configuration) ?? [];
     expect(Number(readTimeout)).toBeGreaterThan(30);

@@ -10,6 +10,8 @@ import { issueTicket, metric, startFleet } from '../support/services/services.ts
 import { openWebSocket, Refused } from '../support/sockets/web-socket.ts';
 
 const CLIENTS = 30;
+/** Well-formed, and unknown. */
+const TICKET = `ogt_${'a'.repeat(22)}.${'b'.repeat(32)}`;
 
 describe.skipIf(isMissing('nginx') || isMissing('redis'))('deploy/nginx.conf', () => {
   async function start(more?: ReadonlyArray<readonly [string, string]>) {
@@ -20,15 +22,18 @@ describe.skipIf(isMissing('nginx') || isMissing('redis'))('deploy/nginx.conf', (
     /** Connects with a new ticket: 101, or the status of the refusal. */
     const open = async (path = '/', wish: object = {}): Promise<{ id: string; status: number }> => {
       const { id, ticket } = await issueTicket(fleet.ticket, `subject-${Math.random()}`, wish);
+      return { id, ...(await connect(ticket, path)) };
+    };
+    const connect = async (ticket: string, path = '/'): Promise<{ status: number }> => {
       try {
         await openWebSocket(`ws://127.0.0.1:${port}${path}?ticket=${ticket}`);
-        return { id, status: 101 };
+        return { status: 101 };
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
-        return { id, status: error.status };
+        return { status: error.status };
       }
     };
-    return { redis, fleet, open };
+    return { redis, fleet, open: Object.assign(open, { with: connect }) };
   }
 
   test('sends nobody who comes back to a gateway that drains', async () => {
@@ -53,6 +58,19 @@ describe.skipIf(isMissing('nginx') || isMissing('redis'))('deploy/nginx.conf', (
     expect(asked).toBeGreaterThan(0);
     for (const other of others) expect(await metric(other, 'oncegate_replays_total')).toBe(0);
     draining.signal('SIGKILL');
+  });
+
+  test('tells the reason while every gateway answers 503', async () => {
+    const { redis, fleet, open } = await start();
+    await redis.stop();
+    await until(async () => {
+      const ready = fleet.gateways.map(({ adminPort }) => fetch(`http://127.0.0.1:${adminPort}/readyz`));
+      return (await Promise.all(ready)).every(({ status }) => status === 503);
+    });
+    const statuses = [];
+    for (let index = 0; index < 8; index += 1) statuses.push((await open.with(TICKET)).status);
+
+    expect(statuses).toEqual(Array(8).fill(503));
   });
 
   test('keeps the target when a path of GATEWAY_URL is taken off, as docs/operations.md shows', async () => {
