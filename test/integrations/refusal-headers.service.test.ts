@@ -1,5 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { httpRequest } from '../support/http/http-request.ts';
+import { bearer } from '../support/logins/bearer.ts';
+import { until } from '../support/machine/wait.ts';
+import { openWebSocket } from '../support/sockets/web-socket.ts';
 import { type Mode, modesHere } from './modes.ts';
 import { type Site, startSite } from './site.ts';
 
@@ -40,6 +43,17 @@ describe.each(modesHere)('$name', (mode: Mode) => {
     expect(lines('Upgrade')).toEqual(mode.proxy === 'caddy' ? [] : ['websocket']);
     expect(lines('Sec-WebSocket-Version')).toEqual(['13']);
     expect(lines('Allow')).toEqual([]);
+  });
+
+  test('takes a request head of nearly 32 KiB, at the ticket service and at a gateway', async () => {
+    const port = site.proxyOf(mode).port;
+    const Cookie = ['a', 'b', 'c'].map((name) => `${name}=${'x'.repeat(9_900)}`).join('; ');
+    const headers = { Authorization: await bearer('ada'), Cookie };
+    const issued = await httpRequest(port, '/tickets', { method: 'POST', headers });
+
+    expect(issued.status).toBe(201);
+    const client = await openWebSocket(`ws://127.0.0.1:${port}/?ticket=${issued.body.ticket}`, { headers: { Cookie } });
+    await until(() => client.messages.length > 0, { what: 'the greeting' });
   });
 
   test('sends a challenge with a 401, and with no other status', async () => {
