@@ -114,5 +114,7 @@ function grant(principal: Principal, asked: TicketRequest, policy: Policy | unde
 
 /** One object of several, of which a later one replaces names of those before it; undefined if there is none. */
 function merged(...objects: ReadonlyArray<Claims | undefined>): Claims | undefined {
-  return objects.some((claims) => claims !== undefined) ? Object.assign({}, ...objects) : undefined;
+  const given = objects.filter((claims) => claims !== undefined);
+  // Attack: assigning a claim named __proto__ would set a prototype instead, past the check of names.
+  return given.length === 0 ? undefined : Object.fromEntries(given.flatMap((claims) => Object.entries(claims)));
 }

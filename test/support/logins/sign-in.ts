@@ -74,7 +74,7 @@ export async function recordOf(
 export type Expected = { readonly subject: string } | Refused;
 
 interface Refused {
-  readonly status: 401 | 403 | 503;
+  readonly status: 401 | 403 | 422 | 503;
   readonly code: string;
   /** All of a 401, in their order. */
   readonly challenges?: readonly string[];
