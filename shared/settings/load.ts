@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { parseEnv } from 'node:util';
+import { isRedisTls } from '../store/redis/redis-client.ts';
 import { camelCase, type SettingName, type Settings, settingNames, settingRow } from './table.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -68,6 +69,14 @@ const oneRedis: Rule = (_, written) =>
     ? ['REDIS_CLUSTER_NODES: must not be set together with REDIS_SENTINELS']
     : [];
 
+/** Whoever names an authority means TLS. Without it the password would go out in clear. */
+const redisTls: Rule = ({ redisCaFile, redisUrl, redisSentinelTls, authSessionRedisUrl }) => {
+  const overTls = [redisUrl, authSessionRedisUrl].some((url) => url !== undefined && isRedisTls(url));
+  return redisCaFile === undefined || redisSentinelTls === true || overTls
+    ? []
+    : ['REDIS_CA_FILE: needs TLS: REDIS_URL that begins with rediss://, or REDIS_SENTINEL_TLS'];
+};
+
 const matchingTls: Rule = ({ tlsCertFile, tlsKeyFile }) => {
   if (tlsCertFile === undefined || tlsKeyFile === undefined) return [];
   try {
@@ -82,6 +91,9 @@ const commonRules: readonly Rule[] = [
   oneRedis,
   together('REDIS_SENTINELS', 'REDIS_SENTINEL_NAME'),
   together('REDIS_SENTINEL_NAME', 'REDIS_SENTINELS'),
+  together('REDIS_SENTINEL_PASSWORD', 'REDIS_SENTINELS'),
+  together('REDIS_SENTINEL_USERNAME', 'REDIS_SENTINEL_PASSWORD'),
+  redisTls,
   together('TLS_CERT_FILE', 'TLS_KEY_FILE'),
   together('TLS_KEY_FILE', 'TLS_CERT_FILE'),
   matchingTls,

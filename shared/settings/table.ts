@@ -46,7 +46,13 @@ export const settingsTable = {
     type: redisUrl,
     secret: true,
     reader: 'both',
-    doc: 'The Redis that all services share. The separate services need it, or Sentinel, or Cluster; standalone then uses it instead of memory. With Sentinel or Cluster only its user, password and TLS are used.',
+    doc: 'The Redis that all services share. The separate services need it, or Sentinel, or Cluster; standalone then uses it instead of memory. `rediss:` is TLS. With Sentinel or Cluster only its user, password and TLS are used: for the primary, or for each node.',
+  },
+  REDIS_CA_FILE: {
+    type: certificates,
+    defaultNote: "the system's",
+    reader: 'both',
+    doc: 'PEM certificates of the authorities that vouch for every Redis and Sentinel with TLS, that of AUTH_SESSION_REDIS_URL included.',
   },
   REDIS_SENTINELS: {
     type: hostPorts,
@@ -57,6 +63,24 @@ export const settingsTable = {
     type: text('the name of a Sentinel group', /^\S{1,256}$/),
     reader: 'both',
     doc: 'The group that the Sentinels watch.',
+  },
+  REDIS_SENTINEL_TLS: {
+    type: flag,
+    default: 'false',
+    reader: 'both',
+    doc: 'Whether the Sentinels themselves are asked over TLS. REDIS_URL says so for the primary.',
+  },
+  REDIS_SENTINEL_USERNAME: {
+    type: text('1 to 256 characters', /^.{1,256}$/),
+    defaultNote: "the Sentinels' default user",
+    reader: 'both',
+    doc: 'User at the Sentinels; needs REDIS_SENTINEL_PASSWORD.',
+  },
+  REDIS_SENTINEL_PASSWORD: {
+    type: text('1 to 1024 characters', /^.{1,1024}$/),
+    secret: true,
+    reader: 'both',
+    doc: 'Password at the Sentinels. That of the primary is in REDIS_URL.',
   },
   REDIS_CLUSTER_NODES: {
     type: hostPorts,

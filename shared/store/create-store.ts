@@ -9,11 +9,14 @@ import type { TicketStore } from './store.ts';
 /** Where Redis is, or undefined if the settings do not say so. */
 function redisAddress(settings: Settings): RedisAddress | undefined {
   const { redisUrl: url, redisSentinels, redisSentinelName, redisClusterNodes } = settings;
-  if (redisClusterNodes !== undefined) return { kind: 'cluster', nodes: redisClusterNodes, url };
+  const access = { url, ca: settings.redisCaFile?.content };
+  if (redisClusterNodes !== undefined) return { ...access, kind: 'cluster', nodes: redisClusterNodes };
   if (redisSentinels !== undefined && redisSentinelName !== undefined) {
-    return { kind: 'sentinel', sentinels: redisSentinels, name: redisSentinelName, url };
+    const { redisSentinelTls: tls, redisSentinelUsername: username, redisSentinelPassword: password } = settings;
+    const sentinelAccess = { tls, username, password };
+    return { ...access, kind: 'sentinel', sentinels: redisSentinels, name: redisSentinelName, sentinelAccess };
   }
-  return url === undefined ? undefined : { kind: 'single', url };
+  return url === undefined ? undefined : { ...access, kind: 'single', url };
 }
 
 /** Whether the settings say where Redis is. */

@@ -68,7 +68,10 @@ export function issuerKeysOf(settings: Settings): IssuerKeys | undefined {
 export function sessionRedisOf(settings: Settings): RedisLink | undefined {
   const url = settings.authSessionRedisUrl ?? settings.redisUrl;
   if (settings.authSessionSecret === undefined || url === undefined) return undefined;
-  return new RedisLink({ address: { kind: 'single', url }, timeoutMs: settings.redisTimeoutMs });
+  return new RedisLink({
+    address: { kind: 'single', url, ca: settings.redisCaFile?.content },
+    timeoutMs: settings.redisTimeoutMs,
+  });
 }
 
 function basic({ settings, store, log }: AuthenticationContext): Authenticator | undefined {

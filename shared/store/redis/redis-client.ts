@@ -1,16 +1,31 @@
 import type { Socket } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 
 /** Where Redis is: a single server, a Sentinel group or a Cluster. */
 export type RedisAddress =
-  | { readonly kind: 'single'; readonly url: string }
-  | {
+  | (Access & { readonly kind: 'single'; readonly url: string })
+  | (Access & {
       readonly kind: 'sentinel';
       readonly sentinels: readonly HostPort[];
       readonly name: string;
-      readonly url?: string | undefined;
-    }
-  | { readonly kind: 'cluster'; readonly nodes: readonly HostPort[]; readonly url?: string | undefined };
+      /** How to speak to the Sentinels themselves. The servers of the group may want something else. */
+      readonly sentinelAccess?: SentinelAccess;
+    })
+  | (Access & { readonly kind: 'cluster'; readonly nodes: readonly HostPort[] });
+
+/** How to speak to every Redis server: TLS, user and password are those of the URL. */
+interface Access {
+  readonly url?: string | undefined;
+  /** PEM certificates of the authorities that vouch for the servers, and the Sentinels. Default: those of Node. */
+  readonly ca?: string | undefined;
+}
+
+export interface SentinelAccess {
+  readonly tls: boolean;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+}
 
 export interface HostPort {
   readonly host: string;
@@ -35,23 +50,31 @@ export function createClient(address: RedisAddress): RedisClient {
     // READONLY: this is no longer the primary. The command did not run, and is not sent again (1, not 2).
     reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 1 : false),
   } satisfies RedisOptions;
+  const access = accessOf(address);
   switch (address.kind) {
     case 'single':
-      return new Redis(address.url, options);
-    case 'sentinel':
+      return new Redis({ ...options, ...access, ...placeOf(address.url) });
+    case 'sentinel': {
+      const { tls, username, password } = address.sentinelAccess ?? { tls: false };
       return new Redis({
         ...options,
-        ...credentialsOf(address.url),
+        ...access,
+        // Attack: without it ioredis drops `tls`, and sends the password to the primary in clear.
+        enableTLSForSentinelMode: true,
         sentinels: [...address.sentinels],
         name: address.name,
         sentinelRetryStrategy: reconnectDelay,
+        ...(tls && { sentinelTLS: tlsOf(address) }),
+        ...(username !== undefined && { sentinelUsername: username }),
+        ...(password !== undefined && { sentinelPassword: password }),
       });
+    }
     case 'cluster': {
       const { enableOfflineQueue, retryStrategy, ...redisOptions } = options; // a Cluster has these one level up
       return new Cluster([...address.nodes], {
         enableOfflineQueue,
         clusterRetryStrategy: retryStrategy,
-        redisOptions: { ...redisOptions, ...credentialsOf(address.url) },
+        redisOptions: { ...redisOptions, ...access },
       });
     }
     default:
@@ -69,13 +92,27 @@ function reconnectDelay(times: number): number {
   return Math.min(25 * 2 ** Math.min(times, 10), RECONNECT_MAX_MS);
 }
 
-/** With Sentinel or Cluster, `REDIS_URL` sets only user, password and TLS. */
-function credentialsOf(url: string | undefined): Pick<RedisOptions, 'username' | 'password' | 'tls'> {
-  if (url === undefined) return {};
-  const { protocol, username, password } = new URL(url);
+/** Whether a URL of Redis asks for TLS. A scheme has no letter case (RFC 3986 §3.1). */
+export function isRedisTls(url: string): boolean {
+  return new URL(url).protocol === 'rediss:';
+}
+
+/** The URL is not given to ioredis, which takes `REDISS://` for an address without TLS. */
+function accessOf(address: RedisAddress): Pick<RedisOptions, 'username' | 'password' | 'tls'> {
+  if (address.url === undefined) return {};
+  const { username, password } = new URL(address.url);
   return {
     ...(username !== '' && { username: decodeURIComponent(username) }),
     ...(password !== '' && { password: decodeURIComponent(password) }),
-    ...(protocol === 'rediss:' && { tls: {} }),
+    ...(isRedisTls(address.url) && { tls: tlsOf(address) }),
   };
+}
+
+function tlsOf({ ca }: Access): ConnectionOptions {
+  return ca === undefined ? {} : { ca };
+}
+
+function placeOf(url: string): Pick<RedisOptions, 'host' | 'port' | 'db'> {
+  const { hostname, port, pathname } = new URL(url);
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 6379), db: Number(pathname.slice(1)) };
 }

@@ -149,7 +149,7 @@ describe('oncegate check-config', () => {
 
     expect(Object.keys(env).sort()).toEqual([
       ...['AUTH_INTROSPECTION_CLIENT_SECRET', 'AUTH_JWT_SECRET', 'AUTH_SESSION_REDIS_URL', 'AUTH_SESSION_SECRET'],
-      ...['IDENTITY_JWT_KEY_FILE', 'REDIS_URL', 'TLS_KEY_FILE'],
+      ...['IDENTITY_JWT_KEY_FILE', 'REDIS_SENTINEL_PASSWORD', 'REDIS_URL', 'TLS_KEY_FILE'],
     ]);
     expect(code).toBe(78);
     expect(stdout + stderr).not.toContain(secret);

@@ -2,10 +2,11 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Environment, loadSettings, readEnvironment, redisIsNeeded } from '../../../shared/settings/load.ts';
 import { settingNames } from '../../../shared/settings/table.ts';
-import { temporaryDirectory } from '../../support/machine/temporary-file.ts';
+import { temporaryDirectory, temporaryFile } from '../../support/machine/temporary-file.ts';
 import { runToEnd } from '../../support/services/services.ts';
 
 /** Every setting, each out of its bounds by as little as can be, with the fault that has to be reported. */
@@ -15,8 +16,16 @@ const OUT_OF_BOUNDS: ReadonlyArray<readonly [name: string, value: string, fault:
     'http://:hunter2@127.0.0.1',
     'must be redis:// or rediss://, then [user:password@]host[:port][/database number], the password percent-encoded',
   ],
+  [
+    'REDIS_CA_FILE',
+    'package.json',
+    'must be the path of a readable file of PEM certificates, all of them whole, not "package.json"',
+  ],
   ['REDIS_SENTINELS', '127.0.0.1', 'must be host:port, host:port, ..., not "127.0.0.1"'],
   ['REDIS_SENTINEL_NAME', 'a b', 'must be the name of a Sentinel group, not "a b"'],
+  ['REDIS_SENTINEL_TLS', 'yes', 'must be true or false, not "yes"'],
+  ['REDIS_SENTINEL_USERNAME', 'u'.repeat(257), `must be 1 to 256 characters, not "${'u'.repeat(257)}"`],
+  ['REDIS_SENTINEL_PASSWORD', 'hunter2'.repeat(150), 'must be 1 to 1024 characters'],
   ['REDIS_CLUSTER_NODES', 'a:0', 'must be host:port, host:port, ..., not "a:0"'],
   ['REDIS_KEY_PREFIX', 'a{b}', 'must be at most 64 of A-Z a-z 0-9 : . _ -, not "a{b}"'],
   ['REDIS_TIMEOUT_MS', '9', 'must be a whole number from 10 to 60000 (ms), not "9"'],
@@ -160,6 +169,10 @@ const TOGETHER_FOR_TICKETS = [
   'AUTH_JWT_PUBLIC_KEY_FILE: must not be set together with AUTH_JWKS_URL: no token says which of them it is for',
 ];
 
+const SENTINEL = { REDIS_SENTINELS: 'a:1', REDIS_SENTINEL_NAME: 'main' };
+/** A file of certificates that every Node has. */
+const REDIS_CA_FILE = temporaryFile(rootCertificates[0] ?? '');
+
 const environment: Record<string, string> = Object.fromEntries(OUT_OF_BOUNDS.map(([name, value]) => [name, value]));
 const allFaults = [...OUT_OF_BOUNDS.map(([name, , fault]) => `${name}: ${fault}`), ...TOGETHER];
 
@@ -229,6 +242,7 @@ describe('a configuration', () => {
     expect(loaded).toEqual({
       ok: true,
       settings: {
+        redisSentinelTls: false,
         redisKeyPrefix: 'oncegate:',
         redisTimeoutMs: 250,
         host: '127.0.0.1',
@@ -313,6 +327,10 @@ describe('a configuration', () => {
     [{ TICKET_CARRIERS: 'query,query' }, 'TICKET_CARRIERS'],
     [{ REDIS_SENTINELS: 'a:1' }, 'REDIS_SENTINEL_NAME'],
     [{ REDIS_SENTINEL_NAME: 'main' }, 'REDIS_SENTINELS'],
+    [{ REDIS_SENTINEL_PASSWORD: 'secret' }, 'REDIS_SENTINELS'],
+    [{ ...SENTINEL, REDIS_SENTINEL_USERNAME: 'ada' }, 'REDIS_SENTINEL_PASSWORD'],
+    [{ REDIS_CA_FILE, REDIS_URL: 'redis://h' }, 'REDIS_CA_FILE'],
+    [{ REDIS_CA_FILE, ...SENTINEL }, 'REDIS_CA_FILE'],
     [{ TLS_CERT_FILE: 'package.json' }, 'TLS_KEY_FILE'],
     [{ TLS_KEY_FILE: 'package.json' }, 'TLS_CERT_FILE'],
     [{ TLS_CERT_FILE: 'package.json', TLS_KEY_FILE: 'package.json' }, 'TLS_CERT_FILE, TLS_KEY_FILE'],

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import { freePort } from '../machine/free-port.ts';
 import { until } from '../machine/wait.ts';
 
@@ -12,6 +12,9 @@ const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
+
+/** What the client needs to be let in. */
+type Access = Pick<RedisOptions, 'password' | 'tls'>;
 
 /** A redis-server that answers, and a client of it. */
 export interface RedisProcess {
@@ -31,12 +34,12 @@ export interface RedisProcess {
 /** Starts a redis-server on a free port. Nothing ends it but its functions, or the end of this process. */
 export async function launchRedis(
   argumentsOf: (port: number) => readonly string[],
-  password?: string,
+  access: Access = {},
 ): Promise<RedisProcess> {
   let failure: unknown;
   for (let attempt = 0; attempt < START_ATTEMPTS; attempt += 1) {
     try {
-      return await launchOn(await freePort(), argumentsOf, password);
+      return await launchOn(await freePort(), argumentsOf, access);
     } catch (error) {
       failure = error; // most likely another process took the port
     }
@@ -47,14 +50,14 @@ export async function launchRedis(
 async function launchOn(
   port: number,
   argumentsOf: (port: number) => readonly string[],
-  password?: string,
+  access: Access = {},
 ): Promise<RedisProcess> {
   const start = () => startProcess(argumentsOf(port));
   let child = start();
   const client = new Redis({
     port,
     host: HOST,
-    ...(password !== undefined && { password }),
+    ...access,
     maxRetriesPerRequest: null,
     retryStrategy: () => 25,
   });

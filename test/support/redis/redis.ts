@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
+import type { KeyPair } from '../machine/certificates.ts';
 import { freePort } from '../machine/free-port.ts';
 import { atEnd } from '../machine/teardown.ts';
 import { temporaryDirectory } from '../machine/temporary-file.ts';
@@ -35,6 +36,28 @@ export interface RedisServerOptions {
   readonly args?: readonly string[];
   /** Password for the test's own client. */
   readonly password?: string;
+  /** Speaks TLS only, with this certificate for 127.0.0.1. */
+  readonly tls?: RedisTls;
+}
+
+export interface RedisTls {
+  readonly authority: KeyPair;
+  readonly pair: KeyPair;
+}
+
+/** A server without a port in clear, which also asks the others over TLS. */
+function tlsArguments({ authority, pair }: RedisTls, port: number): string[] {
+  const files = ['--tls-cert-file', pair.certFile, '--tls-key-file', pair.keyFile];
+  const others = ['--tls-ca-cert-file', authority.certFile, '--tls-auth-clients', 'no'];
+  return [
+    '--port',
+    '0',
+    '--tls-port',
+    String(port),
+    ...files,
+    ...others,
+    ...['--tls-cluster', 'yes', '--tls-replication', 'yes'],
+  ];
 }
 
 /** The Redis of this worker, empty. It serves all test files that the worker runs, one behind the other. */
@@ -51,20 +74,29 @@ export async function workerRedis(): Promise<SharedRedis> {
 /** A real redis-server on a port of its own, without persistence. It is stopped with the test or the test file. */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const args = ['--maxmemory-policy', 'noeviction', ...(options.args ?? [])];
-  return launch(() => args, options.password);
+  return launch(() => args, options);
 }
 
-async function launch(argumentsOf: (dir: string) => readonly string[], password?: string): Promise<RedisServer> {
+type Access = Pick<RedisServerOptions, 'password' | 'tls'>;
+
+async function launch(
+  argumentsOf: (dir: string) => readonly string[],
+  { password, tls }: Access,
+): Promise<RedisServer> {
   const dir = temporaryDirectory();
   // redis-server takes a configuration file as its first argument only.
   const args = argumentsOf(dir);
   const [config, rest] = args[0]?.startsWith('--') ? [[], args] : [args.slice(0, 1), args.slice(1)];
-  const server = await launchRedis((port) => [...config, ...plainArguments(port, dir), ...rest], password);
+  const secured = (port: number) => (tls === undefined ? [] : tlsArguments(tls, port));
+  const server = await launchRedis((port) => [...config, ...plainArguments(port, dir), ...secured(port), ...rest], {
+    ...(password !== undefined && { password }),
+    ...(tls && { tls: { ca: tls.authority.cert } }),
+  });
   const { port, client } = server;
   atEnd(server.stop);
   return Object.assign(server, {
     host: HOST,
-    url: `redis://${HOST}:${port}`,
+    url: `${tls === undefined ? 'redis' : 'rediss'}://${HOST}:${port}`,
     call: (command: string, ...more: Array<string | number>) => client.call(command, ...more),
     async pause() {
       server.send('SIGSTOP');
@@ -85,15 +117,23 @@ export interface RedisCluster {
   nodeOf(key: string): Promise<RedisServer>;
 }
 
+function passwordArguments(password: string | undefined): string[] {
+  return password === undefined ? [] : ['--requirepass', password, '--masterauth', password];
+}
+
 const SLOTS = 16_384;
 
 /** Starts a Redis Cluster of three masters that share the slots. */
-export async function startCluster(): Promise<RedisCluster> {
+export async function startCluster(access: Access = {}): Promise<RedisCluster> {
   const busPorts = await Promise.all([freePort(), freePort(), freePort()]);
   const nodes = await Promise.all(
     busPorts.map((busPort) =>
       startRedis({
-        args: ['--cluster-enabled', 'yes', '--cluster-port', String(busPort), '--cluster-node-timeout', '2000'],
+        ...access,
+        args: [
+          ...['--cluster-enabled', 'yes', '--cluster-port', String(busPort), '--cluster-node-timeout', '2000'],
+          ...passwordArguments(access.password),
+        ],
       }),
     ),
   );
@@ -141,23 +181,32 @@ export interface RedisSentinel {
 }
 
 /** Starts a master, a replica in sync with it, and a sentinel that watches them. */
-export async function startSentinel(): Promise<RedisSentinel> {
+export async function startSentinel(
+  access: Access & { readonly sentinelPassword?: string } = {},
+): Promise<RedisSentinel> {
   const name = 'oncegate';
-  const master = await startRedis({ args: ['--repl-diskless-sync-delay', '0'] });
-  const replica = await startRedis({ args: ['--replicaof', HOST, String(master.port)] });
+  const { password, sentinelPassword, tls } = access;
+  const passwords = passwordArguments(password);
+  const master = await startRedis({ ...access, args: ['--repl-diskless-sync-delay', '0', ...passwords] });
+  const replica = await startRedis({ ...access, args: ['--replicaof', HOST, String(master.port), ...passwords] });
   await until(async () => (await replica.client.info('replication')).includes('master_link_status:up'), {
     what: 'the replica is in sync',
   });
-  const sentinel = await launch((dir) => {
-    const file = join(dir, 'sentinel.conf');
-    const lines = [
-      `sentinel monitor ${name} ${HOST} ${master.port} 1`,
-      `sentinel down-after-milliseconds ${name} 500`,
-      `sentinel failover-timeout ${name} 3000`,
-    ];
-    writeFileSync(file, `${lines.join('\n')}\n`);
-    return [file, '--sentinel'];
-  });
+  const sentinel = await launch(
+    (dir) => {
+      const file = join(dir, 'sentinel.conf');
+      const lines = [
+        `sentinel monitor ${name} ${HOST} ${master.port} 1`,
+        `sentinel down-after-milliseconds ${name} 500`,
+        `sentinel failover-timeout ${name} 3000`,
+        ...(password === undefined ? [] : [`sentinel auth-pass ${name} ${password}`]),
+        ...(sentinelPassword === undefined ? [] : [`requirepass ${sentinelPassword}`]),
+      ];
+      writeFileSync(file, `${lines.join('\n')}\n`);
+      return [file, '--sentinel'];
+    },
+    { ...(sentinelPassword !== undefined && { password: sentinelPassword }), ...(tls && { tls }) },
+  );
   await until(async () => (await sentinel.client.info('sentinel')).includes('slaves=1,sentinels=1'), {
     what: 'the sentinel knows the replica',
   });
