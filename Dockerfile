@@ -24,7 +24,7 @@ RUN npm ci --omit=dev --no-audit --no-fund
 FROM node:20-bookworm-slim
 WORKDIR /app
 # Inside a container 127.0.0.1 would reach nobody. Publish the public port only: the admin port has no login.
-ENV NODE_ENV=production HOST=0.0.0.0
+ENV NODE_ENV=production HOST=0.0.0.0 ADMIN_HOST=0.0.0.0
 COPY package.json LICENSE ./
 COPY --from=packages /app/node_modules node_modules
 COPY --from=build /app/dist dist

@@ -11,6 +11,9 @@ import { Connections } from './connections/connections.ts';
 import { drainConnections } from './connections/drain.ts';
 import { Presence } from './connections/presence.ts';
 
+const SHARED_ID =
+  'another gateway has the same GATEWAY_ID: commands and connections of both are mixed up; give each an id of its own';
+
 export interface GatewayOptions {
   readonly settings: Settings;
   readonly store: TicketStore;
@@ -60,6 +63,7 @@ export function createGatewayCore({ settings, store: plainStore, log: parentLog 
       });
       presence = new Presence({
         store,
+        onShared: () => log.warn({ event: 'gateway_id_shared', setting: 'GATEWAY_ID' }, SHARED_ID),
         status: () => ({ gatewayId, connections: connections.size, draining: load.draining }),
       });
     },

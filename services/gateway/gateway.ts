@@ -35,9 +35,9 @@ export async function startGateway(options: GatewayOptions): Promise<RunningServ
   });
 
   const port = await listen(server, settings.host, settings.gatewayPort);
-  const adminPort = await listen(admin, settings.host, settings.gatewayAdminPort);
+  const adminPort = await listen(admin, settings.adminHost, settings.gatewayAdminPort);
   core.join();
-  log.info({ event: 'listening', host: settings.host, port, admin_port: adminPort });
+  log.info({ event: 'listening', host: settings.host, port, admin_host: settings.adminHost, admin_port: adminPort });
 
   return {
     port,

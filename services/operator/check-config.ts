@@ -5,12 +5,17 @@ import { exitCodes } from '../../shared/process/exit-codes.ts';
 import { UsageError } from './usage-error.ts';
 
 /** `oncegate check-config`: runs the ticket service's own check, as a process because no service imports another. */
-export function checkConfig(token: string | undefined): number {
+export function checkConfig({
+  token,
+  strict,
+}: {
+  readonly token: string | undefined;
+  readonly strict: boolean;
+}): number {
   if (token !== undefined && !isReadable(token)) throw new UsageError(`${token} cannot be read`);
   const program = fileURLToPath(new URL('../ticket/check-config.js', import.meta.url));
-  const { status } = spawnSync(process.execPath, [program, ...(token === undefined ? [] : ['--token', token])], {
-    stdio: 'inherit',
-  });
+  const options = [...(token === undefined ? [] : ['--token', token]), ...(strict ? ['--strict'] : [])];
+  const { status } = spawnSync(process.execPath, [program, ...options], { stdio: 'inherit' });
   return status ?? exitCodes.fault;
 }
 

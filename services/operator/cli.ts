@@ -22,10 +22,11 @@ const USAGE = `oncegate ${VERSION}: one ticket, one connection, once
       subjects too (* matches any run of characters). The file is AUTH_API_KEYS_FILE unless --file
       names another.
 
-  oncegate check-config [--token <file>]
+  oncegate check-config [--token <file>] [--strict]
       Prints the ticket service's effective configuration without its secrets, tries to reach every
       service that it needs, and reports what is wrong. With --token it also says why the Bearer token
-      in that file would be refused.
+      in that file would be refused. With --strict, whatever is allowed but unsafe is wrong too, such as
+      a missing limit or an unencrypted connection.
 
   oncegate connect <file or URL> [--insecure]
       Opens a WebSocket with a ticket. Give a file with the answer of POST /tickets, or its
@@ -43,7 +44,7 @@ async function main(args: readonly string[]): Promise<number> {
   const [noun, verb, name, ...rest] = positionals;
   if (noun === 'users' && verb === 'add' && name !== undefined && rest.length === 0) return addUser(name, values.file);
   if (noun === 'keys') return keys(verb, name, rest.length, values);
-  if (noun === 'check-config' && verb === undefined) return checkConfig(values.token);
+  if (noun === 'check-config' && verb === undefined) return checkConfig({ token: values.token, strict: values.strict });
   if (noun === 'connect' && verb !== undefined && name === undefined)
     return connect(verb, { insecure: values.insecure });
   if (noun === 'settings' && verb === undefined) return print(printSettings());
@@ -61,6 +62,7 @@ function parse(args: readonly string[]) {
         audience: { type: 'string', multiple: true },
         token: { type: 'string' },
         insecure: { type: 'boolean', default: false },
+        strict: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
         version: { type: 'boolean', default: false },
       },

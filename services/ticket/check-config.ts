@@ -3,6 +3,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { exitCodes } from '../../shared/process/exit-codes.ts';
 import { createLogger } from '../../shared/process/log.ts';
+import { openFilesLimit } from '../../shared/process/open-files.ts';
+import { findingsOf, textOf } from '../../shared/settings/checks.ts';
 import { loadSettings, readEnvironment, redisIsNeeded } from '../../shared/settings/load.ts';
 import { type SettingName, type Settings, settingNames, settingRow } from '../../shared/settings/table.ts';
 import { createStore } from '../../shared/store/create-store.ts';
@@ -20,10 +22,13 @@ interface Counterpart {
 }
 
 const environment = readEnvironment();
-const { token } = parseArgs({ options: { token: { type: 'string' } } }).values;
+const { token, strict } = parseArgs({
+  options: { token: { type: 'string' }, strict: { type: 'boolean', default: false } },
+}).values;
 printEffective();
 const loaded = loadSettings(environment, [redisIsNeeded, authenticationIsNeeded, ...authenticationRules, policyRule]);
 if (loaded.ok) {
+  if (printFindings(loaded.settings) && strict) process.exit(exitCodes.config);
   const reached = await tryAll(counterpartsOf(loaded.settings));
   const accepted = token === undefined || (await tryToken(loaded.settings, token));
   process.exit(accepted ? (reached ? exitCodes.ok : exitCodes.unavailable) : exitCodes.fault);
@@ -42,6 +47,14 @@ function printEffective(): void {
     process.stdout.write(`${written ? 'set     ' : 'default '} ${name}=${shown}\n`);
   }
   process.stdout.write('\n');
+}
+
+/** @returns whether there are any */
+function printFindings(settings: Settings): boolean {
+  const surroundings = { environment, now: Date.now(), openFiles: openFilesLimit() };
+  const findings = findingsOf(settings, surroundings, strict);
+  for (const finding of findings) process.stdout.write(`warning  ${finding.setting}: ${textOf(finding)}\n`);
+  return findings.length > 0;
 }
 
 function counterpartsOf(settings: Settings): Counterpart[] {

@@ -77,8 +77,8 @@ export async function startTicketService(options: TicketServiceOptions): Promise
   });
 
   const port = await listen(server, settings.host, settings.ticketPort);
-  const adminPort = await listen(admin, settings.host, settings.ticketAdminPort);
-  log.info({ event: 'listening', host: settings.host, port, admin_port: adminPort });
+  const adminPort = await listen(admin, settings.adminHost, settings.ticketAdminPort);
+  log.info({ event: 'listening', host: settings.host, port, admin_host: settings.adminHost, admin_port: adminPort });
 
   return {
     port,

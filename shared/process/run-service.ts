@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util';
 import { CannotListen } from '../http/listen.ts';
+import { findingsOf, textOf } from '../settings/checks.ts';
 import { loadSettings, type Rule, readEnvironment } from '../settings/load.ts';
 import type { Settings } from '../settings/table.ts';
 import { exitCodes } from './exit-codes.ts';
 import { createLogger, type Logger } from './log.ts';
+import { openFilesLimit } from './open-files.ts';
 
 /** A service that listens. */
 export interface RunningService {
@@ -30,7 +32,8 @@ const ABANDON_MS = 100;
  */
 export async function runService(definition: ServiceDefinition): Promise<void> {
   refuseArguments(definition.name);
-  const loaded = loadSettings(readEnvironment(), definition.rules);
+  const environment = readEnvironment();
+  const loaded = loadSettings(environment, definition.rules);
   if (!loaded.ok) {
     process.stderr.write(`${loaded.faults.join('\n')}\n`);
     process.exit(exitCodes.config);
@@ -40,6 +43,11 @@ export async function runService(definition: ServiceDefinition): Promise<void> {
     log.error({ event: 'fault', message: error.message, stack: error.stack });
     process.exit(exitCodes.fault);
   });
+
+  const surroundings = { environment, now: Date.now(), openFiles: openFilesLimit() };
+  for (const { event, setting, ...finding } of findingsOf(loaded.settings, surroundings)) {
+    log.warn({ event, setting }, textOf(finding));
+  }
 
   let service: Pick<RunningService, 'drain' | 'abandon'>;
   try {

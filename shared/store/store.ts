@@ -35,8 +35,12 @@ export interface TicketStore {
   /** Counts events in a window of time, for all services together. */
   count(request: CountRequest): Promise<CountOutcome>;
 
-  /** Announces a gateway for the next 30 s. */
-  announce(gateway: GatewayStatus): Promise<void>;
+  /**
+   * Announces a gateway for the next 30 s.
+   *
+   * @returns `startedAt` of the announcement that it replaces; undefined if there is none
+   */
+  announce(gateway: GatewayStatus): Promise<number | undefined>;
   /** Deletes the announcement. */
   withdraw(gatewayId: string): Promise<void>;
   /** Sends a command to one gateway. If it is lost, the gateway learns the same from its next lease. */

@@ -11,7 +11,18 @@ import { anchorsOf, codeBlocks, documents, readText, withoutCode } from './pages
 const ROOT = join(import.meta.dirname, '..', '..');
 
 /** Names in capitals that are no settings. */
-const NOT_SETTINGS = ['KEYS', 'ARGV', 'STATUS', 'CLOSING', 'CI', 'TOKEN', 'PUBLISH', 'REDIS_PASSWORD'];
+const NOT_SETTINGS = [
+  'KEYS',
+  'ARGV',
+  'STATUS',
+  'CLOSING',
+  'CI',
+  'TOKEN',
+  'PUBLISH',
+  'REDIS_PASSWORD',
+  'ALLOWED_ORIGIN',
+  'REDIS_SERVICE_HOST',
+];
 
 describe.each(documents)('%s', (path) => {
   const text = readText(path);

@@ -3,6 +3,8 @@ import { VERSION } from '../../../shared/version.ts';
 
 export interface PresenceOptions {
   readonly store: TicketStore;
+  /** Called once, when another gateway is found to be announced under the same id. */
+  readonly onShared: () => void;
   readonly status: () => Pick<GatewayStatus, 'gatewayId' | 'connections' | 'draining'>;
 }
 
@@ -15,6 +17,8 @@ export class Presence {
   readonly #startedAt = Date.now();
   readonly #timer: NodeJS.Timeout;
   #dueAt = 0;
+  #announced = false;
+  #shared = false;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
@@ -36,11 +40,21 @@ export class Presence {
   }
 
   #tick(): void {
-    const { store, status } = this.#options;
+    const { store } = this.#options;
     // While the store is down nobody can read it. The gateway is announced as soon as the store is back.
     if (performance.now() < this.#dueAt || !store.ready) return;
     this.#dueAt = performance.now() + REFRESH_MS;
-    void this.#try(store.announce({ ...status(), startedAt: this.#startedAt, version: VERSION }));
+    void this.#try(this.#announce());
+  }
+
+  async #announce(): Promise<void> {
+    const { store, status, onShared } = this.#options;
+    const replaced = await store.announce({ ...status(), startedAt: this.#startedAt, version: VERSION });
+    // The first announcement may replace that of a gateway which was killed and had the same id.
+    const isOther = this.#announced && replaced !== undefined && replaced !== this.#startedAt;
+    this.#announced = true;
+    if (isOther && !this.#shared) onShared();
+    this.#shared ||= isOther;
   }
 
   async #try(operation: Promise<void>): Promise<void> {

@@ -1,3 +1,4 @@
+import { isWide } from '../../../shared/http/wide-trust.ts';
 import { parseApiKeys } from '../../../shared/logins/api-keys.ts';
 import { parseUsersFile } from '../../../shared/logins/users-file.ts';
 import type { Fault, Rule } from '../../../shared/settings/load.ts';
@@ -64,7 +65,15 @@ const combinations: Rule = (_, written) => {
   return faults;
 };
 
-export const authenticationRules: readonly Rule[] = [files, combinations];
+/** Attack: from an address in TRUST_PROXY anybody can act for every subject. */
+const proxyHeader: Rule = ({ trustProxy }, written) =>
+  written('AUTH_PROXY_HEADER') && trustProxy !== undefined && isWide(trustProxy)
+    ? [
+        'TRUST_PROXY: must name the proxies alone, because AUTH_PROXY_HEADER is set: it covers a large part of all addresses',
+      ]
+    : [];
+
+export const authenticationRules: readonly Rule[] = [files, combinations, proxyHeader];
 
 /** Whether any authenticator is configured. */
 export function hasAuthenticator(settings: Settings): boolean {

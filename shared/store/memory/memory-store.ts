@@ -320,7 +320,7 @@ export class MemoryStore implements TicketStore {
   }
 
   // No other process could read an announcement.
-  async announce(): Promise<void> {}
+  async announce(): Promise<undefined> {}
 
   async withdraw(): Promise<void> {}
 

@@ -226,13 +226,15 @@ export class RedisStore implements TicketStore {
     return countOutcome(await this.#link.script('count', [this.#keys.rate(kind, key)], [windowMs, add]));
   }
 
-  async announce({ gatewayId, startedAt, version, connections, draining }: GatewayStatus): Promise<void> {
+  async announce({ gatewayId, startedAt, version, connections, draining }: GatewayStatus): Promise<number | undefined> {
     const key = this.#keys.gateway(gatewayId);
     const fields = { started: startedAt, version, connections, draining: draining ? 1 : 0 };
-    await this.#link.run(async (client) => {
-      const replies = await client.multi().hset(key, fields).pexpire(key, ANNOUNCEMENT_MS).exec();
+    return this.#link.run(async (client) => {
+      const replies = await client.multi().hget(key, 'started').hset(key, fields).pexpire(key, ANNOUNCEMENT_MS).exec();
       // A transaction does not fail as a whole if one of its commands fails.
       for (const [error] of replies ?? []) if (error !== null) throw error;
+      const replaced = replies?.[0]?.[1];
+      return typeof replaced === 'string' ? Number(replaced) : undefined;
     });
   }
 

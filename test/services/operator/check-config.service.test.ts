@@ -304,6 +304,33 @@ describe('oncegate check-config', () => {
     expect(stdout).not.toContain(JWT_SECRET);
   });
 
+  test('warns about what is probably not meant, and is good all the same', async () => {
+    const { code, stdout } = await check({
+      REDIS_URL: redisUrl,
+      AUTH_JWT_SECRET: JWT_SECRET,
+      AUTH_USERS_FLE: 'a-value-nobody-sees',
+      LEASE_SECONDS: '10',
+    });
+
+    expect([code, linesOf(stdout, 'warning').map((line) => line.split(':')[0])]).toEqual([
+      0,
+      ['warning  AUTH_USERS_FLE', 'warning  LEASE_SECONDS'],
+    ]);
+    expect(stdout).toContain('AUTH_USERS_FILE');
+    expect(stdout).not.toContain('a-value-nobody-sees');
+  });
+
+  test('with --strict exits with 78 for what is unsafe, and asks no counterpart', async () => {
+    const env = { REDIS_URL: redisUrl, AUTH_JWT_SECRET: JWT_SECRET, ALLOWED_ORIGINS: '*', ADMIN_HOST: '0.0.0.0' };
+    const loose = await check(env);
+    const strict = await oncegate(['check-config', '--strict'], { cwd: directory, env: { ...TIMEOUT, ...env } });
+    const settings = linesOf(strict.stdout, 'warning').map((line) => /^warning {2}(\w+): /.exec(line)?.[1]);
+
+    expect([loose.code, linesOf(loose.stdout, 'warning')]).toEqual([0, []]);
+    expect([strict.code, linesOf(strict.stdout, 'reached')]).toEqual([78, []]);
+    expect(settings).toEqual(expect.arrayContaining(['TICKET_CARRIERS', 'ADMIN_HOST', 'ALLOWED_ORIGINS']));
+  });
+
   test('takes no arguments', async () => {
     expect((await oncegate(['check-config', 'all'])).code).toBe(64);
   });

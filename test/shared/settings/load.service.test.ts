@@ -30,6 +30,7 @@ const OUT_OF_BOUNDS: ReadonlyArray<readonly [name: string, value: string, fault:
   ['REDIS_KEY_PREFIX', 'a{b}', 'must be at most 64 of A-Z a-z 0-9 : . _ -, not "a{b}"'],
   ['REDIS_TIMEOUT_MS', '9', 'must be a whole number from 10 to 60000 (ms), not "9"'],
   ['HOST', 'a/b', 'must be an IP address or host name, not "a/b"'],
+  ['ADMIN_HOST', 'a/b', 'must be an IP address or host name, not "a/b"'],
   [
     'TICKET_PORT',
     '65536',
@@ -246,6 +247,7 @@ describe('a configuration', () => {
         redisKeyPrefix: 'oncegate:',
         redisTimeoutMs: 250,
         host: '127.0.0.1',
+        adminHost: '127.0.0.1',
         ticketPort: 8080,
         gatewayPort: 8081,
         ticketAdminPort: 9080,

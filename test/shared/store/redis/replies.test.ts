@@ -198,7 +198,12 @@ function recordGarbage(field: string): string[] {
 /** A store to which every script returns this reply. */
 function storeAnswering(reply: Reply, members: readonly string[] = []) {
   const sentOff: Array<{ name: ScriptName; values: ReadonlyArray<string | number> }> = [];
-  const transaction = { hset: () => transaction, pexpire: () => transaction, exec: async () => WRONG_TYPE };
+  const transaction = {
+    hget: () => transaction,
+    hset: () => transaction,
+    pexpire: () => transaction,
+    exec: async () => WRONG_TYPE,
+  };
   const client = { zrange: async (key: string) => (key.includes('pending') ? members : []), multi: () => transaction };
   const link = {
     ready: true,
