@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client';
 import type { Refusal } from '../refusals.ts';
 import { sendRefusal } from './send-refusal.ts';
 import { answerUnread, READING } from './unread-request.ts';
+import { headFault } from './whole-head.ts';
 
 /** The path of the public key set (RFC 8615, named as in RFC 8414 §2). */
 export const KEY_SET_PATH = '/.well-known/jwks.json';
@@ -43,6 +44,8 @@ export function createAdminServer({ registry, keySet, route, onFault, notReady }
         onFault?.(error);
       });
     }
+    const detail = headFault(request.rawHeaders);
+    if (detail !== undefined) return sendRefusal(response, { code: 'request_malformed', detail });
     if (request.method !== 'GET' && request.method !== 'HEAD') return sendRefusal(response, METHOD_NOT_ALLOWED);
     if (path === '/metrics') {
       response.setHeader('Content-Type', registry.contentType);

@@ -1,3 +1,4 @@
+import { MAX_HEADERS } from '../../../shared/http/whole-head.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import { type Carrier, idSegment } from '../../../shared/ticket/carriers.ts';
 import { pathFault } from '../../../shared/ticket/path.ts';
@@ -41,9 +42,6 @@ export interface Handshake {
 export type ParsedHandshake =
   | { readonly ok: true; readonly handshake: Handshake }
   | { readonly ok: false; readonly refusal: Refusal };
-
-/** More than any browser or proxy sends. Node silently drops headers beyond a far higher limit. */
-const MAX_HEADERS = 100;
 
 /** `/~<ticket id>`: gives each attempt its own path, and is removed before the path is used. */
 export const ID_SEGMENT = new RegExp(`^${idSegment(TICKET_ID)}(?=/|$)`);

@@ -10,6 +10,11 @@ import { StoreUnavailable } from '../../../shared/store/store.ts';
  */
 export type Refuse = (response: ServerResponse, refusal: Refusal, subject?: string, reason?: string) => void;
 
+/** A request that cannot be read, and why, for the client. */
+export class MalformedRequest extends Error {
+  override readonly name = 'MalformedRequest';
+}
+
 export interface Answering {
   readonly refuse: Refuse;
   /** Answers a request that cannot be read to its end. What is still done for it goes nowhere, and is no fault. */
@@ -41,6 +46,8 @@ export function createAnswering({ metrics, log }: { readonly metrics: Metrics; r
       response.destroy();
       return;
     }
+    if (error instanceof MalformedRequest)
+      return refuse(response, { code: 'request_malformed', detail: error.message });
     if (error instanceof StoreUnavailable) return refuse(response, { code: 'store_unavailable' });
     const status = clientErrorStatus(error);
     if (status !== undefined) {

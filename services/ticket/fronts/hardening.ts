@@ -2,9 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import cors, { type CorsOptions } from 'cors';
 import helmet from 'helmet';
 import { forwardedHost, type Trust } from '../../../shared/http/client-address.ts';
+import { headFault } from '../../../shared/http/whole-head.ts';
 import { WindowCounts } from '../../../shared/limits/window-counts.ts';
 import type { Logger } from '../../../shared/process/log.ts';
 import { isOrigin } from '../../../shared/ticket/origin.ts';
+import { MalformedRequest } from '../answers/answering.ts';
 import { PROBLEM_PAGE_STYLE } from '../pages/problems.ts';
 import { isOwn } from '../sign-in/csrf.ts';
 
@@ -14,9 +16,10 @@ export type Step = (request: IncomingMessage, response: ServerResponse, next: (e
 /** How long a browser may cache the answer to a preflight. Chromium caches none for longer. */
 const PREFLIGHT_SECONDS = 7_200;
 
-/** The steps before every route: security headers, no caching, CORS. */
+/** The steps before every route: security headers, no caching, CORS, and a head of which nothing was dropped. */
 export function createHardening({ allowedOrigins, trustProxy, log }: HardeningOptions): readonly Step[] {
-  return [securityHeaders, noStore, tellUnlisted({ allowedOrigins, trustProxy, log }), crossOrigin(allowedOrigins)];
+  const told = tellUnlisted({ allowedOrigins, trustProxy, log });
+  return [securityHeaders, noStore, told, crossOrigin(allowedOrigins), wholeHead];
 }
 
 export interface HardeningOptions {
@@ -40,6 +43,11 @@ const securityHeaders = helmet({
     },
   },
 });
+
+function wholeHead(request: IncomingMessage, _response: ServerResponse, next: (error?: unknown) => void): void {
+  const fault = headFault(request.rawHeaders);
+  next(fault === undefined ? undefined : new MalformedRequest(fault));
+}
 
 /** As docs/protocol.md promises. */
 function noStore(_request: IncomingMessage, response: ServerResponse, next: () => void): void {
