@@ -1,3 +1,4 @@
+import { watchCertificate } from '../../shared/files/certificate-files.ts';
 import { createAdminServer } from '../../shared/http/admin-server.ts';
 import { closeServer, listen } from '../../shared/http/listen.ts';
 import { logFault } from '../../shared/process/log.ts';
@@ -25,6 +26,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningServ
     onRefused: (refusal) => admitter.logRefusal(refusal),
     onFault,
   });
+  const certificate = watchCertificate(server, settings, log);
   const forwardAuth = createForwardAuth({ admitter, trustProxy, signing });
   const admin = createAdminServer({
     registry: metrics.registry,
@@ -46,6 +48,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningServ
       await core.drain();
       await Promise.all([closeServer(server), core.leave()]);
       await closeServer(admin);
+      certificate.end();
     },
     abandon: () => core.abandon(),
   };

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import express from 'express';
+import { watchCertificate } from '../../shared/files/certificate-files.ts';
 import { createAdminServer } from '../../shared/http/admin-server.ts';
 import { closeServer, listen } from '../../shared/http/listen.ts';
 import { answerUnread, READING, REQUEST_TIMEOUT_MS } from '../../shared/http/unread-request.ts';
@@ -71,6 +72,7 @@ export async function startTicketService(options: TicketServiceOptions): Promise
         )
       : createServer(READING, handler);
   answerUnread(server, steps.refuseUnread);
+  const certificate = watchCertificate(server, settings, log);
   const admin = createAdminServer({
     registry: metrics.registry,
     notReady: () => (draining ? 'draining' : store.ready ? null : 'store_unavailable'),
@@ -88,6 +90,7 @@ export async function startTicketService(options: TicketServiceOptions): Promise
       await closeServer(server);
       await closeServer(admin);
       policy.end();
+      certificate.end();
     },
     abandon: () => server.closeAllConnections(),
   };

@@ -79,13 +79,20 @@ const redisTls: Rule = ({ redisCaFile, redisUrl, redisSentinelTls, authSessionRe
 
 const matchingTls: Rule = ({ tlsCertFile, tlsKeyFile }) => {
   if (tlsCertFile === undefined || tlsKeyFile === undefined) return [];
-  try {
-    createSecureContext({ cert: tlsCertFile.content, key: tlsKeyFile.content });
-    return [];
-  } catch {
-    return ['TLS_CERT_FILE, TLS_KEY_FILE: must be a PEM certificate chain and the private key that belongs to it'];
-  }
+  return isTlsPair(tlsCertFile.content, tlsKeyFile.content)
+    ? []
+    : ['TLS_CERT_FILE, TLS_KEY_FILE: must be a PEM certificate chain and the private key that belongs to it'];
 };
+
+/** Whether a server can use these two. Node takes empty ones, and then no handshake succeeds. */
+export function isTlsPair(cert: string, key: string): boolean {
+  try {
+    createSecureContext({ cert, key });
+    return cert !== '' && key !== '';
+  } catch {
+    return false;
+  }
+}
 
 const commonRules: readonly Rule[] = [
   oneRedis,

@@ -309,7 +309,11 @@ export const settingsTable = {
     reader: 'both',
     doc: 'Length of the IPv6 prefix that all limits by address count as one client. Every limit is sixteen times as high for a /48, if the prefix is longer.',
   },
-  TLS_CERT_FILE: { type: file, reader: 'both', doc: 'PEM certificate chain of the public port; needs TLS_KEY_FILE.' },
+  TLS_CERT_FILE: {
+    type: file,
+    reader: 'both',
+    doc: 'PEM certificate chain of the public port; needs TLS_KEY_FILE. Both are read again when they change, and on SIGHUP.',
+  },
   TLS_KEY_FILE: { type: file, secret: true, reader: 'both', doc: 'PEM private key of the public port.' },
   AUTH_USERS_FILE: {
     type: file,

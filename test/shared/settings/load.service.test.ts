@@ -336,6 +336,7 @@ describe('a configuration', () => {
     [{ TLS_CERT_FILE: 'package.json' }, 'TLS_KEY_FILE'],
     [{ TLS_KEY_FILE: 'package.json' }, 'TLS_CERT_FILE'],
     [{ TLS_CERT_FILE: 'package.json', TLS_KEY_FILE: 'package.json' }, 'TLS_CERT_FILE, TLS_KEY_FILE'],
+    [{ TLS_CERT_FILE: '/dev/null', TLS_KEY_FILE: '/dev/null' }, 'TLS_CERT_FILE, TLS_KEY_FILE'],
     [{ TRUST_PROXY: '10.0.0.0/8,' }, 'TRUST_PROXY'],
     [{ TRUST_PROXY: 'proxy.example' }, 'TRUST_PROXY'],
     [{ DRAIN_SECONDS: '٣' }, 'DRAIN_SECONDS'],
