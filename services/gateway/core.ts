@@ -1,6 +1,7 @@
 import { nanoid } from 'nanoid';
 import { createMetrics, type Metrics } from '../../shared/metrics.ts';
 import type { Logger } from '../../shared/process/log.ts';
+import { openSockets } from '../../shared/process/open-sockets.ts';
 import type { Settings } from '../../shared/settings/table.ts';
 import { MeasuredStore } from '../../shared/store/measured-store.ts';
 import type { TicketStore } from '../../shared/store/store.ts';
@@ -45,7 +46,12 @@ export function createGatewayCore({ settings, store: plainStore, log: parentLog 
   const heartbeatMs = settings.heartbeatSeconds * 1000;
   const leaseMs = settings.leaseSeconds * 1000;
   const connections = new Connections({ gatewayId, store, log, metrics, heartbeatMs, leaseMs });
-  const load = new Load(settings, () => connections.size);
+  const load = new Load(
+    settings,
+    () => connections.size,
+    undefined,
+    () => openSockets().few,
+  );
   const routes = watchRoutes(settings, log);
   const findRoute = routes.find;
   const admitter = new Admitter({ settings, gatewayId, findRoute, store, log, metrics, connections, load });

@@ -2,6 +2,7 @@ import { watchCertificate } from '../../shared/files/certificate-files.ts';
 import { createAdminServer } from '../../shared/http/admin-server.ts';
 import { closeServer, listen } from '../../shared/http/listen.ts';
 import { logFault } from '../../shared/process/log.ts';
+import { openSockets } from '../../shared/process/open-sockets.ts';
 import type { RunningService } from '../../shared/process/run-service.ts';
 import { createGatewayCore, type GatewayOptions } from './core.ts';
 import { ADMIT_PATH, createForwardAuth } from './fronts/forward-auth.ts';
@@ -36,8 +37,10 @@ export async function startGateway(options: GatewayOptions): Promise<RunningServ
     notReady: () => (load.draining ? 'draining' : store.ready ? null : 'store_unavailable'),
   });
 
-  const port = await listen(server, settings.host, settings.gatewayPort);
-  const adminPort = await listen(admin, settings.adminHost, settings.gatewayAdminPort);
+  const port = await listen(server, settings, 'GATEWAY_PORT');
+  const adminPort = await listen(admin, settings, 'GATEWAY_ADMIN_PORT');
+  const relays = settings.upstreamUrl !== undefined || settings.routesFile !== undefined;
+  openSockets().guard(server, relays ? 2 : 1, log);
   core.join();
   log.info({ event: 'listening', host: settings.host, port, admin_host: settings.adminHost, admin_port: adminPort });
 

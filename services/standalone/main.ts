@@ -1,4 +1,5 @@
 import { nanoid } from 'nanoid';
+import { hostInUrl } from '../../shared/http/host-in-url.ts';
 import { hashPassword } from '../../shared/logins/password.ts';
 import { runService } from '../../shared/process/run-service.ts';
 import { createStore, usesRedis } from '../../shared/store/create-store.ts';
@@ -39,6 +40,7 @@ await runService({
     process.stdout.write(
       welcome({
         scheme: settings.tlsCertFile === undefined ? 'http' : 'https',
+        host: hostInUrl(settings.host),
         ticketPort: tickets.port,
         gatewayUrl: announcement.gatewayUrl,
         inMemory: !usesRedis(settings),

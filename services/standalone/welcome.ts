@@ -1,5 +1,7 @@
 export interface WelcomeOptions {
   readonly scheme: 'http' | 'https';
+  /** As in a URL. */
+  readonly host: string;
   readonly ticketPort: number;
   readonly gatewayUrl: string;
   readonly inMemory: boolean;
@@ -11,8 +13,8 @@ export interface WelcomeOptions {
 
 /** What a new user reads first: the addresses, and two commands to paste into a shell. */
 export function welcome(options: WelcomeOptions): string {
-  const { scheme, ticketPort, gatewayUrl, inMemory, ttlSeconds, demo, playground } = options;
-  const tickets = `${scheme}://localhost:${ticketPort}`;
+  const { scheme, host, ticketPort, gatewayUrl, inMemory, ttlSeconds, demo, playground } = options;
+  const tickets = `${scheme}://${host}:${ticketPort}`;
   const insecure = scheme === 'https' ? ' --insecure' : '';
   const credentials = demo ? `-u ${demo.name}:${demo.password}` : "-H 'Authorization: <your credentials>'";
   const lines = [

@@ -7,6 +7,7 @@ import { closeServer, listen } from '../../shared/http/listen.ts';
 import { answerUnread, READING, REQUEST_TIMEOUT_MS } from '../../shared/http/unread-request.ts';
 import { createMetrics } from '../../shared/metrics.ts';
 import type { Logger } from '../../shared/process/log.ts';
+import { openSockets } from '../../shared/process/open-sockets.ts';
 import type { RunningService } from '../../shared/process/run-service.ts';
 import type { Settings } from '../../shared/settings/table.ts';
 import { MeasuredStore } from '../../shared/store/measured-store.ts';
@@ -78,8 +79,9 @@ export async function startTicketService(options: TicketServiceOptions): Promise
     notReady: () => (draining ? 'draining' : store.ready ? null : 'store_unavailable'),
   });
 
-  const port = await listen(server, settings.host, settings.ticketPort);
-  const adminPort = await listen(admin, settings.adminHost, settings.ticketAdminPort);
+  const port = await listen(server, settings, 'TICKET_PORT');
+  const adminPort = await listen(admin, settings, 'TICKET_ADMIN_PORT');
+  openSockets().guard(server, 1, log);
   log.info({ event: 'listening', host: settings.host, port, admin_host: settings.adminHost, admin_port: adminPort });
 
   return {

@@ -127,7 +127,7 @@ export const settingsTable = {
   },
   GATEWAY_URL: {
     type: webSocketUrl,
-    defaultNote: '`ws://localhost:<GATEWAY_PORT>`, `wss:` with TLS_CERT_FILE',
+    defaultNote: '`ws://<HOST>:<GATEWAY_PORT>`, `wss:` with TLS_CERT_FILE',
     reader: 'ticket',
     doc: 'Where clients reach the gateways: tickets announce it. If it has a path, the proxy in front has to remove that.',
   },

@@ -48,12 +48,15 @@ export class Load {
   #draining = false;
 
   readonly #now: () => number;
+  readonly #filesAreFew: () => boolean;
 
   /**
    * @param connections how many connections are open now
    * @param now a monotonic clock, ms
+   * @param filesAreFew whether the process has few files left to open
    */
-  constructor(limits: LoadLimits, connections: () => number, now = () => performance.now()) {
+  constructor(limits: LoadLimits, connections: () => number, now = () => performance.now(), filesAreFew = () => false) {
+    this.#filesAreFew = filesAreFew;
     this.#now = now;
     this.#limits = limits;
     this.#connections = connections;
@@ -101,7 +104,7 @@ export class Load {
     const limited = this.#takePlace(address, slot);
     if (limited !== undefined) return limited;
     const { maxPendingUpgrades, maxConnections } = this.#limits;
-    if (this.#deciding > maxPendingUpgrades) return { code: 'overloaded' };
+    if (this.#deciding > maxPendingUpgrades || this.#filesAreFew()) return { code: 'overloaded' };
     // All that are being decided may be admitted, so each counts as a connection.
     if (maxConnections > 0 && this.#connections() + this.#deciding > maxConnections)
       return { code: 'connection_limit' };

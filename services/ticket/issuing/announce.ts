@@ -1,3 +1,4 @@
+import { hostInUrl } from '../../../shared/http/host-in-url.ts';
 import type { Settings } from '../../../shared/settings/table.ts';
 import { type Carrier, carriers, ONCEGATE_PROTOCOL } from '../../../shared/ticket/carriers.ts';
 import { formatTicket, type Ticket } from '../../../shared/ticket/ticket.ts';
@@ -12,7 +13,8 @@ export interface Announcement {
 /** The announcement that the settings describe. Without `GATEWAY_URL` it names a gateway on this machine. */
 export function announcementOf(settings: Settings): Announcement {
   const gatewayUrl =
-    settings.gatewayUrl ?? `${settings.tlsCertFile === undefined ? 'ws' : 'wss'}://localhost:${settings.gatewayPort}`;
+    settings.gatewayUrl ??
+    `${settings.tlsCertFile === undefined ? 'ws' : 'wss'}://${hostInUrl(settings.host)}:${settings.gatewayPort}`;
   return { gatewayUrl: gatewayUrl.replace(/\/+$/, ''), carriers: settings.ticketCarriers };
 }
 

@@ -237,7 +237,9 @@ describe('a service', () => {
     });
 
     expect(code).toBe(69);
-    expect(stderr).toBe(`cannot listen on 127.0.0.1:${port}: EADDRINUSE\n`);
+    expect(stderr).toBe(
+      `cannot listen on 127.0.0.1:${port}: EADDRINUSE: the port is taken. Set ${setting} to another port (0 for any free one), or end what listens there.\n`,
+    );
   });
 
   test.each([
