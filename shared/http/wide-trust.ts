@@ -1,4 +1,4 @@
-import type { BlockList } from 'node:net';
+import type { TrustedProxies } from './trusted-proxies.ts';
 
 /** Addresses that are spread evenly over a family: the part of them that is trusted tells how much of it all is. */
 const PROBES = 1_024;
@@ -6,12 +6,12 @@ const PROBES = 1_024;
 const WIDE = 1 / 16;
 
 /** Whether so many addresses are trusted that anybody may have one of them. */
-export function isWide(trusted: BlockList): boolean {
+export function isWide(trusted: Pick<TrustedProxies, 'has'>): boolean {
   return [
-    share((probe) => trusted.check(ipv4(probe), 'ipv4')),
+    share((probe) => trusted.has(ipv4(probe))),
     // All that is assigned to networks is in 2000::/3 (RFC 4291 §2.4). So a share of the whole family would be too small.
-    share((probe) => trusted.check(ipv6(0x2000 + 0x2000 * probe), 'ipv6')),
-    share((probe) => trusted.check(ipv6(0x10000 * probe), 'ipv6')),
+    share((probe) => trusted.has(ipv6(0x2000 + 0x2000 * probe))),
+    share((probe) => trusted.has(ipv6(0x10000 * probe))),
   ].some((part) => part >= WIDE);
 }
 

@@ -54,6 +54,20 @@ describe('standalone', () => {
     expect(JSON.stringify(service.log)).not.toContain(String(demo?.password));
   });
 
+  test.each([
+    ['127.0.0.2', '127.0.0.2'],
+    ['0.0.0.0', 'localhost'],
+    ['::', 'localhost'],
+  ])('that listens on %s prints addresses that answer, and announces one', async (host, shown) => {
+    const { service, gatewayPort, ticketPort } = await start({ HOST: host });
+    const facts = await fetch(`http://${shown}:${ticketPort}/playground/facts`);
+
+    expect(service.output()).toContain(`ticket service   http://${shown}:${ticketPort}\n`);
+    expect(service.output()).toContain(`gateway          ws://${shown}:${gatewayPort}\n`);
+    expect(await facts.json()).toMatchObject({ gateway_url: `ws://${shown}:${gatewayPort}` });
+    expect((await fetch(`http://${shown}:${gatewayPort}/`)).status).toBe(426);
+  });
+
   test('serves the playground, unless PLAYGROUND is false', async () => {
     const [on, off] = [await start(), await start({ PLAYGROUND: 'false' })];
     const page = await ask({ port: on.ticketPort }, '/', { credentials: null });
