@@ -117,7 +117,7 @@ describe('oncegate check-config', () => {
     ]);
     expect(linesOf(stdout, 'wrong')).toEqual([]);
     expect(stdout.endsWith('\nThe configuration is good.\n')).toBe(true);
-    const names = [...stdout.matchAll(/^(?:set {5}|default ) ([A-Z_]+)=/gm)].map(([, name]) => name);
+    const names = [...stdout.matchAll(/^(?:set {5}|default ) ([A-Z0-9_]+)=/gm)].map(([, name]) => name);
     expect(names).toEqual(settingNames);
     expect(stdout).toMatch(/^set {6}TICKET_TTL_SECONDS=20$/m);
     expect(stdout).toMatch(/^default {2}MAX_SESSION_SECONDS=43200$/m);

@@ -77,7 +77,6 @@ const OUT_OF_BOUNDS: ReadonlyArray<readonly [name: string, value: string, fault:
   ['MAX_MESSAGE_BYTES', '104857601', 'must be a whole number from 1 to 104857600 (bytes), not "104857601"'],
   ['MAX_SESSION_SECONDS', '0', 'must be a whole number from 1 to 31536000 (seconds), not "0"'],
   ['MAX_SESSION_TOTAL_SECONDS', '31536001', 'must be a whole number from 0 to 31536000 (seconds), not "31536001"'],
-  ['MAX_SESSION_TOTAL_SECONDS', '-1', 'must be a whole number from 0 to 31536000 (seconds), not "-1"'],
   ['HEARTBEAT_SECONDS', '0', 'must be a whole number from 1 to 3600 (seconds), not "0"'],
   ['LEASE_SECONDS', '3601', 'must be a whole number from 1 to 3600 (seconds), not "3601"'],
   ['DRAIN_SECONDS', ' 1', 'must be a whole number from 0 to 3600 (seconds), not " 1"'],
