@@ -1,8 +1,8 @@
 /** More than any browser or proxy sends. */
 export const MAX_HEADERS = 100;
 
-/** Something is decided by these, and a second one would be dropped, or joined to what no server means. */
-const ONCE: ReadonlySet<string> = new Set(['authorization', 'content-type', 'host', 'origin']);
+/** Something is decided by these, and Node drops a second one. */
+const ONCE: ReadonlySet<string> = new Set(['content-type', 'host']);
 
 /**
  * Attack: Node silently drops headers beyond a thousand, and all but the first of some names. What a proxy has

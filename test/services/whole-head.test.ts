@@ -54,18 +54,15 @@ describe('a request of which Node would drop headers', () => {
     });
   });
 
-  test.each(['Authorization: Bearer other', 'Content-Type: text/plain', 'Host: other.example', `Origin: ${ORIGIN}`])(
-    'is refused if it has a second %s',
-    async (second) => {
-      const { port } = await runTicketService();
-      const first = [`Authorization: ${await bearer('ada')}`, 'Content-Type: application/json', `Origin: ${ORIGIN}`];
-      const headers = [...common, ...first, 'Content-Length: 0'];
+  test.each(['Content-Type: text/plain', 'Host: other.example'])('is refused if it has a second %s', async (second) => {
+    const { port } = await runTicketService();
+    const first = [`Authorization: ${await bearer('ada')}`, 'Content-Type: application/json', `Origin: ${ORIGIN}`];
+    const headers = [...common, ...first, 'Content-Length: 0'];
 
-      expect((await ask(port, 'POST /tickets', headers)).status).toBe(201);
-      expect(problemOf(await ask(port, 'POST /tickets', [...headers, second]))).toMatchObject({
-        status: 400,
-        code: 'request_malformed',
-      });
-    },
-  );
+    expect((await ask(port, 'POST /tickets', headers)).status).toBe(201);
+    expect(problemOf(await ask(port, 'POST /tickets', [...headers, second]))).toMatchObject({
+      status: 400,
+      code: 'request_malformed',
+    });
+  });
 });
