@@ -49,9 +49,18 @@ export function forwardedHost(request: IncomingMessage, trust: Trust): string | 
   return typeof forwarded === 'string' ? forwarded.split(',', 1)[0]?.trim() : undefined;
 }
 
-/** The scheme that the client used: the `X-Forwarded-Proto` of a trusted proxy, or else that of this connection. */
+/** The scheme that the client used, as {@link knownScheme} has it. If it is not known, it is taken for that of this connection. */
 export function forwardedScheme(request: IncomingMessage, trust: Trust): 'http' | 'https' {
+  return knownScheme(request, trust) ?? 'http';
+}
+
+/**
+ * The scheme that the client used: the `X-Forwarded-Proto` of a trusted proxy, or else TLS on this connection.
+ *
+ * @returns undefined for a connection without TLS: a proxy that nothing is known of may have ended it
+ */
+export function knownScheme(request: IncomingMessage, trust: Trust): 'http' | 'https' | undefined {
   const forwarded = isTrustedPeer(request, trust) ? request.headers['x-forwarded-proto'] : undefined;
   if (typeof forwarded === 'string') return /^(?:https|wss)\b/i.test(forwarded.trim()) ? 'https' : 'http';
-  return 'encrypted' in request.socket ? 'https' : 'http';
+  return 'encrypted' in request.socket ? 'https' : undefined;
 }

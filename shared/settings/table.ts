@@ -153,7 +153,7 @@ export const settingsTable = {
     type: origins,
     defaultNote: "the origin's host name must be that of `Host`",
     reader: 'both',
-    doc: 'Origins whose pages may ask for tickets (CORS) and connect: exact ones, comma-separated, or `*`, with which CORS allows no cookies. `null` is never allowed; a request without `Origin` (not a browser) passes. The ticket service always accepts its own origin, a gateway only those that are listed.',
+    doc: 'Origins whose pages may ask for tickets (CORS) and connect, comma-separated. `https://*.example.org` stands for one label: `https://a.example.org`, but neither `https://a.b.example.org` nor `https://example.org`. `*` is any origin; with it CORS allows no cookies. `self` is the host of the gateway as the client addressed it: some native clients send that as their origin. It needs ALLOWED_HOSTS. `null` is never allowed; a request without `Origin` (not a browser) passes. The ticket service always accepts its own origin, a gateway only those that are listed.',
   },
   ALLOWED_HOSTS: {
     type: hosts,

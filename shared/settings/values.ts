@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { readTextFile } from '../files/text-file.ts';
 import { TrustedProxies } from '../http/trusted-proxies.ts';
 import type { HostPort } from '../store/redis/redis-client.ts';
-import { comparableHost, HOST, HOST_FORM, isOrigin } from '../ticket/origin.ts';
+import { comparableHost, HOST, HOST_FORM } from '../ticket/origin.ts';
+import { isListable, ORIGIN_LIST_FORM } from '../ticket/origin-list.ts';
 import { pathFault } from '../ticket/path.ts';
 
 /** How the text of a setting becomes its value, and what a person may write. */
@@ -144,10 +145,9 @@ export const hostPorts: ValueType<readonly HostPort[]> = list('host:port, host:p
   return { host: match[1].replace(/^\[|\]$/g, ''), port };
 });
 
-/** Exact origins (RFC 6454 §6.2), or `*`. `null` is not allowed. */
-export const origins: ValueType<readonly string[]> = list(
-  'exact origins such as https://example.org, comma-separated, or *',
-  (text) => (text === '*' || isOrigin(text) ? text : undefined),
+/** Origins, or patterns and words that stand for some. `null` is not allowed. */
+export const origins: ValueType<readonly string[]> = list(ORIGIN_LIST_FORM, (text) =>
+  isListable(text) ? text : undefined,
 );
 
 /** Hosts of a `Host` header, each as {@link comparableHost} writes it. */

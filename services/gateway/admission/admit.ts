@@ -5,7 +5,7 @@ import { comparableHost, recordedOrigin } from '../../../shared/ticket/origin.ts
 import { hashSecret, mintAttemptId, type Ticket } from '../../../shared/ticket/ticket.ts';
 import { type Handshake, parseHandshake, readRefused, type UpgradeRequest } from './handshake.ts';
 import type { Load, Slot } from './load.ts';
-import { originAllowed } from './origin-rule.ts';
+import { originAllowed, originReason } from './origin-rule.ts';
 import type { FindRoute, Route } from './routes.ts';
 
 /** The rules by which a gateway admits. */
@@ -25,6 +25,8 @@ export interface Visitor extends UpgradeRequest {
   readonly address: string;
   /** The host that the client asked for, if a proxy in `TRUST_PROXY` tells it. Default: that of the request. */
   readonly forwardedHost?: string | undefined;
+  /** The scheme that the client used; undefined if it is not known, because a proxy in front may have ended TLS. */
+  readonly scheme?: 'http' | 'https' | undefined;
 }
 
 /** A request that is refused, whether it is an upgrade or not. */
@@ -48,6 +50,8 @@ export interface Refused {
   readonly refusal: Refusal;
   /** Known only if the ticket was presented with the right secret. */
   readonly subject?: string | undefined;
+  /** For the log: what the answer does not tell. */
+  readonly reason?: string | undefined;
 }
 
 export interface AdmissionContext {
@@ -78,11 +82,13 @@ export async function admit(visitor: Visitor, context: AdmissionContext, slot: S
   if (allowedHosts !== undefined && !allowedHosts.includes(host)) return refuse(OTHER_HOST);
   const route = context.rules.findRoute(handshake.path);
   if (route === 'unclear') return refuse(UNCLEAR_ROUTE);
-  const early =
-    context.load.refusal(visitor.address, slot) ??
-    routeRefusal(route, context.load) ??
-    originRefusal(visitor, handshake, route);
+  const early = context.load.refusal(visitor.address, slot) ?? routeRefusal(route, context.load);
   if (early !== undefined || route === undefined) return refuse(early ?? NO_ROUTE);
+  const addressed = { host: visitor.forwardedHost ?? handshake.host, scheme: visitor.scheme };
+  if (!originAllowed(handshake.origin, addressed, route.allowedOrigins)) {
+    const refused = await refuse({ code: 'origin_refused' });
+    return { ...refused, reason: originReason(handshake.origin, addressed) };
+  }
   if (presented.kind === 'missing') return refuse({ code: 'ticket_missing' });
   if (presented.kind === 'malformed') return refuse({ code: 'ticket_malformed' });
   return consume(visitor, handshake, route, presented.ticket, context);
@@ -127,11 +133,6 @@ const UNCLEAR_ROUTE: Refusal = {
 function routeRefusal(route: Route | undefined, load: Load): Refusal | undefined {
   if (route === undefined) return NO_ROUTE;
   return load.isFull(route) ? { code: 'connection_limit' } : undefined;
-}
-
-function originRefusal(visitor: Visitor, handshake: Handshake, route: Route | undefined): Refusal | undefined {
-  const host = visitor.forwardedHost ?? handshake.host;
-  return originAllowed(handshake.origin, host, route?.allowedOrigins) ? undefined : { code: 'origin_refused' };
 }
 
 async function consume(

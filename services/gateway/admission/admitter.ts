@@ -8,6 +8,7 @@ import {
   type AdmissionContext,
   type AdmittedUpgrade,
   admit,
+  type Refused,
   type RefusedRequest,
   refuseEarly,
   type Visitor,
@@ -50,7 +51,7 @@ export class Admitter {
     };
     this.#admission = { rules, load, store };
     const onRefused: EntryContext['onRefused'] = (address, refusal, subject) =>
-      this.#refused(address, refusal, subject);
+      this.#refused(address, { refusal, subject });
     this.#entryContext = { store, metrics, connections, onRefused };
   }
 
@@ -68,7 +69,7 @@ export class Admitter {
       const admission = await admit(visitor, this.#admission, slot);
       if (admission.kind === 'refused') {
         const answered = await answer(admission);
-        this.#refused(address, admission.refusal, admission.subject, slot);
+        this.#refused(address, admission, slot);
         return answered;
       }
       this.#tellReplaced(admission);
@@ -90,19 +91,19 @@ export class Admitter {
   }
 
   /** Logs and counts a refusal, and a replay as such. */
-  logRefusal({ code, ticketId }: Refusal, subject?: string): void {
+  logRefusal({ code, ticketId }: Refusal, subject?: string, reason?: string): void {
     const { log, metrics } = this.#context;
     metrics.count('oncegate_handshakes_total', code);
     if (code === 'ticket_consumed') {
       metrics.count('oncegate_replays_total');
       log.warn({ event: 'replay', code, ticket_id: ticketId, subject });
     } else {
-      log.info({ event: 'refusal', code, ticket_id: ticketId, subject });
+      log.info({ event: 'refusal', code, ticket_id: ticketId, subject, reason });
     }
   }
 
-  #refused(address: string, refusal: Refusal, subject: string | undefined, slot?: Slot): void {
-    this.logRefusal(refusal, subject);
+  #refused(address: string, { refusal, subject, reason }: Omit<Refused, 'kind'>, slot?: Slot): void {
+    this.logRefusal(refusal, subject, reason);
     this.#context.load.failed(address, refusal.code, slot);
   }
 

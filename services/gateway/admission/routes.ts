@@ -7,11 +7,13 @@ import type { Rule } from '../../../shared/settings/load.ts';
 import type { Settings } from '../../../shared/settings/table.ts';
 import { webSocketUrl } from '../../../shared/settings/values.ts';
 import { AUDIENCE, AUDIENCE_FORM } from '../../../shared/ticket/audience.ts';
-import { HOST, HOST_FORM, isOrigin } from '../../../shared/ticket/origin.ts';
+import { HOST, HOST_FORM } from '../../../shared/ticket/origin.ts';
+import { allowsSelf, isListable } from '../../../shared/ticket/origin-list.ts';
 import { decodedPath } from '../../../shared/ticket/path.ts';
 import { pathSchema } from '../../../shared/ticket/path-schema.ts';
 import type { Upstream } from '../upstream/dial.ts';
 import { ID_SEGMENT } from './handshake.ts';
+import { SELF_NEEDS_HOSTS } from './origin-rule.ts';
 
 /** What serves a path of the gateway, and the rules for connecting to it. */
 export interface Route {
@@ -66,10 +68,10 @@ const routeSchema = z.strictObject({
     .optional()
     .describe('Tickets for this audience alone. Absent: GATEWAY_AUDIENCE.'),
   allowed_origins: z
-    .array(z.string().refine((text) => text === '*' || isOrigin(text), 'must be an exact origin, or *'))
+    .array(z.string().refine(isListable, 'must be an origin, https://*.example.org for one label, self, or *'))
     .min(1)
     .optional()
-    .describe('Origins whose pages may connect. Absent: ALLOWED_ORIGINS.'),
+    .describe('Origins whose pages may connect, as in ALLOWED_ORIGINS. Absent: those.'),
   max_message_bytes: z.int().min(1).max(104_857_600).optional().describe('Absent: MAX_MESSAGE_BYTES.'),
   max_connections: z
     .int()
@@ -110,13 +112,18 @@ export const routesSchema = z.strictObject({
 
 type RoutesFile = z.infer<typeof routesSchema>;
 
-function parseRoutes(content: string): ParsedFile<RoutesFile> {
-  return parseJsonFile(routesSchema, content);
+function parseRoutes(content: string, hostsAreSet: boolean): ParsedFile<RoutesFile> {
+  const parsed = parseJsonFile(routesSchema, content);
+  if (!parsed.ok || hostsAreSet) return parsed;
+  const selves = parsed.value.routes.filter(({ allowed_origins = [] }) => allowsSelf(allowed_origins));
+  return selves.length === 0
+    ? parsed
+    : { ok: false, faults: selves.map(({ path }) => `route ${path}: ALLOWED_HOSTS ${SELF_NEEDS_HOSTS}`) };
 }
 
 /** Finds every fault of the routes file, and that no upstream is set beside it. */
 export const routesRule: Rule = ({ routesFile }, written) => {
-  const parsed = routesFile && parseRoutes(routesFile.content);
+  const parsed = routesFile && parseRoutes(routesFile.content, written('ALLOWED_HOSTS'));
   return [
     ...(parsed?.ok === false ? parsed.faults.map((fault) => `ROUTES_FILE: ${fault}`) : []),
     ...(written('ROUTES_FILE') && written('UPSTREAM_URL')
@@ -133,7 +140,7 @@ export function watchRoutes(settings: Settings, log: Logger): { readonly find: F
     return { find: () => only, end: () => {} };
   }
   const parse = (content: string): ParsedFile<Route[]> => {
-    const parsed = parseRoutes(content);
+    const parsed = parseRoutes(content, settings.allowedHosts !== undefined);
     if (!parsed.ok) return parsed;
     const routes = routesOf(parsed.value, settings);
     for (const pair of parted(routes)) log.warn({ event: 'routes_by_letter_case', ...pair, advice: LETTER_CASE });

@@ -1,7 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
 import { METHOD_NOT_ALLOWED } from '../../../shared/http/admin-server.ts';
-import { forwardedHost, isTrustedPeer, proxiedAddress, type Trust } from '../../../shared/http/client-address.ts';
+import {
+  forwardedHost,
+  isTrustedPeer,
+  knownScheme,
+  proxiedAddress,
+  type Trust,
+} from '../../../shared/http/client-address.ts';
 import { sendRefusal } from '../../../shared/http/send-refusal.ts';
 import { problemOf } from '../../../shared/problem.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
@@ -104,6 +110,7 @@ function originalVisitor(request: IncomingMessage, trustProxy: Trust): Visitor |
     upgradeTakenOff: true,
     address: proxiedAddress(request, trustProxy),
     forwardedHost: forwardedHost(request, trustProxy),
+    scheme: knownScheme(request, trustProxy),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { clientAddress, forwardedHost, type Trust } from '../../../shared/http/client-address.ts';
+import { clientAddress, forwardedHost, knownScheme, type Trust } from '../../../shared/http/client-address.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
 import type { Visitor } from '../admission/admit.ts';
 import { groupHeaders } from '../admission/headers.ts';
@@ -20,6 +20,7 @@ export function visitorOf(
     pipelined,
     address: clientAddress(request, trustProxy),
     forwardedHost: forwardedHost(request, trustProxy),
+    scheme: knownScheme(request, trustProxy),
   };
 }
 

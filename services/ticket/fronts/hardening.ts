@@ -6,6 +6,7 @@ import { headFault } from '../../../shared/http/whole-head.ts';
 import { WindowCounts } from '../../../shared/limits/window-counts.ts';
 import type { Logger } from '../../../shared/process/log.ts';
 import { isOrigin } from '../../../shared/ticket/origin.ts';
+import { allowsAny, isListed } from '../../../shared/ticket/origin-list.ts';
 import { MalformedRequest } from '../answers/answering.ts';
 import { PROBLEM_PAGE_STYLE } from '../pages/problems.ts';
 import { isOwn } from '../sign-in/csrf.ts';
@@ -80,7 +81,7 @@ function tellUnlisted({ allowedOrigins, trustProxy, log }: HardeningOptions): St
   const told = new WindowCounts({ maxKeys: MAX_TOLD });
   return (request, _response, next) => {
     const { origin, host = '' } = request.headers;
-    if (origin !== undefined && !allowedOrigins.includes('*') && !allowedOrigins.includes(origin)) {
+    if (origin !== undefined && !allowsAny(allowedOrigins) && !isListed(origin, allowedOrigins)) {
       const asked = forwardedHost(request, trustProxy) ?? host;
       const named = origin === 'null' || isOrigin(origin) ? origin.slice(0, MAX_ORIGIN_LENGTH) : 'malformed';
       if (!isOwn(origin, asked.toLowerCase()) && told.get(named).count === 0) {
@@ -106,15 +107,13 @@ function crossOrigin(allowedOrigins: readonly string[]): Step {
     exposedHeaders: ['Location', 'Retry-After', 'WWW-Authenticate', 'RateLimit', 'RateLimit-Policy'],
     maxAge: PREFLIGHT_SECONDS,
   };
-  const anybody = allowedOrigins.includes('*');
+  const anybody = allowsAny(allowedOrigins);
   return cors<IncomingMessage>((request, answer) => {
     const { origin = '', 'access-control-request-method': preflighted } = request.headers;
-    const isListed = anybody || allowedOrigins.includes(origin);
-    const asked = isListed ? askedHeaders(request.headers['access-control-request-headers']) : [];
+    const listed = isListed(origin, allowedOrigins);
+    const asked = anybody || listed ? askedHeaders(request.headers['access-control-request-headers']) : [];
     const allowedHeaders = [...OWN_HEADERS, ...asked];
-    const allowed = anybody
-      ? { origin: '*' }
-      : { origin: [...allowedOrigins], credentials: allowedOrigins.includes(origin) };
+    const allowed = anybody ? { origin: '*' } : { origin: listed ? [origin] : [], credentials: listed };
     // An OPTIONS request without this header is no preflight: its route answers it.
     answer(null, { ...common, ...allowed, allowedHeaders, preflightContinue: preflighted === undefined });
   });

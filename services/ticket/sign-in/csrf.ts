@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Refusal } from '../../../shared/refusals.ts';
 import { hostOfOrigin } from '../../../shared/ticket/origin.ts';
+import { isListed } from '../../../shared/ticket/origin-list.ts';
 
 /** A request with one of these headers comes from a script: no form or image can set them. */
 const CUSTOM_HEADERS = ['x-requested-with', 'x-oncegate'];
@@ -34,7 +35,7 @@ export function csrfRefusal(
     };
   }
 
-  const listed = origin !== undefined && allowedOrigins.includes(origin);
+  const listed = origin !== undefined && isListed(origin, allowedOrigins);
   const own = origin !== undefined && isOwn(origin, host.toLowerCase());
   if (origin !== undefined && !own && !listed) {
     return {

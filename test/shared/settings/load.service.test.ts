@@ -58,7 +58,7 @@ const OUT_OF_BOUNDS: ReadonlyArray<readonly [name: string, value: string, fault:
   [
     'ALLOWED_ORIGINS',
     'https://a.example/',
-    'must be exact origins such as https://example.org, comma-separated, or *, not "https://a.example/"',
+    'must be origins such as https://example.org, comma-separated, or https://*.example.org for one label, or self, or *, not "https://a.example/"',
   ],
   [
     'ALLOWED_HOSTS',
@@ -311,7 +311,7 @@ describe('a configuration', () => {
     ['REDIS_URL', 'redis://h', 'rediss://user:p%40ss@[::1]:6380/1'],
     ['REDIS_URL', 'redis://h/', 'redis://h:6379/15'],
     ['GATEWAY_URL', 'ws://h', 'wss://chat.example.org:8443/socket'],
-    ['ALLOWED_ORIGINS', '*', 'https://a.example, http://localhost:3000,app://bundle'],
+    ['ALLOWED_ORIGINS', '*', 'https://a.example, http://localhost:3000,app://bundle,https://*.a.example:8443,self'],
     ['ALLOWED_HOSTS', 'a', 'chat.example.org:8443, [::1], 192.0.2.1'],
     ['TRUST_PROXY', '::1', '10.0.0.0/8, 192.168.0.1,fd00::/8'],
     ['TICKET_CARRIERS', 'subprotocol', 'authorization, query'],

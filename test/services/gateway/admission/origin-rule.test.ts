@@ -12,7 +12,7 @@ describe('without a list, an origin', () => {
     ['http://[::1]:3000', '[::1]:8081'],
     ['capacitor://chat.example', 'chat.example'],
   ])('%s may connect to %s', (origin, host) => {
-    expect(originAllowed(origin, host, undefined)).toBe(true);
+    expect(originAllowed(origin, { host }, undefined)).toBe(true);
   });
 
   test.each([
@@ -33,7 +33,7 @@ describe('without a list, an origin', () => {
     ['null', 'null'],
     ['http://', ''],
   ])('%j may not connect to %j', (origin, host) => {
-    expect(originAllowed(origin, host, undefined)).toBe(false);
+    expect(originAllowed(origin, { host }, undefined)).toBe(false);
   });
 });
 
@@ -41,7 +41,7 @@ describe('with a list, an origin', () => {
   const list = ['https://chat.example', 'http://localhost:3000'];
 
   test.each(list)('%s that is in it may connect, whatever the host', (origin) => {
-    expect(originAllowed(origin, 'elsewhere.example', list)).toBe(true);
+    expect(originAllowed(origin, { host: 'elsewhere.example' }, list)).toBe(true);
   });
 
   test.each([
@@ -53,25 +53,25 @@ describe('with a list, an origin', () => {
     'null',
     '',
   ])('%j that is not may not, even that of the host', (origin) => {
-    expect(originAllowed(origin, 'chat.example', list)).toBe(false);
+    expect(originAllowed(origin, { host: 'chat.example' }, list)).toBe(false);
   });
 
   test('of every kind but null may connect where the list is *', () => {
-    expect(originAllowed('https://anywhere.example', 'chat.example', ['*'])).toBe(true);
-    expect(originAllowed('null', 'chat.example', ['*'])).toBe(false);
-    expect(originAllowed('null', 'null', ['*', 'null'])).toBe(false);
+    expect(originAllowed('https://anywhere.example', { host: 'chat.example' }, ['*'])).toBe(true);
+    expect(originAllowed('null', { host: 'chat.example' }, ['*'])).toBe(false);
+    expect(originAllowed('null', { host: 'null' }, ['*', 'null'])).toBe(false);
   });
 });
 
 test('a client without an origin is no browser, and passes', () => {
-  expect(originAllowed(undefined, 'chat.example', undefined)).toBe(true);
-  expect(originAllowed(undefined, 'chat.example', ['https://chat.example'])).toBe(true);
+  expect(originAllowed(undefined, { host: 'chat.example' }, undefined)).toBe(true);
+  expect(originAllowed(undefined, { host: 'chat.example' }, ['https://chat.example'])).toBe(true);
 });
 
 test('no origin throws, and none passes by the host of another', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.webUrl()), (origin) => {
-      if (!originAllowed(origin, 'chat.example:8081', undefined)) return;
+      if (!originAllowed(origin, { host: 'chat.example:8081' }, undefined)) return;
       expect(new URL(origin).hostname).toBe('chat.example');
     }),
     { numRuns: 1_000 },

@@ -332,3 +332,17 @@ describe('a preflight', () => {
     expect(crossOriginOf(answer)).toEqual(readable(APP));
   });
 });
+
+describe('with a pattern of ALLOWED_ORIGINS an answer', () => {
+  test.each([
+    ['https://a.tenants.example', readable('https://a.tenants.example')],
+    ['https://a.b.tenants.example', UNREADABLE],
+    ['https://tenants.example', UNREADABLE],
+    ['https://*.tenants.example', UNREADABLE],
+    ['self', UNREADABLE],
+  ])('to %s may be read or not, as the pattern says', async (origin, expected) => {
+    const { port } = await runTicketService({ ALLOWED_ORIGINS: 'https://*.tenants.example,self' });
+
+    expect(crossOriginOf(await httpRequest(port, '/problems', { headers: { Origin: origin } }))).toEqual(expected);
+  });
+});

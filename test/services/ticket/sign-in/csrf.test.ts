@@ -267,3 +267,12 @@ describe('credentials that no browser adds by itself', () => {
     }
   });
 });
+
+test('a pattern of ALLOWED_ORIGINS lists what it stands for, and nothing else', async () => {
+  const service = await run({ ALLOWED_ORIGINS: 'https://*.tenants.example' });
+  const from = (Origin: string) => post(service, { ...JSON_TYPE, Origin, 'Sec-Fetch-Site': 'cross-site' });
+
+  await expectVerdict(service, await from('https://a.b.tenants.example'), 'origin');
+  await expectVerdict(service, await from('https://tenants.example'), 'origin');
+  await expectVerdict(service, await from('https://a.tenants.example'), 'allowed');
+});
