@@ -47,7 +47,7 @@ export class Connector<Socket> {
     for (;;) {
       if (isPaused()) this.#onState('paused');
       await untilResumed(this.#signal);
-      this.#signal.throwIfAborted();
+      await unlessAborted(this.#signal);
       this.#onState('issuing');
       try {
         const socket = await attempt(this.#options, this.service, this.#signal, this.#onState);

@@ -23,12 +23,19 @@ export interface OncegateSocketEvents {
 /** How a connection was closed. */
 export type Closing = Pick<CloseEvent, 'code' | 'reason' | 'wasClean'>;
 
-export function createEvent<Properties>(type: string, properties: Properties): Event & Properties {
-  return Object.assign(new Event(type), properties);
+/** An event with properties. React Native has no global Event: there it is an object of the same kind. */
+export function createEvent<Properties>(type: string, properties?: Properties): Event & Properties {
+  return Object.assign(globalThis.Event ? new Event(type) : ({ type } as Event), properties);
 }
 
 /** A CloseEvent. Node has none before version 23: there it is an event with the same properties. */
 export function createCloseEvent({ code, reason, wasClean }: Closing): Event {
   const closing = { code, reason, wasClean };
   return globalThis.CloseEvent ? new CloseEvent('close', closing) : createEvent('close', closing);
+}
+
+/** A MessageEvent, or where there is none an event with the same properties. */
+export function createMessageEvent({ data, origin }: Pick<MessageEvent, 'data' | 'origin'>): Event {
+  const message = { data, origin };
+  return globalThis.MessageEvent ? new MessageEvent('message', message) : createEvent('message', message);
 }

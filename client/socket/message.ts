@@ -3,7 +3,8 @@ export type Sendable = Parameters<WebSocket['send']>[0];
 
 /** The length of a message in bytes; a text counts as UTF-8. */
 export function byteLengthOf(data: Sendable): number {
-  return new Blob([data]).size;
+  // React Native makes no Blob of bytes.
+  return Object(data).byteLength ?? new Blob([data]).size;
 }
 
 /** A copy that the caller can no longer change: a message is sent as it was when it was handed over. */

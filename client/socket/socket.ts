@@ -1,8 +1,17 @@
 import { Connector } from '../connect/connector.ts';
 import type { StateReason } from '../connect/state.ts';
 import { ConnectionEnded } from '../errors/connection-ended.ts';
+import { createException } from '../errors/exception.ts';
 import type { ConnectOptions, OncegateSocketOptions } from '../options.ts';
-import { type Closing, createCloseEvent, createEvent, type OncegateSocketEvents, type SocketState } from './events.ts';
+import { PlainTarget } from './event-target.ts';
+import {
+  type Closing,
+  createCloseEvent,
+  createEvent,
+  createMessageEvent,
+  type OncegateSocketEvents,
+  type SocketState,
+} from './events.ts';
 import { byteLengthOf, copyOf, type Sendable } from './message.ts';
 import { keepRenewed } from './renewal.ts';
 import { CLOSED, CLOSING, CONNECTING, defineConstants, nearestInteger, OPEN } from './web-idl.ts';
@@ -18,6 +27,8 @@ type Listener<Type extends EventType> =
 
 type ReadyState = typeof CONNECTING | typeof OPEN | typeof CLOSING | typeof CLOSED;
 
+const EventTargetClass = (globalThis.Event && globalThis.EventTarget) ?? (PlainTarget as unknown as typeof EventTarget); // its methods are called alike
+
 /** The longest reason of a Close frame, in bytes of UTF-8 (RFC 6455 §5.5). */
 const MAX_REASON_BYTES = 123;
 
@@ -26,7 +37,7 @@ const MAX_REASON_BYTES = 123;
  * another, each with a ticket of its own. While it is down and on its way back, `readyState` is CONNECTING. `error`
  * and `close` are fired once, when it has ended for good.
  */
-export class OncegateSocket extends EventTarget implements WebSocket {
+export class OncegateSocket extends EventTargetClass implements WebSocket {
   // Defined in the static block below, as Web IDL has them.
   declare static readonly CONNECTING: typeof CONNECTING;
   declare static readonly OPEN: typeof OPEN;
@@ -127,7 +138,7 @@ export class OncegateSocket extends EventTarget implements WebSocket {
       const { bufferBytes = 0 } = this.#options;
       // Without a buffer not even an empty message waits.
       if (!bufferBytes || unsentBytes > bufferBytes) {
-        throw new DOMException('not open; see bufferBytes', 'InvalidStateError');
+        throw createException('not open; see bufferBytes', 'InvalidStateError');
       }
       this.#waiting.push(copyOf(data));
     }
@@ -145,9 +156,9 @@ export class OncegateSocket extends EventTarget implements WebSocket {
     const closeCode = code === undefined ? 1000 : nearestInteger(+code);
     const text = `${reason}`;
     if (closeCode !== 1000 && !(closeCode >= 3000 && closeCode <= 4999)) {
-      throw new DOMException('code: 1000, or 3000 to 4999', 'InvalidAccessError');
+      throw createException('code: 1000, or 3000 to 4999', 'InvalidAccessError');
     }
-    if (byteLengthOf(text) > MAX_REASON_BYTES) throw new DOMException('reason: over 123 bytes', 'SyntaxError');
+    if (byteLengthOf(text) > MAX_REASON_BYTES) throw createException('reason: over 123 bytes', 'SyntaxError');
 
     if (this.#readyState >= CLOSING) return;
     if (this.#readyState === CONNECTING) this.#stop.abort(this.#options.signal?.reason);
@@ -187,8 +198,8 @@ export class OncegateSocket extends EventTarget implements WebSocket {
   /** Passes messages on from an open connection. Resolves when that is closed. */
   async #use(socket: WebSocket, connector: Connector<WebSocket>): Promise<CloseEvent> {
     const closed = new Promise<CloseEvent>((resolve) => socket.addEventListener('close', resolve));
-    socket.addEventListener('message', ({ data, origin }) => {
-      if (this.#readyState === OPEN) this.dispatchEvent(new MessageEvent('message', { data, origin }));
+    socket.addEventListener('message', (event) => {
+      if (this.#readyState === OPEN) this.dispatchEvent(createMessageEvent(event));
     });
     socket.binaryType = this.#binaryType;
     this.#socket = socket;
@@ -203,7 +214,7 @@ export class OncegateSocket extends EventTarget implements WebSocket {
     this.#unsentBytes = 0;
     this.#enter('open');
     // A listener may have closed it.
-    if (this.#readyState === OPEN) this.dispatchEvent(new Event('open'));
+    if (this.#readyState === OPEN) this.dispatchEvent(createEvent('open'));
     const over = new AbortController();
     const { renewBefore } = this.#options;
     if (renewBefore && this.#ticketId) {

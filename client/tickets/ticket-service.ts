@@ -1,4 +1,5 @@
 import { ConnectRefused } from '../errors/connect-refused.ts';
+import { createException } from '../errors/exception.ts';
 import {
   type ConnectOptions,
   DEFAULT_TIMEOUT_MS,
@@ -7,6 +8,7 @@ import {
   type ResponseLike,
   type TicketRequest,
 } from '../options.ts';
+import { sleep } from '../waiting/sleep.ts';
 import { unlessAborted } from '../waiting/unless-aborted.ts';
 import { readRecord, readTicket } from './answer.ts';
 import type { TicketRecord } from './ticket-record.ts';
@@ -50,15 +52,21 @@ export function createTicketService(
 
   /** Asks and reads the answer within the time-out, which covers what the application's own functions do as well. */
   async function within<Result>(ask: (limit: AbortSignal) => Promise<Result>): Promise<Result> {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const limit = new AbortController(); // Safari before 17.4 has no AbortSignal.any()
+    const timeOut = async () => {
+      await sleep(timeoutMs, limit.signal);
+      throw createException(`no answer in ${timeoutMs} ms`, 'TimeoutError');
+    };
     try {
-      const result = await unlessAborted(limit, ask(limit));
+      const result = await unlessAborted(signal, Promise.race([ask(limit.signal), timeOut()]));
       onGranted();
       return result;
     } catch (cause) {
-      signal.throwIfAborted();
+      await unlessAborted(signal);
       if (cause instanceof ConnectRefused) throw cause;
       throw new ConnectRefused('service_unreachable', { cause });
+    } finally {
+      limit.abort();
     }
   }
 
