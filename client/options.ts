@@ -97,6 +97,11 @@ export interface OncegateSocketOptions extends ConnectOptions<unknown> {
    * at half of it. Default: it is not renewed.
    */
   readonly renewBefore?: number;
+  /**
+   * `HEARTBEAT_SECONDS` of the gateways. When no message came for two to three times that, the ticket's record is
+   * asked whether the connection is still open. Default: 30. 0: it is never asked.
+   */
+  readonly heartbeatSeconds?: number;
   /** How many bytes of messages may wait while the connection is down. Default: 0, so that `send` throws then. */
   readonly bufferBytes?: number;
   /** Whether to come back after a connection ended. Default: `ended.retry !== 'never'`. */

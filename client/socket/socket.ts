@@ -1,8 +1,8 @@
 import { Connector } from '../connect/connector.ts';
 import type { StateReason } from '../connect/state.ts';
 import { ConnectionEnded } from '../errors/connection-ended.ts';
-import { createException } from '../errors/exception.ts';
 import type { ConnectOptions, OncegateSocketOptions } from '../options.ts';
+import { createException } from '../waiting/exception.ts';
 import { PlainTarget } from './event-target.ts';
 import {
   type Closing,
@@ -14,6 +14,7 @@ import {
 } from './events.ts';
 import { byteLengthOf, copyOf, type Sendable } from './message.ts';
 import { keepRenewed } from './renewal.ts';
+import { untilLost } from './watch.ts';
 import { CLOSED, CLOSING, CONNECTING, defineConstants, nearestInteger, OPEN } from './web-idl.ts';
 
 type EventType = keyof OncegateSocketEvents;
@@ -195,11 +196,12 @@ export class OncegateSocket extends EventTargetClass implements WebSocket {
     }
   }
 
-  /** Passes messages on from an open connection. Resolves when that is closed. */
-  async #use(socket: WebSocket, connector: Connector<WebSocket>): Promise<CloseEvent> {
-    const closed = new Promise<CloseEvent>((resolve) => socket.addEventListener('close', resolve));
+  /** Passes messages on from an open connection. Resolves when that is closed, or is known to be lost. */
+  async #use(socket: WebSocket, connector: Connector<WebSocket>): Promise<Closing> {
+    const closed = new Promise<Closing>((resolve) => socket.addEventListener('close', resolve));
     socket.addEventListener('message', (event) => {
-      if (this.#readyState === OPEN) this.dispatchEvent(createMessageEvent(event));
+      // A lost connection may come alive again, beside the one that took its place.
+      if (this.#readyState === OPEN && this.#socket === socket) this.dispatchEvent(createMessageEvent(event));
     });
     socket.binaryType = this.#binaryType;
     this.#socket = socket;
@@ -216,12 +218,21 @@ export class OncegateSocket extends EventTargetClass implements WebSocket {
     // A listener may have closed it.
     if (this.#readyState === OPEN) this.dispatchEvent(createEvent('open'));
     const over = new AbortController();
-    const { renewBefore } = this.#options;
-    if (renewBefore && this.#ticketId) {
+    const { renewBefore, heartbeatSeconds = 30 } = this.#options;
+    const ways = [closed];
+    if (this.#ticketId) {
       // It fails if the connection ends meanwhile. If it fails otherwise, the gateway ends the session.
-      keepRenewed(connector, this.#ticketId, renewBefore, over.signal).catch(() => {});
+      if (renewBefore) keepRenewed(connector, this.#ticketId, renewBefore, over.signal).catch(() => {});
+      if (heartbeatSeconds) {
+        ways.push(untilLost(connector.service, this.#ticketId, socket, heartbeatSeconds * 1000, over.signal));
+      }
     }
-    return closed.finally(() => over.abort());
+    try {
+      return await Promise.race(ways);
+    } finally {
+      over.abort();
+      socket.close();
+    }
   }
 
   #end(closing: Closing, reason: unknown): void {

@@ -1,5 +1,4 @@
 import { ConnectRefused } from '../errors/connect-refused.ts';
-import { createException } from '../errors/exception.ts';
 import {
   type ConnectOptions,
   DEFAULT_TIMEOUT_MS,
@@ -8,6 +7,7 @@ import {
   type ResponseLike,
   type TicketRequest,
 } from '../options.ts';
+import { createException } from '../waiting/exception.ts';
 import { sleep } from '../waiting/sleep.ts';
 import { unlessAborted } from '../waiting/unless-aborted.ts';
 import { readRecord, readTicket } from './answer.ts';

@@ -1,4 +1,4 @@
-import { createException } from '../errors/exception.ts';
+import { createException } from './exception.ts';
 
 /**
  * Settles as `work` does, or rejects with the signal's reason if that is aborted first, or is already. Leaves no

@@ -281,6 +281,31 @@ describe('an OncegateSocket whose connection ends', () => {
   });
 });
 
+describe('an OncegateSocket whose path goes silent', () => {
+  test('notices it by its record, and comes back', async () => {
+    const stage = await setStage({ gateway: { HEARTBEAT_SECONDS: '1' } });
+    const watched = await opened(stage, { heartbeatSeconds: 0.2 });
+    const waiting = watched.next('waiting');
+    const open = watched.next('open');
+    stage.gate.silence();
+    expect((await waiting)?.reason).toMatchObject({ code: 'heartbeat_missed', closeCode: 3008 });
+    await open;
+    watched.socket.send('back');
+    await until(() => watched.messages.includes('back'));
+    expect(stage.issued()).toHaveLength(2);
+  });
+
+  test('ends if it was revoked meanwhile', async () => {
+    const stage = await setStage();
+    const watched = await opened(stage, { heartbeatSeconds: 0.2 });
+    stage.gate.silence();
+    const closed = watched.next('closed');
+    await ask(stage.tickets, `/tickets/${watched.socket.ticketId}`, { method: 'DELETE' });
+    expect((await closed)?.reason).toMatchObject({ code: 'revoked' });
+    expect(watched.events).toEqual(['open', 'error', 'close']);
+  });
+});
+
 describe('an OncegateSocket without a network', () => {
   test('pauses offline, and goes on when the network is back', async () => {
     const stage = await setStage();

@@ -14,6 +14,8 @@ export interface TcpProxy {
   endConnections(): void;
   /** From now on passes nothing on any open connection, in either direction. */
   mute(): void;
+  /** Mutes every open connection, and passes on no end of the gateway's side either. */
+  silence(): void;
   /** Whether connections that are made from now on are muted. */
   muteNew: boolean;
   /**
@@ -31,6 +33,8 @@ interface Link {
   readonly downstream: Socket;
   readonly upstream: Socket;
   muted: boolean;
+  /** Whether the client does not learn that the other side has ended. */
+  silent: boolean;
   /** What the client has sent since the proxy watches for a text. */
   sent: string;
   /** Set if the next reply is to be lost; called when it is. */
@@ -70,7 +74,7 @@ export async function startTcpProxy(target: { readonly host: string; readonly po
       return;
     }
     const upstream = connect(target);
-    const link: Link = { downstream, upstream, muted: proxy.muteNew, sent: '', replyLost: undefined };
+    const link: Link = { downstream, upstream, muted: proxy.muteNew, silent: false, sent: '', replyLost: undefined };
     links.add(link);
     const end = (): void => {
       links.delete(link);
@@ -92,7 +96,9 @@ export async function startTcpProxy(target: { readonly host: string; readonly po
       end();
       link.replyLost();
     });
-    for (const socket of [downstream, upstream]) socket.on('error', end).on('close', end);
+    downstream.on('error', end).on('close', end);
+    const endUnlessSilent = () => link.silent || end();
+    upstream.on('error', endUnlessSilent).on('close', endUnlessSilent);
   });
 
   const proxy: TcpProxy = {
@@ -110,6 +116,9 @@ export async function startTcpProxy(target: { readonly host: string; readonly po
     endConnections,
     mute() {
       for (const link of links) link.muted = true;
+    },
+    silence() {
+      for (const link of links) Object.assign(link, { muted: true, silent: true });
     },
     muteNew: false,
     loseReplyTo: (text) =>
