@@ -12,7 +12,10 @@ export function atEnd(stop: () => Promise<void>): void {
   }
 }
 
-/** Ends what was started outside of a test. test/support/machine/setup.ts calls it after each file. */
+/**
+ * Ends what was started outside of a test, what was started last first: it may need what was there before.
+ * test/support/machine/setup.ts calls it after each file.
+ */
 export async function endFile(): Promise<void> {
-  await Promise.all(pending.splice(0).map((stop) => stop()));
+  for (const stop of pending.splice(0).toReversed()) await stop();
 }

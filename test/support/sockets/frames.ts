@@ -1,6 +1,7 @@
 /** A frame from a client (RFC 6455 §5.2), masked with zeros. Payloads of up to 65,535 bytes. */
 export function clientFrame(opcode: number, payload: string | Buffer = '', { fin = true } = {}): Buffer {
   const bytes = Buffer.from(payload);
+  if (bytes.length > 0xffff) throw new RangeError('a test frame has at most 65,535 bytes');
   const length = bytes.length < 126 ? [0x80 | bytes.length] : [0x80 | 126, bytes.length >> 8, bytes.length & 0xff];
   return Buffer.concat([Buffer.from([(fin ? 0x80 : 0) | opcode, ...length, 0, 0, 0, 0]), bytes]);
 }

@@ -1,5 +1,3 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { hashPassword } from '../../../../../shared/logins/password.ts';
@@ -7,7 +5,7 @@ import { SCRYPT_THREADS } from '../../../../../shared/logins/scrypt-threads.ts';
 import { createKeys } from '../../../../../shared/store/keys.ts';
 import { type HttpReply, httpRequest } from '../../../../support/http/http-request.ts';
 import { basic, quickHash } from '../../../../support/logins/passwords.ts';
-import { temporaryDirectory } from '../../../../support/machine/temporary-file.ts';
+import { temporaryFile } from '../../../../support/machine/temporary-file.ts';
 import { until } from '../../../../support/machine/wait.ts';
 import { type SharedRedis, workerRedis } from '../../../../support/redis/redis.ts';
 import { type ServiceProcess, startService } from '../../../../support/services/services.ts';
@@ -22,26 +20,28 @@ const LONGEST_MS = 60_000;
 
 const keys = createKeys('oncegate:');
 let redis: SharedRedis;
+/** With users whose hashes cost the time of real ones, and with users whose hashes cost none. */
+let costly: [ServiceProcess, ServiceProcess];
 let services: [ServiceProcess, ServiceProcess];
 
 beforeAll(async () => {
-  const directory = temporaryDirectory();
-  const file = join(directory, 'users');
-  // Real hashes: each guess costs the time of one.
-  const users = ['ada', 'bob', 'carol'].map(async (name) => `${name}:${await hashPassword(`${name}'s own`)}`);
-  const quick = ['dora', 'eve'].map((name) => `${name}:${quickHash(`${name}'s own`)}`);
-  writeFileSync(file, `${[...(await Promise.all(users)), ...quick].join('\n')}\n`);
   redis = await workerRedis();
-  const env = {
-    REDIS_URL: redis.url,
-    AUTH_USERS_FILE: file,
-    MAX_PENDING_PER_SUBJECT: '10000',
-  };
-  services = [await startService('ticket', env), await startService('ticket', env)];
-  for (const { adminPort } of services) {
+  // Real hashes: each guess costs the time of one.
+  const real = ['ada', 'bob', 'carol'].map(async (name) => `${name}:${await hashPassword(`${name}'s own`)}`);
+  costly = await startPair(await Promise.all(real));
+  services = await startPair(['dora', 'eve'].map((name) => `${name}:${quickHash(`${name}'s own`)}`));
+});
+
+/** Two ticket services with these users. A check costs as much as that of the costliest of their hashes. */
+async function startPair(users: readonly string[]): Promise<[ServiceProcess, ServiceProcess]> {
+  const file = temporaryFile(`${users.join('\n')}\n`);
+  const env = { REDIS_URL: redis.url, AUTH_USERS_FILE: file, MAX_PENDING_PER_SUBJECT: '10000' };
+  const pair: [ServiceProcess, ServiceProcess] = [await startService('ticket', env), await startService('ticket', env)];
+  for (const { adminPort } of pair) {
     await until(async () => (await httpRequest(adminPort, '/readyz')).status === 200);
   }
-});
+  return pair;
+}
 
 beforeEach(() => redis.client.flushall());
 
@@ -89,7 +89,7 @@ describe('50 wrong passwords a second from one address', () => {
     ['one name that nobody has', () => 'nobody'],
     ['a name of its own for each', (index) => `nobody-${index}`],
   ])('for %s harm nobody else', async (_name, nameOf) => {
-    const [{ port }] = services;
+    const [{ port }] = costly;
     const visitors = [visitor(() => owner(port, 'bob', HOME)), visitor(() => owner(port, 'ada', HOME))];
     // It goes on until both have been served five times in the middle of it.
     const guesses = await attack(
@@ -114,7 +114,7 @@ describe('50 wrong passwords a second from one address', () => {
 describe('guessing one name from one address', () => {
   test('is held up after ten wrong passwords, those on the way at once included', async () => {
     const guesses = await Promise.all(
-      services.flatMap(({ port }) =>
+      costly.flatMap(({ port }) =>
         Array.from({ length: 20 }, (_, index) => signIn(port, 'carol', `guess ${port} ${index}`, ATTACKER)),
       ),
     );
