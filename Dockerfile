@@ -4,7 +4,10 @@
 #   docker run ... oncegate                                        a gateway
 #   docker run ... oncegate node dist/services/ticket/main.js      the ticket service
 
-FROM node:20-bookworm-slim AS build
+# Name it by digest for a build that is always the same: --build-arg NODE_IMAGE=node:24-bookworm-slim@sha256:...
+ARG NODE_IMAGE=node:24-bookworm-slim
+
+FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
@@ -16,12 +19,12 @@ COPY client client
 COPY playground playground
 RUN npm run build
 
-FROM node:20-bookworm-slim AS packages
+FROM ${NODE_IMAGE} AS packages
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --no-audit --no-fund
 
-FROM node:20-bookworm-slim
+FROM ${NODE_IMAGE}
 WORKDIR /app
 # Inside a container 127.0.0.1 would reach nobody. Publish the public port only: the admin port has no login.
 ENV NODE_ENV=production HOST=0.0.0.0 ADMIN_HOST=0.0.0.0
