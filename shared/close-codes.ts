@@ -22,7 +22,7 @@ export const closeCodes = {
   draining: {
     code: 1012,
     retry: 'reissue',
-    when: 'the gateway drains; come back after a random part of the spread that the reason names (`draining;spread_seconds=30`)',
+    when: 'the gateway drains; come back within a second. The reason goes on: `;spread_seconds=0;spread` says that the closes are spread already. With another number, as older gateways send it, wait for a random part of so many seconds',
   },
   upstream_lost: {
     code: 1013,
@@ -38,6 +38,14 @@ export const closeCodes = {
   replaced: { code: 3003, retry: 'never', when: 'a newer connection of the subject took its place' },
   heartbeat_missed: { code: 3008, retry: 'reissue', when: 'the client did not answer a ping within HEARTBEAT_SECONDS' },
 } as const satisfies Record<string, Row>;
+
+/**
+ * What follows `draining` in a reason. The closes are spread, so that no client has to wait for a part of the spread
+ * again. Clients that know no `spread` read the number.
+ */
+export function drainDetail(drainSeconds: number): string {
+  return drainSeconds > 0 ? ';spread_seconds=0;spread' : ';spread_seconds=0';
+}
 
 export type CloseReason = keyof typeof closeCodes;
 

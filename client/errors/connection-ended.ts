@@ -11,7 +11,7 @@ export class ConnectionEnded extends Error {
   readonly closeCode: number;
   /** Whether to come back, by the table of close codes (docs/close-codes.md). */
   readonly retry: Retry;
-  /** The seconds over which a draining gateway wants its clients back; undefined if it does not say. */
+  /** The seconds over which an older gateway that drains wants its clients back; undefined otherwise: they are spread. */
   readonly spreadSeconds: number | undefined;
 
   constructor(closeCode: number, reason: string) {

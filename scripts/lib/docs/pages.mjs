@@ -88,7 +88,7 @@ function closeCodesPage() {
   return page(
     '`shared/close-codes.ts`',
     'Close codes',
-    "After this page you know why a gateway closed a connection, and what to do next. The code is from the IANA registry. The reason is the text of the Close frame. Both are on the ticket's record afterwards. Only `draining` has more text: `draining;spread_seconds=30`.",
+    "After this page you know why a gateway closed a connection, and what to do next. The code is from the IANA registry. The reason is the text of the Close frame. Both are on the ticket's record afterwards. Only `draining` has more text: `draining;spread_seconds=0;spread`.",
     'A code that is not here came from the client, from the back end or from the network. A record has `1006` if the connection ended without a Close frame. Its reason is then `client_gone` if the client left before the 101, and `store_unavailable` if the store answered too late.',
     table(
       ['reason', 'code', 'retry', 'when'],

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { drainDetail } from '../../../shared/close-codes.ts';
 import type { Connections } from './connections.ts';
 
 /** The upgrades that are being decided. */
@@ -11,7 +12,7 @@ const STEP_MS = 100;
 
 /**
  * Closes the open connections with 1012, evenly over a spread, so that the clients do not come back all at once.
- * The reason names the spread, and each client waits for a random part of it.
+ * The reason says so, and each client comes back within a second of its own close.
  *
  * @param deciding refuses every new upgrade; those that it was deciding may still open
  * @returns once no connection is left and none can open
@@ -29,7 +30,7 @@ export async function drainConnections(
     const left = spreadMs === 0 ? 0 : Math.max(0, (end - performance.now()) / spreadMs);
     // Connections that opened after the drain began are closed with the first ones.
     for (const connection of staying.slice(Math.floor(atStart * left))) {
-      connections.close(connection.id, 'draining', `;spread_seconds=${drainSeconds}`);
+      connections.close(connection.id, 'draining', drainDetail(drainSeconds));
     }
     await wait(STEP_MS);
   }

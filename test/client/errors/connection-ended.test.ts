@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ConnectionEnded } from '../../../client/errors/connection-ended.ts';
+import { nextWaitMs } from '../../../client/waiting/backoff.ts';
+import { drainDetail } from '../../../shared/close-codes.ts';
 
 describe('the end of a connection', () => {
   test('has the reason of the gateway', () => {
@@ -16,6 +18,7 @@ describe('the end of a connection', () => {
   test.each([
     ['draining;spread_seconds=30', 30],
     ['draining;spread_seconds=0', undefined],
+    ['draining;spread_seconds=0;spread', undefined],
     ['draining;spread_seconds=soon', undefined],
     ['draining', undefined],
   ])('with the reason %s has a spread of %s s', (reason, spreadSeconds) => {
@@ -46,4 +49,9 @@ describe('the end of a connection', () => {
     expect(ended).toBeInstanceOf(Error);
     expect(ended).toBeInstanceOf(ConnectionEnded);
   });
+});
+
+test.each([1, 30, 3_600])('a client that a drain of %i s has closed comes back within a second', (drainSeconds) => {
+  const { spreadSeconds } = new ConnectionEnded(1012, `draining${drainDetail(drainSeconds)}`);
+  expect(nextWaitMs({ retry: 'backoff', spreadSeconds }, 1, {}, 0.999)).toBeLessThan(1_000);
 });

@@ -29,7 +29,7 @@ const restarts: readonly Restart[] = [
   {
     signal: 'SIGTERM',
     exitsWith: 0,
-    ended: { closeCode: 1012, code: 'draining', spreadSeconds: DRAIN_SECONDS },
+    ended: { closeCode: 1012, code: 'draining', spreadSeconds: undefined },
   },
   {
     signal: 'SIGKILL',

@@ -68,7 +68,7 @@ describe('a gateway that is told to stop', () => {
       expect(await store.read(unspent.id)).toMatchObject({ state: 'issued', lastAttempt: { outcome: 'draining' } });
 
       const endings = await Promise.all(clients.map(({ closed }) => closed));
-      expect(endings).toEqual(clients.map(() => ({ code: 1012, reason: 'draining;spread_seconds=2' })));
+      expect(endings).toEqual(clients.map(() => ({ code: 1012, reason: 'draining;spread_seconds=0;spread' })));
       const moments = clients.map((client) => Number(client.closedAt()) - start).sort((a, b) => a - b);
       // Evenly over two seconds: half of them is not gone at once. That a part goes early is shown with fake time.
       expect(moments[20]).toBeGreaterThan(400);
@@ -98,7 +98,7 @@ describe('a gateway that is told to stop', () => {
       const codes = (await Promise.all(clients.map(({ closed }) => closed))).map(
         ({ code, reason }) => `${code} ${reason}`,
       );
-      const drained = codes.filter((code) => code === '1012 draining;spread_seconds=3600');
+      const drained = codes.filter((code) => code === '1012 draining;spread_seconds=0;spread');
       expect(drained.length).toBeGreaterThanOrEqual(1);
       expect(codes.filter((code) => code === '1001 going_away')).toHaveLength(10 - drained.length);
       expect(drained.length).toBeLessThan(10);
@@ -154,7 +154,7 @@ describe('a gateway that is told to stop', () => {
     await client.closed;
     const received = client.received.toString('latin1');
     expect(received).toMatch(/^HTTP\/1\.1 101 /);
-    expect(received).toContain('\x03\xf4draining;spread_seconds=1');
+    expect(received).toContain('\x03\xf4draining;spread_seconds=0;spread');
     expect(await gateway.exited).toBe(0);
     expect(await store.read(ticket.id)).toMatchObject({ state: 'closed', closeCode: 1012 });
   });

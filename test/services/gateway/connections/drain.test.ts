@@ -65,7 +65,7 @@ test('a drain closes each connection once, evenly over the spread', async () => 
 
   expect(told.map(({ id }) => id).sort()).toEqual([...ids].sort());
   expect(new Set(told.map(({ code, reason }) => `${code} ${reason}`))).toEqual(
-    new Set(['1012 draining;spread_seconds=1']),
+    new Set(['1012 draining;spread_seconds=0;spread']),
   );
   expect(connections.size).toBe(0);
   const within = (ms: number): number => told.filter(({ at }) => at - start < ms).length;

@@ -346,11 +346,11 @@ describe('close()', () => {
     const late = await openRaw(embedded.port);
     late.send(upgradeRequest({ target: `/?ticket=${ticket.value}` }));
     await late.closed;
-    await answerClose(first, [1012, 'draining;spread_seconds=1']);
+    await answerClose(first, [1012, 'draining;spread_seconds=0;spread']);
     await closed;
 
     expect(late.received.toString()).toMatch(/^HTTP\/1\.1 503 [\s\S]*"code":"draining"/);
-    expect(closeOf(framesOf(first).at(-1))).toEqual([1012, 'draining;spread_seconds=1']);
+    expect(closeOf(framesOf(first).at(-1))).toEqual([1012, 'draining;spread_seconds=0;spread']);
     expect(embedded.gate.ready()).toBe(false);
   });
 
