@@ -1,5 +1,6 @@
 import { ConnectRefused } from '../errors/connect-refused.ts';
 import { type ConnectOptions, DEFAULT_TIMEOUT_MS, provided, type WebSocketClass } from '../options.ts';
+import { requestLine } from '../tickets/answer.ts';
 import { askWhy } from '../tickets/explain.ts';
 import type { TicketService } from '../tickets/ticket-service.ts';
 import { unlessAborted } from '../waiting/unless-aborted.ts';
@@ -49,7 +50,7 @@ export async function attempt<Socket>(
   if (await opens(socket, options.timeoutMs ?? DEFAULT_TIMEOUT_MS, signal)) return socket;
 
   const isOwn = typeof options.tickets !== 'function';
-  throw await askWhy(service, ticket.id, isOwn);
+  throw await askWhy(service, ticket.id, isOwn, requestLine('GET', address));
 }
 
 function createSocket<Socket>(

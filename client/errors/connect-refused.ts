@@ -47,6 +47,8 @@ export interface RefusedDetails {
   readonly retryAfter?: number | undefined;
   readonly ticketId?: string | undefined;
   readonly errors?: readonly FieldError[] | undefined;
+  /** What was seen, for people: the request line, and the status and content type of an answer. No credentials. */
+  readonly seen?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -66,9 +68,10 @@ export class ConnectRefused extends Error {
 
   constructor(code: ConnectCode, details: RefusedDetails = {}) {
     const ownRow = rowOf<ClientRow>(clientCodes, code);
-    const { errors, cause, message = ownRow?.advice ?? 'refused' } = details;
+    const { errors, seen, cause, message = ownRow?.advice ?? 'refused' } = details;
     const [first] = errors ?? [];
-    super(`${code}: ${message}${first ? ` ${first.pointer} ${first.detail}` : ''}`, { cause });
+    const more = first ? ` ${first.pointer} ${first.detail}` : seen ? ` (${seen})` : '';
+    super(`${code}: ${message}${more}`, { cause });
     this.name = 'ConnectRefused';
     this.code = code;
     this.status = details.status;

@@ -18,17 +18,22 @@ interface Problem {
 /** An answer in JSON, by the fields that may be in it. */
 type Body = Partial<IssuedTicket & TicketRecord & Problem>;
 
-/** Reads a ticket. The answer of an application's own function may be a `Response`, its content, or anything else. */
-export async function readTicket(answer: unknown): Promise<IssuedTicket> {
-  const body = await bodyOf(answer);
-  if (isTicket(body)) return body;
-  throw refusalIn(answer, body);
+/** The line of a request, for people. Credentials may be in front of the host, in the query and in the fragment. */
+export function requestLine(method: string, address: string | URL): string {
+  return `${method} ${`${address}`.replace(/[?#].*|(?<=\/\/)[^/]*@/gs, '')}`;
 }
 
-export async function readRecord(answer: ResponseLike): Promise<TicketRecord> {
+/** Reads a ticket. The answer of an application's own function may be a `Response`, its content, or anything else. */
+export async function readTicket(answer: unknown, line: string): Promise<IssuedTicket> {
+  const body = await bodyOf(answer);
+  if (isTicket(body)) return body;
+  throw refusalIn(answer, body, line);
+}
+
+export async function readRecord(answer: ResponseLike, line: string): Promise<TicketRecord> {
   const body = await bodyOf(answer);
   if (answer.ok && body.id) return body as TicketRecord; // the service answers a success with nothing else
-  throw refusalIn(answer, body);
+  throw refusalIn(answer, body, line);
 }
 
 async function bodyOf(answer: unknown): Promise<Body> {
@@ -65,13 +70,14 @@ function matches(pattern: RegExp, value: unknown): boolean {
 }
 
 /** The refusal that an answer is. Without the type of a problem of ours, its fields mean something else. */
-function refusalIn(answer: unknown, body: Body): ConnectRefused {
+function refusalIn(answer: unknown, body: Body, line: string): ConnectRefused {
   const { status, headers }: Partial<ResponseLike> = Object(answer);
   const header = secondsOf(isResponse(answer) && headers?.get?.('Retry-After'));
   const type = `${body.type}`;
   if (!type.startsWith(PROBLEM_TYPE)) {
     const code = status === 401 ? 'credentials_missing' : 'answer_unreadable';
-    return new ConnectRefused(code, { status, retryAfter: header });
+    const seen = [line, status, headers?.get?.('Content-Type')].filter(Boolean).join(' ');
+    return new ConnectRefused(code, { status, retryAfter: header, seen });
   }
   return new ConnectRefused(type.slice(PROBLEM_TYPE.length) as ConnectCode, {
     message: body.detail,

@@ -6,11 +6,17 @@ import type { TicketService } from './ticket-service.ts';
  * Asks the ticket service once why the handshake with a ticket failed.
  *
  * @param isOwn whether the client's own credentials bought the ticket, so that a 404 means: there is none
+ * @param seen the request line of the handshake
  * @throws the signal's reason
  */
-export async function askWhy(service: TicketService, ticketId: string, isOwn: boolean): Promise<ConnectRefused> {
+export async function askWhy(
+  service: TicketService,
+  ticketId: string,
+  isOwn: boolean,
+  seen: string,
+): Promise<ConnectRefused> {
   try {
-    return explain(await service.record(ticketId));
+    return explain(await service.record(ticketId), seen);
   } catch (cause) {
     if (!(cause instanceof ConnectRefused)) throw cause;
     const details = { ticketId, retryAfter: cause.retryAfter, cause };
@@ -22,8 +28,8 @@ export async function askWhy(service: TicketService, ticketId: string, isOwn: bo
 }
 
 /** Why the handshake with a ticket failed, by its record. */
-export function explain({ id: ticketId, close, last_attempt }: TicketRecord): ConnectRefused {
-  if (!last_attempt) return new ConnectRefused('not_seen', { ticketId });
+export function explain({ id: ticketId, close, last_attempt }: TicketRecord, seen?: string): ConnectRefused {
+  if (!last_attempt) return new ConnectRefused('not_seen', { ticketId, seen });
   const { outcome, status } = last_attempt;
   // Any other outcome is a code of the table of refusals.
   if (outcome !== 'admitted') return new ConnectRefused(outcome as ConnectCode, { status, ticketId });

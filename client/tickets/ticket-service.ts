@@ -10,7 +10,7 @@ import {
 import { createException } from '../waiting/exception.ts';
 import { sleep } from '../waiting/sleep.ts';
 import { unlessAborted } from '../waiting/unless-aborted.ts';
-import { readRecord, readTicket } from './answer.ts';
+import { readRecord, readTicket, requestLine } from './answer.ts';
 import type { TicketRecord } from './ticket-record.ts';
 
 /** What is asked of the ticket service. Each rejects with a {@link ConnectRefused}, or with the signal's reason. */
@@ -51,20 +51,31 @@ export function createTicketService(
   }
 
   /** Asks and reads the answer within the time-out, which covers what the application's own functions do as well. */
-  async function within<Result>(ask: (limit: AbortSignal) => Promise<Result>): Promise<Result> {
+  async function ask<Result>(
+    method: string,
+    where: NonNullable<ConnectOptions['tickets']>,
+    read: (answer: ResponseLike, line: string) => Promise<Result>,
+    request?: TicketRequest,
+  ): Promise<Result> {
+    const body = JSON.stringify(request);
+    const line = typeof where === 'function' ? 'tickets()' : requestLine(method, where);
     const limit = new AbortController(); // Safari before 17.4 has no AbortSignal.any()
+    const answer = async () => {
+      const answered = typeof where === 'function' ? where(request ?? {}) : send(method, where, limit.signal, body);
+      return read((await answered) as ResponseLike, line); // an own function may return anything: it is read as such
+    };
     const timeOut = async () => {
       await sleep(timeoutMs, limit.signal);
       throw createException(`no answer in ${timeoutMs} ms`, 'TimeoutError');
     };
     try {
-      const result = await unlessAborted(signal, Promise.race([ask(limit.signal), timeOut()]));
+      const result = await unlessAborted(signal, Promise.race([answer(), timeOut()]));
       onGranted();
       return result;
     } catch (cause) {
       await unlessAborted(signal);
       if (cause instanceof ConnectRefused) throw cause;
-      throw new ConnectRefused('service_unreachable', { cause });
+      throw new ConnectRefused('service_unreachable', { cause, seen: line });
     } finally {
       limit.abort();
     }
@@ -87,14 +98,10 @@ export function createTicketService(
   return {
     async issue(request) {
       checkOptions();
-      const body = JSON.stringify(request);
-      return within(async (limit) =>
-        readTicket(await (typeof tickets === 'function' ? tickets(request) : send('POST', tickets, limit, body))),
-      );
+      return ask('POST', tickets, readTicket, request);
     },
-    record: (ticketId) => within(async (limit) => readRecord(await send('GET', addressOf(ticketId), limit))),
-    renew: (ticketId) =>
-      within(async (limit) => readRecord(await send('POST', addressOf(`${ticketId}/renew`), limit, '{}'))),
+    record: (ticketId) => ask('GET', addressOf(ticketId), readRecord),
+    renew: (ticketId) => ask('POST', addressOf(`${ticketId}/renew`), readRecord, {}),
   };
 }
 

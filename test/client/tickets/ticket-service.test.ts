@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { ConnectOptions, IssuedTicket, ResponseLike } from '../../../client/options.ts';
 import { OncegateSocket } from '../../../client/socket/socket.ts';
+import { requestLine } from '../../../client/tickets/answer.ts';
 import { startLoopback } from '../../support/browsers/loopback.ts';
 import { bearer } from '../../support/logins/bearer.ts';
 import { freePort } from '../../support/machine/free-port.ts';
@@ -358,6 +359,47 @@ describe('an answer of the ticket service', () => {
     const answer = problem(422, { code: 'request_invalid', detail: 'Not so.', errors });
     const refused = await refusalOf({ tickets: async () => answer });
     expect(refused).toMatchObject({ code: 'request_invalid', message: 'request_invalid: Not so.' });
+  });
+
+  test('that is unreadable is named with its request, status and content type, and no credentials', async () => {
+    const secret = 's3cret';
+    vi.stubGlobal('fetch', async () => new Response('<h1>', { status: 200, headers: { 'Content-Type': 'text/html' } }));
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const tickets = `http://service.example/tickets?key=${secret}#${secret}`;
+    const { message } = await refusalOf({ tickets, headers: { Authorization: secret } });
+    expect(message).toMatch(/^answer_unreadable: .* \(POST http:\/\/service\.example\/tickets 200 text\/html\)$/);
+    expect(message).not.toContain(secret);
+  });
+
+  test.each([
+    ['a Response', new Response('-', { status: 502 }), '(tickets() 502 text/plain;charset=UTF-8)'],
+    ['an object', { hello: 1 }, '(tickets())'],
+    ['nothing', undefined, '(tickets())'],
+  ] as ReadonlyArray<[string, unknown, string]>)(
+    'of a function that is %s is named too',
+    async (_, returned, named) => {
+      const { message } = await refusalOf({ tickets: async () => returned as IssuedTicket });
+      expect(message.endsWith(` ${named}`)).toBe(true);
+    },
+  );
+
+  test('that does not come is named with its request, and the handshake that nobody saw too', async () => {
+    const port = await freePort();
+    const { message } = await refusalOf({ tickets: `http://127.0.0.1:${port}/tickets?key=s3cret` });
+    expect(message.endsWith(` (POST http://127.0.0.1:${port}/tickets)`)).toBe(true);
+    const stage = await setStage({ tickets: { GATEWAY_URL: `ws://127.0.0.1:${port}` } });
+    const notSeen = await refusalOf({ ...stage.options, path: '/room/7?key=s3cret' });
+    const [id] = stage.issued();
+    expect(notSeen.message.endsWith(` (GET ws://127.0.0.1:${port}/~${id}/room/7)`)).toBe(true);
+  });
+
+  test.each([
+    ['https://ada:s3cret@host/a?b#c', 'POST https://host/a'],
+    ['/tickets/@ada?s3cret', 'POST /tickets/@ada'],
+    ['https://host/a@b', 'POST https://host/a@b'],
+    ['//ada:s3cr@et@host\n?a\nb', 'POST //host\n'],
+  ])('is named without what may be secret: %j', (address, line) => {
+    expect(requestLine('POST', address)).toBe(line);
   });
 
   const elsewhere = JSON.stringify({ code: 'not_found', type: 'about:blank', status: 404 });
