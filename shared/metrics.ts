@@ -74,6 +74,11 @@ export const metricsTable = {
     help: 'Time an upstream took for its handshake, the dialling included.',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
   },
+  oncegate_accept_delay_seconds: {
+    type: 'gauge',
+    service: 'both',
+    help: 'How long a new connection waits until it is accepted, as last measured; 0 if OVERLOAD_DELAY_MS is 0.',
+  },
   oncegate_store_errors_total: {
     type: 'counter',
     service: 'both',

@@ -1,4 +1,5 @@
 import { nanoid } from 'nanoid';
+import { AcceptQueue } from '../../shared/http/accept-queue.ts';
 import { createMetrics, type Metrics } from '../../shared/metrics.ts';
 import type { Logger } from '../../shared/process/log.ts';
 import { openSockets } from '../../shared/process/open-sockets.ts';
@@ -25,6 +26,8 @@ export interface GatewayOptions {
 export interface GatewayCore {
   readonly admitter: Admitter;
   readonly load: Load;
+  /** Measures nothing until it watches a server. */
+  readonly queue: AcceptQueue;
   readonly metrics: Metrics;
   readonly log: Logger;
   /** Joins the fleet: from now on it receives commands and is announced in the store. */
@@ -46,11 +49,12 @@ export function createGatewayCore({ settings, store: plainStore, log: parentLog 
   const heartbeatMs = settings.heartbeatSeconds * 1000;
   const leaseMs = settings.leaseSeconds * 1000;
   const connections = new Connections({ gatewayId, store, log, metrics, heartbeatMs, leaseMs });
+  const queue = new AcceptQueue({ ...settings, metrics, log });
   const load = new Load(
     settings,
     () => connections.size,
     undefined,
-    () => openSockets().few,
+    () => openSockets().few || queue.isLong,
   );
   const routes = watchRoutes(settings, log);
   const findRoute = routes.find;
@@ -60,6 +64,7 @@ export function createGatewayCore({ settings, store: plainStore, log: parentLog 
   return {
     admitter,
     load,
+    queue,
     metrics,
     log,
     join() {

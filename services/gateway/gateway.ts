@@ -41,6 +41,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningServ
   const adminPort = await listen(admin, settings, 'GATEWAY_ADMIN_PORT');
   const relays = settings.upstreamUrl !== undefined || settings.routesFile !== undefined;
   openSockets().guard(server, relays ? 2 : 1, log);
+  core.queue.watch(server);
   core.join();
   log.info({ event: 'listening', host: settings.host, port, admin_host: settings.adminHost, admin_port: adminPort });
 

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import express from 'express';
 import { watchCertificate } from '../../shared/files/certificate-files.ts';
+import { AcceptQueue } from '../../shared/http/accept-queue.ts';
 import { createAdminServer } from '../../shared/http/admin-server.ts';
 import { closeServer, listen } from '../../shared/http/listen.ts';
 import { answerUnread, READING, REQUEST_TIMEOUT_MS } from '../../shared/http/unread-request.ts';
@@ -43,6 +44,7 @@ export async function startTicketService(options: TicketServiceOptions): Promise
   const metrics = createMetrics(['ticket']);
   const store = new MeasuredStore(options.store, metrics);
   const policy = watchPolicy(settings, log);
+  const queue = new AcceptQueue({ ...settings, metrics, log });
   let draining = false;
   const routerOptions = {
     store,
@@ -56,6 +58,7 @@ export async function startTicketService(options: TicketServiceOptions): Promise
       (settings.playground ?? playground !== undefined)
         ? { existingLogin: takesExistingLogin(settings), ...playground }
         : undefined,
+    isOverloaded: () => queue.isLong,
     wholeApplication: true,
   };
   const steps = createSteps(routerOptions);
@@ -82,6 +85,7 @@ export async function startTicketService(options: TicketServiceOptions): Promise
   const port = await listen(server, settings, 'TICKET_PORT');
   const adminPort = await listen(admin, settings, 'TICKET_ADMIN_PORT');
   openSockets().guard(server, 1, log);
+  queue.watch(server);
   log.info({ event: 'listening', host: settings.host, port, admin_host: settings.adminHost, admin_port: adminPort });
 
   return {

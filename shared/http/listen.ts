@@ -29,7 +29,7 @@ export function listen(server: Server, settings: Settings, portSetting: PortSett
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(new CannotListen(`cannot listen on ${host}:${port}: ${reasonOf(error, hostSetting, portSetting)}`));
     });
-    server.listen(port, host, () => {
+    server.listen(port, host, settings.listenBacklog, () => {
       const address = server.address() as AddressInfo; // a TCP server that listens has one
       resolve(address.port);
     });

@@ -209,6 +209,18 @@ export const settingsTable = {
     reader: 'gateway',
     doc: 'The most upgrades that are being decided at once; past it: 503 `overloaded`.',
   },
+  LISTEN_BACKLOG: {
+    type: integer(1, 65_535),
+    default: '4096',
+    reader: 'both',
+    doc: 'How many connections the system holds until they are accepted; of more it drops the first packet, and their clients try again after 1 s. Linux bounds it by `net.core.somaxconn`. It should hold what arrives within OVERLOAD_DELAY_MS.',
+  },
+  OVERLOAD_DELAY_MS: {
+    type: integer(0, 60_000, 'ms'),
+    default: '1000',
+    reader: 'both',
+    doc: 'How long a new connection may wait until it is accepted. While it waits longer, new upgrades, and requests that need credentials, get 503 `overloaded` with a random `Retry-After`. 0 turns it off. Every 250 ms the service connects to its own port to measure it.',
+  },
   MAX_FAILED_HANDSHAKES_PER_MINUTE: {
     type: integer(0, 1_000_000),
     default: '1000',

@@ -31,6 +31,7 @@ async function startService(name, { redisUrl, env = {}, ...options }) {
       LOG_LEVEL: 'info',
       // A pause of a busy machine must not turn into refusals.
       REDIS_TIMEOUT_MS: '5000',
+      OVERLOAD_DELAY_MS: '0',
       // All load comes from one address and few subjects: no limit may end a round.
       MAX_CONNECTIONS_PER_SUBJECT: '0',
       MAX_FAILED_HANDSHAKES_PER_MINUTE: '0',

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { overloaded } from '../../../shared/http/accept-queue.ts';
 import { networkOf, quotasOf } from '../../../shared/http/address.ts';
 import { Places } from '../../../shared/limits/places.ts';
 import { WindowCounts } from '../../../shared/limits/window-counts.ts';
@@ -48,15 +49,20 @@ export class Load {
   #draining = false;
 
   readonly #now: () => number;
-  readonly #filesAreFew: () => boolean;
+  readonly #isOverloaded: () => boolean;
 
   /**
    * @param connections how many connections are open now
    * @param now a monotonic clock, ms
-   * @param filesAreFew whether the process has few files left to open
+   * @param isOverloaded whether the process can take no more: it has few files left to open, or new connections wait too long
    */
-  constructor(limits: LoadLimits, connections: () => number, now = () => performance.now(), filesAreFew = () => false) {
-    this.#filesAreFew = filesAreFew;
+  constructor(
+    limits: LoadLimits,
+    connections: () => number,
+    now = () => performance.now(),
+    isOverloaded = () => false,
+  ) {
+    this.#isOverloaded = isOverloaded;
     this.#now = now;
     this.#limits = limits;
     this.#connections = connections;
@@ -104,7 +110,7 @@ export class Load {
     const limited = this.#takePlace(address, slot);
     if (limited !== undefined) return limited;
     const { maxPendingUpgrades, maxConnections } = this.#limits;
-    if (this.#deciding > maxPendingUpgrades || this.#filesAreFew()) return { code: 'overloaded' };
+    if (this.#deciding > maxPendingUpgrades || this.#isOverloaded()) return overloaded();
     // All that are being decided may be admitted, so each counts as a connection.
     if (maxConnections > 0 && this.#connections() + this.#deciding > maxConnections)
       return { code: 'connection_limit' };
@@ -146,7 +152,7 @@ export class Load {
   mayNote(address: string): (() => void) | undefined {
     const limited = this.#quotasOf(address).some(([key, quota]) => this.#failures.get(key).count >= quota);
     // A note is as much work for the store as a decision.
-    const busy = this.#deciding + this.#notes >= this.#limits.maxPendingUpgrades;
+    const busy = this.#isOverloaded() || this.#deciding + this.#notes >= this.#limits.maxPendingUpgrades;
     if ((busy || limited) && !this.#mayNoteUnderLoad()) return undefined;
     this.#notes += 1;
     return () => {

@@ -27,11 +27,10 @@ export function originAllowed(
   return allowsAny(allowed) || isListed(origin, allowed) || (allowsSelf(allowed) && isOwnOrigin(origin, host, scheme));
 }
 
-/** Why an origin is refused, for the log. */
-export function originReason(origin: string | undefined, { host }: Addressed): string {
-  return origin !== undefined && isOwnOrigin(origin, host)
-    ? "the origin is the gateway's own host: native clients send that; ALLOWED_ORIGINS allows it by the word self"
-    : 'the origin is not in ALLOWED_ORIGINS; without that, it is not the host that the request is addressed to';
+/** What else there is to say about a refused origin, for the log. */
+export function originReason(origin: string | undefined, { host }: Addressed): string | undefined {
+  if (origin === undefined || !isOwnOrigin(origin, host)) return undefined;
+  return "the origin is the gateway's own host, as native clients send it: ALLOWED_ORIGINS allows that by the word self";
 }
 
 /** Attack: by DNS rebinding a page of any site reaches the gateway under that site's own name, so `self` would be any site. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { NextFunction, Request, Response } from 'express';
+import { overloaded } from '../../../shared/http/accept-queue.ts';
 import { type Network, networkOf } from '../../../shared/http/address.ts';
 import { clientAddress, forwardedHost, type Trust } from '../../../shared/http/client-address.ts';
 import type { Refusal } from '../../../shared/refusals.ts';
@@ -51,6 +52,8 @@ export interface SignInOptions {
     readonly perSubject: number;
   };
   readonly refuse: Refuse;
+  /** Whether new connections wait too long. Default: they never do. */
+  readonly isOverloaded?: (() => boolean) | undefined;
 }
 
 /** Characters of a header that are logged. */
@@ -60,7 +63,7 @@ const MAX_LOGGED = 300;
 const MAX_FAILURES_PER_NETWORK = 100;
 
 /**
- * Checks a request before its route, cheapest first: the rate of the address, the credentials,
+ * Checks a request before its route, cheapest first: an overload, the rate of the address, the credentials,
  * cross-site requests, the rate of the subject.
  */
 export function createSignIn(options: SignInOptions): SignIn {
@@ -88,6 +91,7 @@ export function createSignIn(options: SignInOptions): SignIn {
   }
 
   return async (request, response) => {
+    if (options.isOverloaded?.() === true) return refused(response, overloaded());
     const from = networkOf(clientAddress(request, trustProxy), ipv6PrefixBits);
     const addressState = await count(address.of(from));
     tellRate(response, address.own, addressState);

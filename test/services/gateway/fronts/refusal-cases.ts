@@ -31,6 +31,8 @@ export interface RefusalCase {
    * (`refused`), or these fields.
    */
   readonly record: 'untouched' | 'noted' | 'spent' | Readonly<Record<string, string>>;
+  /** A part of the reason on the log line. Default: there is none. */
+  readonly reason?: string;
   /** Whose ticket it was is on the log line, unless the ticket was not recognised. */
   readonly subject?: null;
 }
@@ -387,6 +389,7 @@ const early: RefusalCase[] = [
     code: 'origin_refused',
     env: { ALLOWED_ORIGINS: 'https://app.example,https://gateway.example' },
     bytes: withHeaders({ Origin: 'http://gateway.example' }),
+    reason: 'the word self',
     record: 'noted',
   },
   {
