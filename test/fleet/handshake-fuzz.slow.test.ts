@@ -4,6 +4,7 @@ import { parseHandshake, type UpgradeRequest } from '../../services/gateway/admi
 import { groupHeaders } from '../../services/gateway/admission/headers.ts';
 import { CARRIERS } from '../../shared/ticket/carriers.ts';
 import { malformedUpgrade } from '../support/hostile/malformed-upgrades.ts';
+import { tried } from '../support/hostile/tried.ts';
 import { scaled } from '../support/machine/scale.ts';
 import { seedOfRun } from '../support/numbers/random.ts';
 
@@ -12,14 +13,16 @@ const seeds = fc.integer({ min: 0, max: 2 ** 31 });
 
 test(
   'parseHandshake never throws, and takes or refuses whatever it is given',
-  () => {
+  (context) => {
+    const numRuns = scaled(5_000, 500_000);
+    tried(context, numRuns);
     fc.assert(
       fc.property(seeds, (one) => {
         const parsed = parseHandshake(readCarelessly(malformedUpgrade(one).packets), CARRIERS);
         if (parsed.ok) expect(parsed.handshake.path).toMatch(/^\//);
         else expect(['handshake_malformed', 'method_not_allowed', 'upgrade_required']).toContain(parsed.refusal.code);
       }),
-      { seed, numRuns: scaled(5_000, 500_000) },
+      { seed, numRuns },
     );
   },
   scaled(30_000, 1_200_000),
