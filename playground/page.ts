@@ -10,9 +10,9 @@ import { refusedOf, type Told, toldOfRefusal } from './told.ts';
 const service = new Service();
 const facts = await service.facts();
 const stage = new Stage(service, facts);
-const talk = new Talk(service, stage);
+const talk = new Talk(service, stage, () => ensureSignedIn());
 showFacts(facts);
-setUpSignIn(service, (name) => {
+const ensureSignedIn = setUpSignIn(service, (name) => {
   if (name === undefined) talk.close();
 });
 byId('scenarios', HTMLOListElement).append(...scenarios.map((scenario) => make('li', '', buttonOf(scenario))));
@@ -54,12 +54,23 @@ function buttonOf(scenario: Scenario): HTMLButtonElement {
       if (told !== undefined) {
         result.textContent = told.where.replace(/^\D*(?=\d)/, '');
         button.dataset.done = 'true';
+        showNext();
       }
     } finally {
       setBusy(false, button);
     }
   });
   return button;
+}
+
+/** Shows the way on, once every scenario that this service can simulate has been tried. */
+function showNext(): void {
+  const next = byId('next', HTMLElement);
+  const possible = scenarios.filter(({ simulation }) => !simulation || facts.simulations.includes(simulation.name));
+  const done = document.querySelectorAll('.scenario[data-done]');
+  if (!next.hidden || done.length < possible.length) return;
+  byId('next-address', HTMLElement).textContent = new URL('/tickets', location.href).href;
+  next.hidden = false;
 }
 
 /** One scenario at a time. `aria-disabled` leaves the focus on the button, which `disabled` would not. */
@@ -71,6 +82,7 @@ function setBusy(busy: boolean, current: HTMLButtonElement): void {
 }
 
 async function perform({ title, simulation, run, settle }: Scenario): Promise<Told | undefined> {
+  await ensureSignedIn();
   const act = stage.begin(title);
   if (simulation !== undefined && !facts.simulations.includes(simulation.name)) {
     act.byHand(simulation.byHand);

@@ -17,7 +17,7 @@ export interface Issued extends IssuedTicket {
 }
 
 /** The credentials of a request. */
-type Login = Pick<ConnectOptions, 'credentials'> & { readonly headers: Readonly<Record<string, string>> };
+export type Login = Pick<ConnectOptions, 'credentials'> & { readonly headers: Readonly<Record<string, string>> };
 
 /** No credentials. `omit`, for otherwise the browser answers a 401 with a dialog for Basic credentials. */
 const NO_LOGIN: Login = { headers: {}, credentials: 'omit' };
@@ -30,7 +30,7 @@ export function loginBy(authorization: string): Login {
   return { ...NO_LOGIN, headers: { Authorization: authorization } };
 }
 
-/** Asks the ticket service, with the credentials that were typed into the page. They are kept nowhere else. */
+/** Asks the ticket service, with the credentials that were typed into the page. */
 export class Service {
   #login = NO_LOGIN;
 
@@ -47,6 +47,10 @@ export class Service {
   /** The credentials, as options of the client library. */
   get login(): Login {
     return this.#login;
+  }
+
+  get isSignedIn(): boolean {
+    return this.#login !== NO_LOGIN;
   }
 
   async list(): Promise<void> {

@@ -20,13 +20,16 @@ const STATES = {
 export class Talk {
   readonly #service: Service;
   readonly #stage: Stage;
+  readonly #signIn: () => Promise<void>;
   readonly #button = byId('connect', HTMLButtonElement);
   readonly #form = byId('say', HTMLFormElement);
   readonly #message = byId('message', HTMLInputElement);
   readonly #log = byId('echo', HTMLElement);
   #socket: OncegateSocket | undefined;
 
-  constructor(service: Service, stage: Stage) {
+  /** @param signIn signs in if nobody is, and if there is something to do it with */
+  constructor(service: Service, stage: Stage, signIn: () => Promise<void>) {
+    this.#signIn = signIn;
     this.#service = service;
     this.#stage = stage;
     this.#log.tabIndex = 0; // so that the keyboard can scroll it
@@ -42,7 +45,8 @@ export class Talk {
     this.#socket?.close(1000);
   }
 
-  #toggle(): void {
+  async #toggle(): Promise<void> {
+    await this.#signIn();
     if (this.#socket === undefined) this.#open();
     else this.close();
   }

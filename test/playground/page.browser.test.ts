@@ -130,6 +130,36 @@ describe.skipIf(isMissing('chromium'))('the page in a real browser', () => {
     expect(await textOf(page, '.told-code')).toBe('credentials_missing');
   });
 
+  test.each([
+    ['laptop', { viewport: { width: 1280, height: 800 } }],
+    ['phone', { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true }],
+    ['small phone', { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }],
+  ])('signs in by itself, stays so in its tab, and has both answers in view: %s', async (screen, options) => {
+    const { page } = await open(browser, address, options);
+    await press(page, 'twice');
+    expect(await textOf(page, '#signed-in')).toContain('as demo');
+    expect(await textOf(page, '.told-code')).toBe('ticket_consumed');
+    await page.screenshot({ path: join(artefacts, `playground-view-${screen.replace(' ', '-')}.png`) });
+    for (const selector of ['.browser', '.told-advice', '.told-facts']) {
+      const box = await page.locator(selector).boundingBox();
+      expect(box?.y, selector).toBeGreaterThanOrEqual(0);
+      expect((box?.y ?? 0) + (box?.height ?? Infinity), selector).toBeLessThanOrEqual(options.viewport.height);
+    }
+
+    await page.reload();
+    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    await press(page, 'twice');
+    expect(await textOf(page, '.told-code')).toBe('ticket_consumed');
+    const { page: other } = await open(browser, new URL('/', address).href, options);
+    expect(await other.locator('#signed-in').isVisible()).toBe(false);
+
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    expect(await page.evaluate('sessionStorage.length')).toBe(0);
+    await page.reload();
+    await page.locator('.scenario').first().waitFor();
+    expect(await page.locator('#sign-in').isVisible()).toBe(true);
+  });
+
   test('connects, talks to the echo, and shows how the connection ends', async () => {
     const { page } = await open(browser, address);
     await signIn(page);
@@ -260,6 +290,14 @@ describe.skipIf(isMissing('chromium'))('the page in a real browser', () => {
       if (refused) expect(await links.getAttribute('href')).toBe(`/problems/${code}`);
       expect(await violationsOf(page)).toEqual([]);
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(options.viewport.width);
+    });
+
+    test('shows the way on after the last scenario', async () => {
+      await page.getByRole('heading', { name: 'Now in your app' }).waitFor();
+      expect(await textOf(page, '#next-address')).toBe(new URL('/tickets', address).href);
+      await page.locator('#next').scrollIntoViewIfNeeded();
+      await keep(page, `${look}-3-next`);
+      expect(await violationsOf(page)).toEqual([]);
     });
 
     test('violates no policy of its own, and animates nothing with reduced motion', async () => {
