@@ -11,7 +11,7 @@ export function printSettings(): string {
       return [
         name,
         ...wrap(doc.replaceAll('`', ''), '    '),
-        `    Must be ${type.form}. Default: ${fallback}.`,
+        ...wrap(`Must be ${type.form}. Default: ${fallback}.`, '    '),
         '',
       ].join('\n');
     })
