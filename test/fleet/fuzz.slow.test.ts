@@ -67,7 +67,7 @@ describe.skipIf(isMissing('redis'))(`a gateway that is sent ${REQUESTS} malforme
 
   test('refuses a head that never ends', async () => {
     for (const outcome of await dripping) {
-      expect(outcome.kind === 'refused' && outcome.answers.map(({ status }) => status)).toStrictEqual([400]);
+      expect(outcome.kind === 'refused' && outcome.answers.map(({ status }) => status)).toStrictEqual([408]);
     }
   });
 

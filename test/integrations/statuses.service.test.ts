@@ -107,6 +107,7 @@ const situations: readonly Situation[] = [
     async after() {
       await site.redis.restart();
       await until(async () => (await httpRequest(site.gateway.adminPort, '/readyz')).status === 200);
+      await until(() => site.issue(), { what: 'the ticket service reaches Redis again' });
     },
     see: (mode) => connect(mode, '/', { protocols: kept.get(mode.name) ?? [] }),
   },

@@ -381,6 +381,8 @@ export const refusalCases: readonly RefusalCase[] = [
 
 /** The codes that `connect()` never rejects with, and the reason. */
 export const neverMet = {
+  request_timeout:
+    'The client sends a request at once. A network that delivers a part of it for 10 s delivers no answer either.',
   ticket_malformed:
     'The client presents the ticket as it was issued. If it is changed on its way, no record says so: not_seen.',
 } as const satisfies Partial<Record<ConnectCode, string>>;

@@ -9,7 +9,7 @@ import { atEnd } from '../machine/teardown.ts';
 import { temporaryDirectory } from '../machine/temporary-file.ts';
 import { until } from '../machine/wait.ts';
 import { HOST, launchRedis, plainArguments, type RedisProcess } from './redis-process.ts';
-import { portOfWorker } from './worker-servers.ts';
+import { claimServer } from './worker-servers.ts';
 
 /** A Redis as the things under test see it. No test disturbs it. */
 export interface SharedRedis {
@@ -60,9 +60,12 @@ function tlsArguments({ authority, pair }: RedisTls, port: number): string[] {
   ];
 }
 
-/** The Redis of this worker, empty. It serves all test files that the worker runs, one behind the other. */
+/** A Redis that is empty, and this test's or test file's own until the end. It serves one after the other. */
 export async function workerRedis(): Promise<SharedRedis> {
-  const port = portOfWorker();
+  const claim = claimServer();
+  if (claim === undefined) return startRedis();
+  const { port } = claim;
+  atEnd(async () => claim.release());
   const client = new Redis({ port, host: HOST });
   atEnd(async () => client.disconnect());
   await client.flushall();
