@@ -177,10 +177,7 @@ describe('a gateway refuses', () => {
 
     const named = isNamed(row);
     const known = named && row.subject !== null;
-    const lines = refusalLines(gateway).slice(logged);
-    // Only the list of origins gives a reason: the ticket's own origin is no setting.
-    for (const { reason } of lines) if (reason !== undefined) expect(reason).toContain('ALLOWED_ORIGINS');
-    expect(lines.map(({ reason, ...line }) => line)).toEqual([
+    expect(refusalLines(gateway).slice(logged)).toEqual([
       {
         level: replayed ? 'warn' : 'info',
         time: expect.anything(),
