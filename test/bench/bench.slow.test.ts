@@ -72,7 +72,7 @@ describe.skipIf(process.platform !== 'linux' || isMissing('cc'))('npm run bench 
     const series = [...new Set(Object.values(SERIES).flat())].join(',');
     output = await bench('--quick', '--series', series, '--json', file);
     result = readResult(file);
-  }, 240_000);
+  }, 900_000);
 
   const experiment = (name: string): Experiment | undefined => result.experiments.find((one) => one.name === name);
 
