@@ -165,7 +165,7 @@ test.skipIf(process.platform !== 'linux' || isMissing('cc'))(
     expect(readdirSync(folder)).toEqual([]);
     await until(() => !isInUse(folder), { what: 'the process that consumed them has ended' });
   },
-  40_000,
+  600_000,
 );
 
 test.skipIf(process.platform !== 'linux' || isMissing('cc'))(
@@ -183,7 +183,7 @@ test.skipIf(process.platform !== 'linux' || isMissing('cc'))(
     expect(await ended).toEqual([1, null]);
     expect(readdirSync(folder)).toEqual([]);
   },
-  40_000,
+  600_000,
 );
 
 test('--list names the experiments', async () => {
