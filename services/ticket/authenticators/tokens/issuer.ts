@@ -16,7 +16,7 @@ export function createIssuerVerifier(keys: IssuerKeys, rules: JwtRules): TokenVe
       if (rules.issuer !== undefined && jwt.payload.iss !== rules.issuer) {
         return { kind: 'none', reason: `its iss is not ${rules.issuer}` };
       }
-      return verifyJwt(token, keys.find, rules);
+      return verifyJwt(token, keys.find, rules, jwt);
     },
   };
 }

@@ -64,9 +64,17 @@ export class KeysUnavailable extends Error {
  */
 export type KeySource = (header: JWTHeaderParameters) => Promise<readonly KeyObject[]>;
 
-/** Verifies a JWT that is signed by an asymmetric algorithm. A test compares it with jose's `jwtVerify`. */
-export async function verifyJwt(token: string, keys: KeySource, rules: JwtRules): Promise<Authentication> {
-  const jwt = peekJwt(token);
+/**
+ * Verifies a JWT that is signed by an asymmetric algorithm. A test compares it with jose's `jwtVerify`.
+ *
+ * @param jwt the token as {@link peekJwt} has it, for a caller that has decoded it already
+ */
+export async function verifyJwt(
+  token: string,
+  keys: KeySource,
+  rules: JwtRules,
+  jwt = peekJwt(token),
+): Promise<Authentication> {
   const { alg } = jwt?.header ?? {};
   if (jwt === null) return NOT_A_JWT;
   if (!isAsymmetric(alg)) return NOT_ASYMMETRIC;

@@ -2,8 +2,8 @@ import { createPublicKey } from 'node:crypto';
 import { createLocalJWKSet } from 'jose';
 import { z } from 'zod';
 import type { TokenVerifier } from '../authenticator.ts';
-import { type JwtRules, type KeySource, NOT_A_JWT, NOT_ASYMMETRIC, peekJwt, verifyJwt } from './jwt.ts';
-import { isAsymmetric, isUsableKey } from './jwt-signature.ts';
+import { type JwtRules, type KeySource, verifyJwt } from './jwt.ts';
+import { isUsableKey } from './jwt-signature.ts';
 import { keysFor } from './key-set.ts';
 
 const jwks = z.object({
@@ -33,11 +33,5 @@ function parsePem(content: string): KeySource | null {
 
 /** JWTs that are signed with a key of a file, by an asymmetric algorithm. */
 export function createPublicKeyVerifier(keys: KeySource, rules: JwtRules): TokenVerifier {
-  return {
-    async verify(token) {
-      const jwt = peekJwt(token);
-      if (jwt === null) return NOT_A_JWT;
-      return isAsymmetric(jwt.header.alg) ? verifyJwt(token, keys, rules) : NOT_ASYMMETRIC;
-    },
-  };
+  return { verify: (token) => verifyJwt(token, keys, rules) };
 }
