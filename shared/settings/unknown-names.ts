@@ -1,3 +1,4 @@
+import { distanceBetween } from '../nearest.ts';
 import { settingNames } from './table.ts';
 
 export interface UnknownName {
@@ -46,20 +47,4 @@ function slipsIn(setting: string, written: string): number {
 function cutOff(written: string): { readonly setting: string } | undefined {
   const setting = settingNames.find((candidate) => candidate.startsWith(`${written}_`));
   return setting === undefined || written.length < 5 ? undefined : { setting };
-}
-
-/** How many letters have to be added, removed, changed, or swapped with their neighbour (Damerau-Levenshtein). */
-function distanceBetween(one: string, other: string): number {
-  const rows: number[][] = [Array.from({ length: other.length + 1 }, (_, column) => column)];
-  const at = (row: number, column: number): number => rows[row]?.[column] ?? Number.POSITIVE_INFINITY;
-  for (let row = 1; row <= one.length; row += 1) {
-    rows[row] = [row];
-    for (let column = 1; column <= other.length; column += 1) {
-      const changed = at(row - 1, column - 1) + (one[row - 1] === other[column - 1] ? 0 : 1);
-      const isSwap = one[row - 1] === other[column - 2] && one[row - 2] === other[column - 1];
-      const swapped = isSwap ? at(row - 2, column - 2) + 1 : Number.POSITIVE_INFINITY;
-      rows[row]?.push(Math.min(changed, swapped, at(row - 1, column) + 1, at(row, column - 1) + 1));
-    }
-  }
-  return at(one.length, other.length);
 }
